@@ -1,0 +1,259 @@
+"""Every key of the configuration, once: its type, range, default, unit and meaning."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pydantic
+from pydantic import Field
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+
+LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+
+
+class Strict(pydantic.BaseModel):
+    """A block of keys: unknown keys are errors, values do not change after reading."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+
+# ---------------------------------------------------------------------------------------------- one cohort
+
+
+class EcgSource(Strict):
+    """Where the ECG files of a cohort are and how to read them."""
+
+    format: Literal["wfdb", "array"] = Field("wfdb", description="File format: WFDB records, or one packed array.")
+    path: Path = Field(description="Folder of WFDB records, or one .npy or .npy.xz array [recording, lead, sample].")
+    recordings: Path | None = Field(
+        None,
+        description="CSV or Parquet with recording_id and person_id, and path for WFDB (relative to `path`, no suffix);"
+        " row order for an array. Without it a WFDB folder is listed and person_id is the record's name up to '_'.",
+    )
+    recording_column: str = Field("recording_id", description="Column of `recordings` that names the recording.")
+    person_column: str = Field("person_id", description="Column of `recordings` that names the person.")
+    leads: list[str] = Field(list(LEADS), description="Lead order of an array; WFDB files name their own.")
+    rate_hz: float | None = Field(None, gt=0, description="Sampling rate of an array, Hz.")
+    microvolts_per_count: float | None = Field(None, gt=0, description="Size of one count of an array, microvolts.")
+
+
+class GenotypeSource(Strict):
+    """Where the genotypes of a cohort are."""
+
+    format: Literal["plink", "vcf", "bgen"] = Field("plink", description="PLINK 1 .bed, VCF (.vcf.gz, .vcf.bgz) or BGEN 1.2.")
+    paths: list[Path] = Field(min_length=1, description="The .bed, VCF or BGEN files, in any order; contigs must not repeat.")
+    sample_file: Path | None = Field(None, description="The .sample file of BGEN files.")
+    build: Literal["GRCh37", "GRCh38"] = Field(description="Reference genome of the positions.")
+
+
+class PlantedLocus(Strict):
+    """One causal variant of a simulated cohort."""
+
+    parameter: str = Field(description="The ECG parameter it changes.")
+    variance_explained: Fraction = Field(description="Share of the parameter's variance it explains.")
+    maf: Annotated[float, Field(gt=0, le=0.5)] = Field(description="Minor allele frequency aimed at.")
+
+
+class Simulate(Strict):
+    """A simulated cohort: written as WFDB and genotype files, then read like any other."""
+
+    kind: Literal["cohort"] = "cohort"
+    people: int = Field(3000, ge=50, description="People with an ECG and genotypes, relatives and bad samples included.")
+    sparse_variants: int = Field(9600, ge=230, description="Common variants outside the dense blocks, over 22 autosomes and X.")
+    dense_variants: int = Field(1500, ge=50, description="Variants in the 0.5-Mb block around each planted variant.")
+    chromosome_mb: float = Field(5.0, ge=5, description="Length simulated of each chromosome, Mb.")
+    loci: list[PlantedLocus] = Field([], description="The planted loci, one chromosome each, from chromosome 1 on.")
+    polygenic_chromosomes: list[int] = Field(list(range(1, 11)), description="Autosomes with polygenic background; the rest are null.")
+    polygenic_variance: Fraction = Field(0.15, description="Share of each parameter's variance from the polygenic background.")
+    population_variance: Fraction = Field(0.05, description="Share of each parameter's variance from the stratified offset.")
+    second_recording: Fraction = Field(0.2, description="Share of people with a second recording.")
+    relatives: Fraction = Field(0.06, description="Share of people added as duplicates, siblings or children by gene-dropping.")
+    missing_calls: Fraction = Field(0.002, description="Share of genotype calls set missing.")
+    genotype_format: Literal["plink", "vcf", "bgen"] = Field("plink", description="Format the genotypes are written in.")
+    rate_hz: int = Field(500, description="Sampling rate of the recordings, Hz.")
+    seconds: float = Field(10.0, description="Length of the recordings, s.")
+
+
+class SpikeEffect(Strict):
+    """A planted effect of one real variant on one property of real recordings."""
+
+    parameter: Literal["qt", "t_amplitude", "pr"] = Field(description="What is changed: stretch QT, scale T, lengthen PR.")
+    variance_explained: Fraction = Field(description="Share of the altered parameter's variance it explains.")
+    variant: str | None = Field(None, description="rsID; without it a common variant is drawn, one per chromosome.")
+
+
+class Spike(Strict):
+    """A copy of a real ECG cohort, joined to genotypes at random and altered by planted effects."""
+
+    kind: Literal["spike"] = "spike"
+    ecg: EcgSource = Field(description="The real recordings.")
+    genotypes: GenotypeSource = Field(description="The real genotypes.")
+    labels: Path | None = Field(None, description="Table with columns sample, super_pop and gender of the genotyped people.")
+    effects: list[SpikeEffect] = Field([], description="Planted variants; empty leaves a null.")
+    population_variance: Fraction = Field(0.0, description="Share of each altered parameter's variance that differs between super-populations.")
+
+
+class Cohort(Strict):
+    """One cohort: where its ECGs, people and genotypes are. Relative paths start at the project's folder."""
+
+    cohort: Name = Field(description="Name of the cohort, used in paths.")
+    description: str = Field("", description="One sentence for the report.")
+    simulate: Annotated[Simulate | Spike, Field(discriminator="kind")] | None = Field(
+        None, description="Make the cohort's files first; `ecg`, `people` and `genotypes` are then filled in."
+    )
+    ecg: EcgSource | None = Field(None, description="The recordings.")
+    people: Path | None = Field(None, description="CSV or Parquet: person_id, sex (female, male), and covariates such as age, bmi.")
+    genotypes: GenotypeSource | None = Field(None, description="The genotypes.")
+    id_bridge: Path | None = Field(None, description="CSV with person_id, sample_id where the two differ.")
+    withdrawn: Path | None = Field(None, description="One person_id or sample_id a line: people who withdrew consent.")
+
+
+# ------------------------------------------------------------------------------------------------ stages
+
+
+class Ingest(Strict):
+    """Raw files to clean signals."""
+
+    model_rate_hz: float = Field(100.0, gt=20, description="Rate of the stored rhythm strips, Hz.")
+    seconds: float = Field(10.0, ge=2.5, description="Length of the stored rhythm strips, s; shorter ones are padded as missing.")
+    highpass_hz: float = Field(0.5, gt=0, description="Zero-phase high-pass corner, Hz.")
+    lowpass_hz: float = Field(40.0, gt=0, description="Zero-phase low-pass corner of the strips, Hz.")
+    beat_rate_hz: float = Field(250.0, gt=50, description="Rate of the stored median beats, Hz.")
+    beat_before_s: float = Field(0.32, gt=0, description="Median beat: seconds before the R peak.")
+    beat_after_s: float = Field(0.56, gt=0, description="Median beat: seconds after the R peak.")
+    shards: int = Field(2, ge=1, description="Number of jobs and of signal shards a cohort is cut into.")
+    min_leads: int = Field(8, ge=1, le=12, description="Recordings with fewer usable leads are excluded.")
+
+
+class Embed(Strict):
+    """Signals to embeddings."""
+
+    batch: int = Field(64, ge=1, description="Recordings a batch; does not change the numbers.")
+
+
+class Phenotypes(Strict):
+    """Embeddings to traits."""
+
+    axes: int = Field(16, ge=1, description="Whitened axes kept of an embedding.")
+    covariates: list[str] = Field(
+        ["age", "age^2", "sex", "age:sex", "bmi"], description="Columns of the people table, squares (a^2) and products (a:b)."
+    )
+    pcs: int = Field(10, ge=0, description="Genetic principal components among the covariates.")
+    rank_normalise: bool = Field(True, description="Inverse-normal transform of the residuals.")
+    min_people: int = Field(50, ge=10, description="Fewer people with trait, covariates and genotypes stop the run.")
+
+
+class Genotypes(Strict):
+    """Quality control of genotypes."""
+
+    sample_call_rate: Fraction = Field(0.97, description="Samples below are excluded.")
+    heterozygosity_sd: float = Field(5.0, gt=0, description="Samples farther than this many SD (robust, within ancestry) are excluded.")
+    sex_f_female: float = Field(0.3, description="X inbreeding F below: female.")
+    sex_f_male: float = Field(0.8, description="X inbreeding F above: male.")
+    variant_call_rate: Fraction = Field(0.97, description="Variants below are excluded.")
+    min_mac: int = Field(20, ge=1, description="Minor allele count below: excluded.")
+    hwe_p: Fraction = Field(1e-10, description="Hardy-Weinberg p below (unrelated, within ancestry): excluded.")
+    min_info: Fraction = Field(0.3, description="Imputation INFO below: excluded (dosages only).")
+    prune_r2: Fraction = Field(0.1, description="LD above which one of a pair leaves the set for kinship and PCs.")
+    prune_window_bp: int = Field(500_000, ge=1, description="Window of the pruning, base pairs.")
+    prune_min_maf: Fraction = Field(0.05, description="Minor allele frequency below: not used for kinship and PCs.")
+    pcs: int = Field(20, ge=1, description="Principal components computed.")
+    kinship_threshold: float = Field(0.0442, gt=0, lt=0.5, description="Pairs above are related (0.0442: third degree).")
+    duplicate_threshold: float = Field(0.354, gt=0, lt=0.5, description="Pairs above are duplicates or twins.")
+
+
+class Gwas(Strict):
+    """Association."""
+
+    engine: Literal["auto", "torch", "hail"] = Field("auto", description="auto takes torch; both give the same numbers.")
+    dtype: Literal["float32", "float64"] = Field("float32", description="Arithmetic of the torch engine.")
+    parts: int = Field(1, ge=1, description="Jobs the variants are cut into.")
+    block: int = Field(1024, ge=1, description="Variants a block.")
+    p_threshold: float = Field(5e-8, gt=0, lt=1, description="Genome-wide significance.")
+    locus_window_bp: int = Field(500_000, ge=1, description="Hits nearer than this to a lead belong to its locus.")
+    locus_r2: Fraction = Field(0.1, description="Hits in LD above this with a lead belong to its locus.")
+    permutations: int = Field(200, ge=0, description="Permutations for the interval of the genomic control factor.")
+    null_chromosomes: list[str] = Field([], description="Also report calibration on these contigs alone.")
+
+
+class Finemap(Strict):
+    """Fine-mapping."""
+
+    window_bp: int = Field(250_000, ge=1, description="Variants within this distance of the lead are fine-mapped.")
+    effects: int = Field(10, ge=1, description="Largest number of causal variants, L.")
+    coverage: Fraction = Field(0.95, description="Coverage of the credible sets.")
+    min_abs_corr: Fraction = Field(0.5, description="Purity: smallest |r| within a credible set.")
+    prior_variance: float = Field(0.2, gt=0, description="Initial scaled prior variance of an effect.")
+    max_iterations: int = Field(200, ge=1, description="Iterations of the variational fit.")
+
+
+class Report(Strict):
+    """The page."""
+
+    model: Name | None = Field(None, description="The model the page is about; the first of `models` by default.")
+    title: str = Field("ecgwas", description="Title of the page.")
+
+
+# ------------------------------------------------------------------------------------------------ models
+
+
+class Transformer(Strict):
+    """A self-supervised encoder over lead-patch tokens of two views: rhythm strip and median beat."""
+
+    kind: Literal["transformer"] = "transformer"
+    width: int = Field(128, ge=16, description="Width of a token.")
+    depth: int = Field(4, ge=1, description="Encoder blocks.")
+    heads: int = Field(4, ge=1, description="Attention heads.")
+    decoder_depth: int = Field(1, ge=1, description="Decoder blocks.")
+    embedding: int = Field(64, ge=2, description="Width of the embedding of a recording.")
+    strip_patch_s: float = Field(1.0, gt=0, description="Length of a strip patch, s.")
+    beat_patch_s: float = Field(0.08, gt=0, description="Length of a median-beat patch, s.")
+    mask: Fraction = Field(0.5, description="Share of tokens hidden.")
+    drop_view: Fraction = Field(0.5, description="Share of recordings of a batch with one whole view hidden.")
+    steps: int = Field(1200, ge=0, description="Training steps; 0 leaves the random initial weights.")
+    batch: int = Field(64, ge=1, description="Recordings a step.")
+    learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate.")
+    warmup: Fraction = Field(0.1, description="Share of the steps with rising learning rate.")
+    weight_decay: float = Field(0.05, ge=0, description="AdamW weight decay.")
+    checkpoint_every: int = Field(200, ge=1, description="Steps between states to resume from.")
+
+
+class Pca(Strict):
+    """Principal components of R-aligned median beats and the RR interval: the baseline to beat."""
+
+    kind: Literal["pca"] = "pca"
+    components: int = Field(32, ge=1, description="Components kept.")
+
+
+class Intervals(Strict):
+    """The classical traits measured at ingestion."""
+
+    kind: Literal["intervals"] = "intervals"
+
+
+class TableModel(Strict):
+    """Traits or embeddings made elsewhere: a Parquet or CSV file per cohort."""
+
+    kind: Literal["table"] = "table"
+    path: str = Field(description="Path with {cohort}: a table of person_id (or recording_id and person_id) and number columns.")
+    whiten: bool = Field(False, description="Whiten to axes like an embedding; otherwise each column is a trait.")
+
+
+Model = Annotated[Transformer | Pca | Intervals | TableModel, Field(discriminator="kind")]
+
+
+class Study(Strict):
+    """One study: which cohorts and models, and the settings of each stage."""
+
+    study: Name = Field(description="Name of the study: results go to results/{study}.")
+    seed: int = Field(1, ge=0, description="Seed of everything random.")
+    cohorts: list[Name] = Field(min_length=1, description="Cohorts: files of config/cohorts.")
+    models: list[Name] = Field(min_length=1, description="Models: files of config/models, or `intervals`.")
+    ingest: Ingest = Ingest()
+    embed: Embed = Embed()
+    phenotypes: Phenotypes = Phenotypes()
+    genotypes: Genotypes = Genotypes()
+    gwas: Gwas = Gwas()
+    finemap: Finemap = Finemap()
+    report: Report = Report()

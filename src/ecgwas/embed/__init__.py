@@ -1,0 +1,1 @@
+"""Encoder and signals -> one embedding per recording."""

@@ -1,0 +1,1 @@
+"""Loci -> credible sets and posterior inclusion probabilities."""

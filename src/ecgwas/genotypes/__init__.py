@@ -1,0 +1,1 @@
+"""Genotype files -> quality control, ancestry, kinship and one block reader."""

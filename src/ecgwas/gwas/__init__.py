@@ -1,0 +1,1 @@
+"""Traits and genotypes -> association statistics, joint test, loci, calibration."""

@@ -1,0 +1,1 @@
+"""ECG files of any format -> recordings, signals, median beats, classical intervals."""

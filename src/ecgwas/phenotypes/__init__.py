@@ -1,0 +1,1 @@
+"""Embeddings or intervals -> traits ready for association."""

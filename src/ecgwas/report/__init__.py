@@ -1,0 +1,1 @@
+"""Everything -> one page, and the recovery table of a simulated cohort."""

@@ -1,0 +1,1 @@
+"""Cohorts with known truth, written in the formats a biobank has."""
