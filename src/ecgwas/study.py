@@ -1,0 +1,180 @@
+"""Configuration files -> one checked study: cohorts, models and settings, every path resolved."""
+
+import difflib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import yaml
+
+from ecgwas import config
+from ecgwas.errors import UserError
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A study that can be built: settings, and its cohorts and models by name."""
+
+    settings: config.Study
+    cohorts: dict[str, config.Cohort]
+    models: dict[str, config.Model]
+
+    @property
+    def report_model(self) -> str:
+        """The model the report is about."""
+        return self.settings.report.model or self.settings.models[0]
+
+
+def check(values: dict[str, Any], root: Path) -> Checked:
+    """Check the keys of a study file and of every cohort and model file it names.
+
+    `root` is the project's folder: it holds config/ and relative paths start there.
+    Raises `UserError` that names the file, the key and what to write.
+    """
+    settings = _validate(config.Study, values, "the study's config")
+    _no_repeats(settings.cohorts, "cohorts")
+    _no_repeats(settings.models, "models")
+    cohorts = {name: load_cohort(name, root) for name in settings.cohorts}
+    models = {name: load_model(name, root) for name in settings.models}
+    if settings.report.model and settings.report.model not in models:
+        raise UserError(f"report.model: '{settings.report.model}' is not among models: {', '.join(models)}")
+    return Checked(settings, cohorts, models)
+
+
+def load_cohort(name: str, root: Path) -> config.Cohort:
+    """Read config/cohorts/{name}.yaml, resolve its paths and check that its files exist."""
+    folder = root / "config" / "cohorts"
+    path = folder / f"{name}.yaml"
+    _named_file(path, "cohorts", name)
+    for other in sorted(folder.glob("*.yaml")):
+        declared = _read_yaml(other).get("cohort")
+        if declared == name and other != path:
+            raise UserError(f"{other}: cohort '{name}' is also the cohort of {path}; give each file its own name")
+    cohort = _validate(config.Cohort, _expand(_read_yaml(path)), str(path))
+    if cohort.cohort != name:
+        raise UserError(f"{path}: cohort is '{cohort.cohort}'; write 'cohort: {name}', the name of the file")
+    cohort = _resolve(cohort, root)
+    _check_files(cohort, path)
+    return simulated(cohort) if cohort.simulate else _complete(cohort, path)
+
+
+def load_model(name: str, root: Path) -> config.Model:
+    """Read config/models/{name}.yaml; `intervals` is built in."""
+    if name == "intervals":
+        return config.Intervals()
+    path = root / "config" / "models" / f"{name}.yaml"
+    _named_file(path, "models", name)
+    return _validate(pydantic.TypeAdapter(config.Model), _read_yaml(path), str(path))
+
+
+def simulated(cohort: config.Cohort) -> config.Cohort:
+    """The cohort with `ecg`, `people`, `genotypes` pointing at what its simulation writes (relative to results)."""
+    folder = Path("simulated") / cohort.cohort
+    ecg = config.EcgSource(format="wfdb", path=folder / "ecg", recordings=folder / "recordings.csv")
+    if cohort.simulate.kind == "spike":
+        genotypes = cohort.simulate.genotypes
+    else:
+        stem, suffixes = folder / "genotypes", {"plink": ".bed", "vcf": ".vcf.gz", "bgen": ".bgen"}
+        kind = cohort.simulate.genotype_format
+        genotypes = config.GenotypeSource(
+            format=kind,
+            paths=[stem.with_suffix(suffixes[kind])],
+            sample_file=stem.with_suffix(".sample") if kind == "bgen" else None,
+            build="GRCh37",
+        )
+    return cohort.model_copy(
+        update={"ecg": ecg, "genotypes": genotypes, "people": folder / "people.csv", "id_bridge": folder / "id_bridge.csv"}
+    )
+
+
+def _validate(kind: Any, values: dict[str, Any], where: str) -> Any:
+    adapter = kind if isinstance(kind, pydantic.TypeAdapter) else pydantic.TypeAdapter(kind)
+    try:
+        return adapter.validate_python(values)
+    except pydantic.ValidationError as error:
+        raise UserError(f"{where}:\n" + "\n".join("  " + _explain(e, kind) for e in error.errors())) from None
+
+
+def _explain(error: dict[str, Any], kind: Any) -> str:
+    """One pydantic error as `key: what is wrong; what to write`."""
+    key = ".".join(str(part) for part in error["loc"]) or "(top)"
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(kind)
+        near = difflib.get_close_matches(str(error["loc"][-1]), known, 1)
+        return f"{key}: there is no such key" + (f"; did you mean '{near[0]}'?" if near else "; see config/README.md")
+    if error["type"] == "missing":
+        return f"{key}: this key is required; see config/README.md"
+    return f"{key}: {error['msg']}; got {error['input']!r}"
+
+
+def _known_keys(kind: Any) -> list[str]:
+    schema = kind.json_schema() if isinstance(kind, pydantic.TypeAdapter) else kind.model_json_schema()
+    blocks = [schema, *schema.get("$defs", {}).values()]
+    return sorted({name for block in blocks for name in block.get("properties", {})})
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: expected keys and values, got {type(values).__name__}")
+    return values
+
+
+def _named_file(path: Path, key: str, name: str) -> None:
+    if path.is_file():
+        return
+    known = sorted(p.stem for p in path.parent.glob("*.yaml"))
+    known += ["intervals"] if key == "models" else []
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known) or 'none'}"
+    raise UserError(f"{key}: '{name}' has no file {path}; {hint}")
+
+
+def _no_repeats(names: list[str], key: str) -> None:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise UserError(f"{key}: {', '.join(repeated)} stands more than once; name each once")
+
+
+def _expand(value: Any) -> Any:
+    """Replace ${NAME} and ${NAME:-default} in every string by the environment's value."""
+    if isinstance(value, dict):
+        return {key: _expand(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_expand(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"\$\{(\w+)(?::-([^}]*))?\}", lambda m: os.environ.get(m[1], m[2] if m[2] is not None else m[0]), value)
+
+
+def _resolve(block: Any, root: Path) -> Any:
+    """Make every relative path of a block absolute, from `root`: jobs run in the results folder."""
+    if isinstance(block, pydantic.BaseModel):
+        return block.model_copy(update={name: _resolve(getattr(block, name), root) for name in type(block).model_fields})
+    if isinstance(block, list):
+        return [_resolve(item, root) for item in block]
+    return Path(os.path.normpath(root / block)) if isinstance(block, Path) else block
+
+
+def _check_files(block: Any, where: Path, key: str = "") -> None:
+    if isinstance(block, pydantic.BaseModel):
+        for name in type(block).model_fields:
+            _check_files(getattr(block, name), where, f"{key}.{name}" if key else name)
+    elif isinstance(block, list):
+        for item in block:
+            _check_files(item, where, key)
+    elif isinstance(block, Path) and not block.exists():
+        raise UserError(f"{where}: {key}: no such file: {block}; correct the path or put the file there")
+
+
+def _complete(cohort: config.Cohort, path: Path) -> config.Cohort:
+    missing = [key for key in ("ecg", "people", "genotypes") if getattr(cohort, key) is None]
+    if missing:
+        raise UserError(f"{path}: {', '.join(missing)} required unless the cohort is simulated; see config/README.md")
+    return cohort
