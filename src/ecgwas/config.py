@@ -250,6 +250,7 @@ class Study(Strict):
     seed: int = Field(1, ge=0, description="Seed of everything random.")
     cohorts: list[Name] = Field(min_length=1, description="Cohorts: files of config/cohorts.")
     models: list[Name] = Field(min_length=1, description="Models: files of config/models, or `intervals`.")
+    development: bool = Field(False, description="Rerun a stage when its code changes; for people who work on ecgwas.")
     ingest: Ingest = Ingest()
     embed: Embed = Embed()
     phenotypes: Phenotypes = Phenotypes()

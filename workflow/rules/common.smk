@@ -1,0 +1,66 @@
+"""The checked study, and what rules say in one word: settings, hashes of code, lists of files."""
+
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from ecgwas import study as _study
+from ecgwas.errors import UserError
+
+try:
+    CHECKED = _study.check(dict(config), Path(workflow.basedir))
+except UserError as error:
+    raise WorkflowError(f"error: {error}") from None
+
+STUDY = CHECKED.settings
+COHORTS = CHECKED.cohorts
+MODELS = CHECKED.models
+REPORT_MODEL = CHECKED.report_model
+SIMULATED = [name for name, cohort in COHORTS.items() if cohort.simulate]
+
+
+def as_json(block):
+    """A block of settings as the JSON string that a step's command line takes."""
+    return block.model_dump_json() if block is not None else "{}"
+
+
+def settings(stage):
+    """Settings of one stage, as JSON: nothing else of the study, so that only its own keys rerun it."""
+    return as_json(getattr(STUDY, stage))
+
+
+def source(stage):
+    """Hash of a stage's code where `development` is set: then an edit reruns the stage."""
+    if not STUDY.development:
+        return ""
+    files = sorted(Path(workflow.basedir, "src", "ecgwas", stage).rglob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+
+
+def json_list(paths):
+    """Paths as the JSON list that a step's command line takes."""
+    return json.dumps([str(path) for path in paths])
+
+
+def numbered(count):
+    """'000', '001', …: names of shards and parts."""
+    return [f"{number:03d}" for number in range(count)]
+
+
+def of_kind(*kinds):
+    """Pattern of the models of these kinds; it matches nothing where there is none."""
+    return "|".join(name for name, model in MODELS.items() if model.kind in kinds) or "(?!)"
+
+
+def simulated_as(kind):
+    """Pattern of the cohorts simulated in this way; it matches nothing where there is none."""
+    return "|".join(name for name in SIMULATED if COHORTS[name].simulate.kind == kind) or "(?!)"
+
+
+def optional(flag, path):
+    """`--flag path`, or nothing where there is no path."""
+    return f"--{flag} {path}" if path else ""
