@@ -1,0 +1,98 @@
+"""A wrong configuration is refused before anything runs, with the key and what to write."""
+
+import pytest
+import yaml
+
+from ecgwas import study
+from ecgwas.errors import UserError
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A project folder with one complete cohort `real`, one simulated cohort `made` and one model `pca`."""
+    for name in ("ecg", "geno"):
+        (tmp_path / name).mkdir()
+    for name in ("people.csv", "geno/g.bed"):
+        (tmp_path / name).write_text("")
+    write(
+        tmp_path / "config/cohorts/real.yaml",
+        cohort="real",
+        ecg={"path": "ecg"},
+        people="people.csv",
+        genotypes={"paths": ["geno/g.bed"], "build": "GRCh37"},
+    )
+    write(tmp_path / "config/cohorts/made.yaml", cohort="made", simulate={"kind": "cohort", "genotype_format": "bgen"})
+    write(tmp_path / "config/models/pca.yaml", kind="pca")
+    return tmp_path
+
+
+def write(path, **values):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(values))
+
+
+def check(root, **changes):
+    return study.check({"study": "s", "cohorts": ["real"], "models": ["pca", "intervals"], **changes}, root)
+
+
+def test_relative_paths_start_at_the_project(root):
+    checked = check(root)
+    assert checked.cohorts["real"].people == root / "people.csv"
+    assert checked.cohorts["real"].genotypes.paths == [root / "geno/g.bed"]
+    assert checked.report_model == "pca"
+
+
+def test_a_simulated_cohort_gets_the_paths_its_simulation_writes(root):
+    made = check(root, cohorts=["made"]).cohorts["made"]
+    assert str(made.genotypes.paths[0]) == "simulated/made/genotypes.bgen"
+    assert str(made.genotypes.sample_file) == "simulated/made/genotypes.sample"
+    assert str(made.people) == "simulated/made/people.csv"
+
+
+def test_environment_variables_in_paths(root, monkeypatch):
+    write(
+        root / "config/cohorts/real.yaml",
+        cohort="real",
+        ecg={"path": "${NOWHERE_SET:-ecg}"},
+        people="${HERE}/people.csv",
+        genotypes={"paths": ["geno/g.bed"], "build": "GRCh37"},
+    )
+    monkeypatch.setenv("HERE", str(root))
+    assert check(root).cohorts["real"].ecg.path == root / "ecg"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"gwas": {"locus_windw_bp": 1}}, ["gwas.locus_windw_bp", "did you mean 'locus_window_bp'"]),
+        ({"modles": ["pca"]}, ["modles", "did you mean 'models'"]),
+        ({"phenotypes": {"axes": 0}}, ["phenotypes.axes", "greater than or equal to 1", "got 0"]),
+        ({"models": ["pac"]}, ["models", "'pac'", "did you mean 'pca'"]),
+        ({"cohorts": ["rael"]}, ["cohorts", "'rael'", "did you mean 'real'"]),
+        ({"cohorts": ["real", "real"]}, ["cohorts", "real", "more than once"]),
+        ({"cohorts": []}, ["cohorts", "at least 1 item"]),
+        ({"report": {"model": "nano"}}, ["report.model", "'nano'", "pca"]),
+    ],
+)
+def test_a_wrong_study_is_refused(root, changes, words):
+    with pytest.raises(UserError) as error:
+        check(root, **changes)
+    assert all(word in str(error.value) for word in words), str(error.value)
+
+
+def test_a_missing_file_is_named_with_its_key(root):
+    (root / "geno/g.bed").unlink()
+    with pytest.raises(UserError, match=r"real\.yaml: genotypes\.paths: no such file: .*g\.bed"):
+        check(root)
+
+
+def test_two_cohorts_of_one_name(root):
+    write(root / "config/cohorts/copy.yaml", **yaml.safe_load((root / "config/cohorts/real.yaml").read_text()))
+    with pytest.raises(UserError, match=r"copy\.yaml: cohort 'real' is also the cohort of .*real\.yaml"):
+        check(root)
+
+
+def test_a_cohort_without_genotypes(root):
+    write(root / "config/cohorts/real.yaml", cohort="real", ecg={"path": "ecg"}, people="people.csv")
+    with pytest.raises(UserError, match=r"genotypes required"):
+        check(root)

@@ -1,0 +1,60 @@
+"""ECG files -> recordings, signals, median beats, intervals; one job a shard of the cohort."""
+
+
+def ecg_files(wildcards):
+    """What a change of the cohort's recordings shows in: its table, else its folder or array."""
+    ecg = COHORTS[wildcards.cohort].ecg
+    return ecg.recordings or ecg.path
+
+
+rule ingest_shard:
+    input:
+        ecg_files,
+    output:
+        recordings=temp("cohorts/{cohort}/ecg/parts/{shard}/recordings.parquet"),
+        intervals=temp("cohorts/{cohort}/ecg/parts/{shard}/intervals.parquet"),
+        excluded=temp("cohorts/{cohort}/ecg/parts/{shard}/excluded.parquet"),
+        strip="cohorts/{cohort}/ecg/signals/shard-{shard}.strip.npy",
+        beat="cohorts/{cohort}/ecg/signals/shard-{shard}.beat.npy",
+    log:
+        "logs/{cohort}/ingest/{shard}.log",
+    benchmark:
+        "benchmarks/{cohort}/ingest/{shard}.tsv"
+    conda:
+        "../../envs/stats.yaml"
+    params:
+        ecg=lambda wildcards: as_json(COHORTS[wildcards.cohort].ecg),
+        settings=settings("ingest"),
+        code=source("ingest"),
+    shell:
+        "python -m ecgwas.ingest.shard --ecg {params.ecg:q} --shard {wildcards.shard}"
+        " --settings {params.settings:q} --recordings {output.recordings} --intervals {output.intervals}"
+        " --excluded {output.excluded} --strip {output.strip} --beat {output.beat} > {log} 2>&1"
+
+
+rule ingest:
+    input:
+        recordings=expand(
+            "cohorts/{{cohort}}/ecg/parts/{shard}/recordings.parquet", shard=numbered(STUDY.ingest.shards)
+        ),
+        intervals=expand(
+            "cohorts/{{cohort}}/ecg/parts/{shard}/intervals.parquet", shard=numbered(STUDY.ingest.shards)
+        ),
+        excluded=expand(
+            "cohorts/{{cohort}}/ecg/parts/{shard}/excluded.parquet", shard=numbered(STUDY.ingest.shards)
+        ),
+    output:
+        recordings="cohorts/{cohort}/ecg/recordings.parquet",
+        intervals="cohorts/{cohort}/ecg/intervals.parquet",
+        excluded="cohorts/{cohort}/ecg/excluded.parquet",
+    log:
+        "logs/{cohort}/ingest.log",
+    conda:
+        "../../envs/stats.yaml"
+    params:
+        parts=lambda wildcards, input: {name: json_list(input[name]) for name in ("recordings", "intervals", "excluded")},
+        code=source("ingest"),
+    shell:
+        "python -m ecgwas.ingest.collect --recordings_parts {params.parts[recordings]:q}"
+        " --intervals_parts {params.parts[intervals]:q} --excluded_parts {params.parts[excluded]:q}"
+        " --recordings {output.recordings} --intervals {output.intervals} --excluded {output.excluded} > {log} 2>&1"

@@ -1,0 +1,47 @@
+"""Cohorts with known truth: simulated from nothing, or real recordings with planted effects."""
+
+
+rule simulate_cohort:
+    output:
+        ecg=directory("simulated/{cohort}/ecg"),
+        tables=multiext("simulated/{cohort}/", "recordings.csv", "people.csv", "id_bridge.csv", "truth.json"),
+        parameters="simulated/{cohort}/parameters.parquet",
+    log:
+        "logs/{cohort}/simulate.log",
+    benchmark:
+        "benchmarks/{cohort}/simulate.tsv"
+    wildcard_constraints:
+        cohort=simulated_as("cohort"),
+    conda:
+        "../../envs/stats.yaml"
+    params:
+        settings=lambda wildcards: as_json(COHORTS[wildcards.cohort].simulate),
+        seed=STUDY.seed,
+        code=source("simulate"),
+    shell:
+        "python -m ecgwas.simulate.cohort --settings {params.settings:q} --seed {params.seed}"
+        " --folder simulated/{wildcards.cohort} --threads {threads} > {log} 2>&1"
+
+
+rule simulate_spike:
+    input:
+        lambda wildcards: COHORTS[wildcards.cohort].simulate.ecg.path,
+        lambda wildcards: COHORTS[wildcards.cohort].simulate.genotypes.paths,
+    output:
+        ecg=directory("simulated/{cohort}/ecg"),
+        tables=multiext("simulated/{cohort}/", "recordings.csv", "people.csv", "id_bridge.csv", "truth.json"),
+    log:
+        "logs/{cohort}/simulate.log",
+    benchmark:
+        "benchmarks/{cohort}/simulate.tsv"
+    wildcard_constraints:
+        cohort=simulated_as("spike"),
+    conda:
+        "../../envs/stats.yaml"
+    params:
+        settings=lambda wildcards: as_json(COHORTS[wildcards.cohort].simulate),
+        seed=STUDY.seed,
+        code=source("simulate"),
+    shell:
+        "python -m ecgwas.simulate.spike --settings {params.settings:q} --seed {params.seed}"
+        " --folder simulated/{wildcards.cohort} > {log} 2>&1"
