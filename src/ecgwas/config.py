@@ -193,6 +193,12 @@ class Report(Strict):
 
     model: Name | None = Field(None, description="The model the page is about; the first of `models` by default.")
     title: str = Field("ecgwas", description="Title of the page.")
+    genes: Path | None = Field(
+        None,
+        description="TSV of genes in the cohorts' build: GENE_CHROMOSOME, GENE_START, GENE_END, GENE_NAME; names the nearest gene.",
+    )
+    labels: dict[Name, str] = Field({}, description="Plain name of a model, by model; its own name without one.")
+    regions: int = Field(50, ge=0, description="Regional plots drawn a cohort, strongest loci first; the tables hold every locus.")
 
 
 # ------------------------------------------------------------------------------------------------ models

@@ -1,11 +1,64 @@
 """Signals of every cohort -> one encoder a model: a transformer, or the PCA baseline."""
 
-ALL_SIGNALS = {
-    "recordings": expand("cohorts/{cohort}/ecg/recordings.parquet", cohort=COHORTS),
-    "strips": expand(
-        "cohorts/{cohort}/ecg/signals/shard-{shard}.strip.npy", cohort=COHORTS, shard=numbered(STUDY.ingest.shards)
-    ),
-    "beats": expand(
-        "cohorts/{cohort}/ecg/signals/shard-{shard}.beat.npy", cohort=COHORTS, shard=numbered(STUDY.ingest.shards)
-    ),
-}
+SIGNALS = "cohorts/{cohort}/ecg/signals/shard-{shard}"
+ALL_SIGNALS = dict(
+    recordings=expand("cohorts/{cohort}/ecg/recordings.parquet", cohort=COHORTS),
+    strips=expand(f"{SIGNALS}.strip.npy", cohort=COHORTS, shard=numbered(STUDY.ingest.shards)),
+    beats=expand(f"{SIGNALS}.beat.npy", cohort=COHORTS, shard=numbered(STUDY.ingest.shards)),
+)
+
+
+def signal_flags(wildcards, input):
+    """The flags by which a step is given recordings and signals."""
+    return {name: json_list(input[name]) for name in ("recordings", "strips", "beats")}
+
+
+rule pretrain_transformer:
+    input:
+        **ALL_SIGNALS,
+    output:
+        checkpoint="models/{model}/checkpoint.pt",
+        history="models/{model}/history.parquet",
+    log:
+        "logs/models/{model}.log",
+    benchmark:
+        "benchmarks/models/{model}.tsv"
+    wildcard_constraints:
+        model=of_kind("transformer"),
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        signals=signal_flags,
+        settings=lambda wildcards: as_json(MODELS[wildcards.model]),
+        ingest=settings("ingest"),
+        seed=STUDY.seed,
+        resume=lambda wildcards: f"models/{wildcards.model}/resume",
+        code=source("pretrain"),
+    shell:
+        "python -m ecgwas.pretrain.train --recordings {params.signals[recordings]:q}"
+        " --strips {params.signals[strips]:q} --beats {params.signals[beats]:q}"
+        " --settings {params.settings:q} --ingest {params.ingest:q} --seed {params.seed} --threads {threads}"
+        " --resume {params.resume} --checkpoint {output.checkpoint} --history {output.history} > {log} 2>&1"
+
+
+rule pretrain_pca:
+    input:
+        **ALL_SIGNALS,
+    output:
+        checkpoint="models/{model}/checkpoint.pt",
+    log:
+        "logs/models/{model}.log",
+    wildcard_constraints:
+        model=of_kind("pca"),
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        signals=signal_flags,
+        settings=lambda wildcards: as_json(MODELS[wildcards.model]),
+        ingest=settings("ingest"),
+        code=source("pretrain"),
+    shell:
+        "python -m ecgwas.pretrain.pca --recordings {params.signals[recordings]:q}"
+        " --strips {params.signals[strips]:q} --beats {params.signals[beats]:q}"
+        " --settings {params.settings:q} --ingest {params.ingest:q} --threads {threads}"
+        " --checkpoint {output.checkpoint} > {log} 2>&1"

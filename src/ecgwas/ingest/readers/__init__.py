@@ -1,0 +1,100 @@
+"""EcgSource -> entries and recordings: one small module per file format behind one interface.
+
+A reader is an object with `entries` (table: recording_id, person_id, key; sorted by recording_id) and
+`read(key) -> Recording`. It raises `Unreadable` for one bad record and `UserError` for a bad source.
+A new format is a new module here and one line in `open_source`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import polars as pl
+
+from ecgwas.config import EcgSource
+from ecgwas.errors import UserError
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Samples as the file gives them."""
+
+    leads: tuple[str, ...]  # names as in the file
+    units: tuple[str, ...]  # one per lead, as in the file; "" where it says nothing
+    signal: np.ndarray  # float32 [lead, sample], in `units`; NaN = missing sample
+    rate_hz: float
+    seconds: float  # native length, also where only its beginning was read
+
+
+class Unreadable(Exception):
+    """One record that cannot be used: `reason` is one word, `detail` says what was seen."""
+
+    def __init__(self, reason: str, detail: str):
+        super().__init__(f"{reason}: {detail}")
+        self.reason, self.detail = reason, detail
+
+
+class Reader(Protocol):
+    """What the shard job needs of a file format."""
+
+    entries: pl.DataFrame
+
+    def read(self, key: str | int) -> Recording:
+        """The recording of one entry."""
+
+
+def open_source(source: EcgSource, seconds: float) -> Reader:
+    """The reader of `source`; recordings are cut to their first `seconds`."""
+    if not source.path.exists():
+        raise UserError(f"ecg.path {source.path} does not exist; give the folder or file with the recordings")
+    if source.format == "wfdb":
+        from ecgwas.ingest.readers.wfdb import WfdbReader
+
+        return WfdbReader(source, seconds)
+    from ecgwas.ingest.readers.array import ArrayReader
+
+    return ArrayReader(source, seconds)
+
+
+def read_table(path: Path) -> pl.DataFrame:
+    """A CSV (all columns as text, so that ids keep leading zeros) or Parquet table."""
+    if not path.exists():
+        raise UserError(f"ecg.recordings {path} does not exist; give a CSV or Parquet table of the recordings")
+    if path.suffix == ".parquet":
+        return pl.read_parquet(path)
+    return pl.read_csv(path, infer_schema=False)
+
+
+def listed(source: EcgSource, key: str | None) -> pl.DataFrame:
+    """`source.recordings` as entries: recording_id, person_id (text) and key (column `key`, or the row number)."""
+    table = read_table(source.recordings)
+    wanted = [source.recording_column, source.person_column] + ([key] if key else [])
+    missing = [name for name in wanted if name not in table.columns]
+    if missing:
+        raise UserError(
+            f"{source.recordings}: columns {missing} are missing, the table has {table.columns};"
+            " name them with ecg.recording_column and ecg.person_column or add them"
+        )
+    keys = pl.col(key).cast(pl.String) if key else pl.int_range(pl.len())
+    entries = table.select(
+        recording_id=pl.col(source.recording_column).cast(pl.String),
+        person_id=pl.col(source.person_column).cast(pl.String),
+        key=keys,
+    )
+    return checked(entries, source.recordings)
+
+
+def checked(entries: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """`entries` sorted by recording_id, after a look for empty, blank and repeated ids."""
+    if entries.is_empty():
+        raise UserError(f"{path}: no recordings; check ecg.path and ecg.recordings")
+    blank = entries.filter(pl.any_horizontal(pl.col("recording_id", "person_id").is_null())).height
+    if blank:
+        raise UserError(f"{path}: {blank} rows have no recording_id or person_id; fill them in or drop the rows")
+    repeated = entries.filter(pl.col("recording_id").is_duplicated())["recording_id"].unique().sort()
+    if len(repeated):
+        raise UserError(
+            f"{path}: {len(repeated)} recording_id values repeat, the first is {repeated[0]!r}; ids must be unique"
+        )
+    return entries.sort("recording_id")

@@ -1,0 +1,71 @@
+"""One packed array (.npy or .npy.xz, [recording, lead, sample]) -> recordings: rows in the order of a table."""
+
+import lzma
+
+import numpy as np
+import polars as pl
+
+from ecgwas.config import EcgSource
+from ecgwas.errors import UserError
+from ecgwas.ingest.readers import Recording, Unreadable, checked, listed
+
+MISSING = np.iinfo(np.int16).min
+
+
+class ArrayReader:
+    """Rows of one array; lead order, rate and count size come from the cohort's settings."""
+
+    def __init__(self, source: EcgSource, seconds: float):
+        if source.rate_hz is None:
+            raise UserError(f"ecg.rate_hz is missing: {source.path} does not say its sampling rate; set it, in Hz")
+        self.rate_hz, self.seconds, self.leads = source.rate_hz, seconds, tuple(source.leads)
+        # Without a count size the samples are taken as they are and the recording's unit is unknown.
+        self.unit, self.scale = ("uV", source.microvolts_per_count) if source.microvolts_per_count else ("", 1e-3)
+        self.array = _load(source)
+        self.entries = self._listed(source)
+
+    def _listed(self, source: EcgSource) -> pl.DataFrame:
+        n = len(self.array)
+        if source.recordings is None:
+            names = [str(row) for row in range(n)]
+            return checked(pl.DataFrame({"recording_id": names, "person_id": names, "key": range(n)}), source.path)
+        entries = listed(source, None)
+        if entries.height != n:
+            raise UserError(
+                f"{source.recordings} has {entries.height} rows but {source.path} holds {n} recordings;"
+                " the table must have one row per recording, in the array's order"
+            )
+        return entries
+
+    def read(self, key: int) -> Recording:
+        """The first `seconds` of row `key`; the trailing missing samples are not part of its length."""
+        counts = np.asarray(self.array[key])
+        if not np.issubdtype(counts.dtype, np.integer) and not np.isfinite(counts).any():
+            raise Unreadable("unreadable", "no finite sample")
+        signal = counts.astype(np.float32) * np.float32(self.scale)
+        if counts.dtype == np.int16:
+            signal[counts == MISSING] = np.nan
+        present = np.flatnonzero(np.isfinite(signal).any(axis=0))
+        length = int(present[-1]) + 1 if len(present) else 0
+        stop = min(length, round(self.seconds * self.rate_hz))
+        units = (self.unit,) * len(self.leads)
+        return Recording(self.leads, units, signal[:, :stop], self.rate_hz, length / self.rate_hz)
+
+
+def _load(source: EcgSource) -> np.ndarray:
+    """The array of `source.path`, memory-mapped where it is not compressed."""
+    path = source.path
+    try:
+        if path.suffix == ".xz":
+            with lzma.open(path) as file:
+                array = np.lib.format.read_array(file, allow_pickle=False)
+        else:
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
+        raise UserError(f"{path} is not a readable .npy or .npy.xz array ({error}); check ecg.path") from error
+    if array.ndim != 3 or array.shape[1] != len(source.leads) or array.dtype.kind not in "if":
+        raise UserError(
+            f"{path} has shape {array.shape} and type {array.dtype}; ecg.format array needs numbers shaped"
+            f" [recording, lead, sample] with the {len(source.leads)} leads of ecg.leads"
+        )
+    return array

@@ -1,0 +1,132 @@
+"""Signal shards of one or several cohorts -> batches: memory-mapped int16, order a function of seed and step."""
+
+import re
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from ecgwas.config import LEADS
+from ecgwas.errors import UserError
+
+MODEL_LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")  # III, aVR, aVL, aVF are sums of I and II
+COLUMNS = [LEADS.index(lead) for lead in MODEL_LEADS]
+MISSING = -32768  # count that stands for "not recorded"
+ORDER, MASKS, NOISE, STATISTICS, PROBES = range(5)  # streams of random numbers
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Recordings in counts of one microvolt, as they are stored."""
+
+    strip: np.ndarray  # int16 [recording, 8 leads, samples]
+    beat: np.ndarray  # int16 [recording, 8 leads, samples]
+    rr_ms: np.ndarray  # float32 [recording], NaN where no rhythm was found
+
+
+@dataclass(frozen=True)
+class Signals:
+    """All recordings of some cohorts: one table, and the open shards its rows lie in."""
+
+    table: pl.DataFrame  # tables.RECORDINGS, and `file`: number of the shard in the lists below
+    strips: list[np.ndarray]  # of int16 [recording, 12 leads, samples], memory-mapped
+    beats: list[np.ndarray]
+
+    def __len__(self) -> int:
+        return self.table.height
+
+    def read(self, rows: np.ndarray) -> Batch:
+        """The recordings at these rows of the table, in this order."""
+        chosen = self.table[rows]
+        places = list(zip(chosen["file"], chosen["row"], strict=True))
+        strip = np.stack([self.strips[file][row, COLUMNS] for file, row in places])
+        beat = np.stack([self.beats[file][row, COLUMNS] for file, row in places])
+        return Batch(strip, beat, chosen["rr_ms"].cast(pl.Float32).fill_null(np.nan).to_numpy())
+
+
+def open_signals(recordings: list[Path], strips: list[Path], beats: list[Path]) -> Signals:
+    """Join each cohort's recordings.parquet with its shards, {folder}/signals/shard-{number}.{strip,beat}.npy."""
+    tables, opened = [], {"strip": [], "beat": []}
+    shards = {"strip": _by_place(strips), "beat": _by_place(beats)}
+    for path in recordings:
+        table = pl.read_parquet(path).sort("shard", "row")
+        numbers = table["shard"].unique().sort().to_list()
+        files = {number: len(opened["strip"]) + i for i, number in enumerate(numbers)}
+        for kind, arrays in opened.items():
+            arrays += [_open(shards[kind], path, number, kind) for number in numbers]
+        tables.append(table.with_columns(file=pl.col("shard").replace_strict(files, return_dtype=pl.Int32)))
+    if not tables or not sum(map(len, tables)):
+        raise UserError(f"{', '.join(map(str, recordings))}: no recordings; see the cohort's excluded.parquet for the reasons")
+    _check_shapes(opened)
+    return Signals(pl.concat(tables, how="diagonal"), opened["strip"], opened["beat"])
+
+
+def rows_of_step(n: int, batch: int, step: int, seed: int) -> np.ndarray:
+    """Rows of a step's batch: shuffled epochs laid end to end, `batch` rows a step; a function of its arguments alone."""
+    positions = np.arange(step * batch, (step + 1) * batch)
+    epochs = range(positions[0] // n, positions[-1] // n + 1)
+    order = np.concatenate([np.random.default_rng([seed, ORDER, epoch]).permutation(n) for epoch in epochs])
+    return order[positions - epochs[0] * n]
+
+
+def has_beat(batch: Batch) -> np.ndarray:
+    """Which recordings have a median beat in at least one lead: bool [recording]."""
+    return (batch.beat != MISSING).all(2).any(1)
+
+
+def _by_place(paths: list[Path]) -> dict[tuple[Path, int], Path]:
+    """{(the cohort's folder, shard number): path}, from names like {folder}/signals/shard-003.strip.npy."""
+    places = {}
+    for path in map(Path, paths):
+        number = re.search(r"shard-(\d+)\.", path.name)
+        if not number:
+            raise UserError(f"{path}: expected a name like signals/shard-000.strip.npy")
+        places[path.parent.parent.resolve(), int(number[1])] = path
+    return places
+
+
+def _open(shards: dict[tuple[Path, int], Path], recordings: Path, number: int, kind: str) -> np.ndarray:
+    path = shards.get((Path(recordings).parent.resolve(), number))
+    if path is None:
+        raise UserError(f"{recordings}: shard {number} has no file among --{kind}s; give signals/shard-{number:03d}.{kind}.npy")
+    array = np.load(path, mmap_mode="r")
+    if array.dtype != np.int16 or array.ndim != 3 or array.shape[1] != len(LEADS):
+        raise UserError(f"{path}: expected int16 [recording, {len(LEADS)}, sample], got {array.dtype} {list(array.shape)}")
+    return array
+
+
+def _check_shapes(opened: dict[str, list[np.ndarray]]) -> None:
+    for kind, arrays in opened.items():
+        lengths = sorted({array.shape[2] for array in arrays})
+        if len(lengths) > 1:
+            raise UserError(f"{kind} shards of {lengths} samples; ingest all cohorts with the same settings")
+
+
+def statistics(signals: Signals, seed: int, recordings: int = 2000) -> dict[str, np.ndarray]:
+    """Robust centres and scales of up to `recordings` recordings: what the models standardise with.
+
+    strip_scale [8, 1] mV: median over recordings of a lead's standard deviation in time. beat_mean, beat_scale
+    [8, samples] mV: median and interquartile range / 1.349 of each sample of the median beat, the scale at least
+    half its lead's median, so that noise between the waves is not blown up. rr_mean, rr_scale: of log(RR / ms).
+    """
+    rows = np.sort(np.random.default_rng([seed, STATISTICS]).permutation(len(signals))[:recordings])
+    batch = signals.read(rows)
+    strip, beat = (np.where(x == MISSING, np.nan, x / np.float32(1000)) for x in (batch.strip, batch.beat))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a lead that no recording has gives NaN: centre 0, scale 1
+        strip_scale = np.nanmedian(np.nanstd(strip, 2), 0)[:, None]
+        beat_mean, beat_scale = _robust(beat)
+        beat_scale = np.maximum(beat_scale, np.nanmedian(beat_scale, 1, keepdims=True) / 2)
+        rr_mean, rr_scale = _robust(np.log(batch.rr_ms))
+    scales = {"strip_scale": strip_scale, "beat_scale": beat_scale, "rr_scale": rr_scale}
+    means = {"beat_mean": beat_mean, "rr_mean": rr_mean}
+    filled = {name: np.where(x > 0, x, 1) for name, x in scales.items()} | {n: np.nan_to_num(x) for n, x in means.items()}
+    return {name: np.asarray(x, np.float32) for name, x in sorted(filled.items())}
+
+
+def _robust(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Median and interquartile range / 1.349 (the standard deviation of a normal) over the first axis, without NaN."""
+    low, middle, high = np.nanpercentile(x, [25, 50, 75], axis=0)
+    return middle, (high - low) / 1.349

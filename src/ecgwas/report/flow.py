@@ -1,0 +1,90 @@
+"""Tables of kept and excluded -> lanes of the flow: how many entered, who was dropped and why, who is left."""
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from ecgwas.report import words
+from ecgwas.report.inputs import CohortInputs
+
+
+@dataclass(frozen=True)
+class Drop:
+    """One reason and how many it took."""
+
+    reason: str
+    word: str
+    number: int
+    share: str
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One line of the flow: from `entered` of `what` to `left`, by `drops`."""
+
+    what: str
+    entered: int
+    left: int
+    left_words: str
+    drops: list[Drop] = field(default_factory=list)
+    note: str = ""
+
+
+def lanes(inputs: CohortInputs, analysed: int | None) -> list[Lane]:
+    """Recordings, genotyped samples, variants and people, each where its tables exist."""
+    made = [_recordings(inputs), _samples(inputs), _variants(inputs), _people(inputs, analysed)]
+    return [lane for lane in made if lane is not None]
+
+
+def _recordings(inputs: CohortInputs) -> Lane | None:
+    if inputs["recordings"] is None:
+        return None
+    excluded = inputs.rows("recordings_excluded")
+    kept, dropped = inputs.rows("recordings"), excluded["recording_id"].n_unique()
+    people = words.plural(kept["person_id"].n_unique(), "person", "people")
+    entered = kept.height + dropped
+    return Lane(
+        "ECG recordings read", entered, kept.height, f"clean recordings of {people}", _drops(excluded, "recording_id", entered)
+    )
+
+
+def _samples(inputs: CohortInputs) -> Lane | None:
+    if inputs["samples"] is None:
+        return None
+    samples = inputs.rows("samples")
+    excluded = inputs.rows("genotypes_excluded").filter(pl.col("kind") == "sample")
+    kept = int(samples["keep"].sum())
+    unrelated = int(samples["unrelated"].sum())
+    note = f"{words.count(unrelated)} of them form the largest set without a related pair."
+    drops = _drops(excluded.filter(~_stays(excluded, samples)), "id", samples.height)
+    return Lane("genotyped samples", samples.height, kept, "samples kept", drops, note)
+
+
+def _stays(excluded: pl.DataFrame, samples: pl.DataFrame) -> pl.Series:
+    """True for rows about samples that were kept: relatives, which leave the scan but not the cohort."""
+    return excluded["id"].is_in(samples.filter(pl.col("keep"))["sample_id"].implode())
+
+
+def _variants(inputs: CohortInputs) -> Lane | None:
+    if inputs["variants"] is None:
+        return None
+    excluded = inputs.rows("genotypes_excluded").filter(pl.col("kind") == "variant")
+    kept = inputs.rows("variants")
+    entered = kept.height + excluded["id"].n_unique()
+    note = f"{words.count(int(kept['pruned'].sum()))} in low LD serve kinship and principal components."
+    return Lane("variants read", entered, kept.height, "variants kept", _drops(excluded, "id", entered), note)
+
+
+def _people(inputs: CohortInputs, analysed: int | None) -> Lane | None:
+    if inputs["traits_excluded"] is None or analysed is None:
+        return None
+    excluded = inputs.rows("traits_excluded").filter(pl.col("kind") == "person")
+    entered = analysed + excluded["id"].n_unique()
+    drops = _drops(excluded, "id", entered)
+    return Lane("people with an ECG or genotypes", entered, analysed, "people analysed", drops)
+
+
+def _drops(excluded: pl.DataFrame, key: str, entered: int) -> list[Drop]:
+    """Distinct ids a reason, most frequent first; an id with two reasons counts under both."""
+    counts = excluded.group_by("reason").agg(pl.col(key).n_unique().alias("n")).sort(["n", "reason"], descending=[True, False])
+    return [Drop(words.reason(r), r, n, words.percent(n, entered)) for r, n in counts.rows()]

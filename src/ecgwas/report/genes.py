@@ -1,0 +1,70 @@
+"""Gene table and positions -> the nearest gene, and the genes of a window."""
+
+from pathlib import Path
+
+import polars as pl
+
+from ecgwas.errors import UserError
+
+COLUMNS = {"GENE_CHROMOSOME": "contig", "GENE_START": "start", "GENE_END": "end", "GENE_NAME": "gene"}
+
+
+def read_genes(path: Path | None) -> pl.DataFrame | None:
+    """contig, start, end, gene of a tab-separated gene table; None where no path is given."""
+    if path is None:
+        return None
+    if not path.is_file():
+        raise UserError(f"{path}: no such gene table; correct report.genes or leave it out")
+    table = pl.read_csv(path, separator="\t", schema_overrides={"GENE_CHROMOSOME": pl.String})
+    if missing := [name for name in COLUMNS if name not in table.columns]:
+        raise UserError(f"{path}: columns {missing} are missing; it has {table.columns}; write a tab-separated header")
+    return table.select([pl.col(a).alias(b) for a, b in COLUMNS.items()]).with_columns(
+        pl.col("contig").str.replace("^chr", "")
+    )
+
+
+def nearest(genes: pl.DataFrame | None, contig: str, position: int) -> tuple[str, int] | None:
+    """Nearest gene and its distance in base pairs (0 within it); None without genes on the contig.
+
+    Ties go to the smallest gene, the usual choice where genes overlap, then to the first by name.
+    """
+    if genes is None:
+        return None
+    found = (
+        genes.filter(pl.col("contig") == contig.removeprefix("chr"))
+        .with_columns(
+            away=pl.max_horizontal(pl.col("start") - position, position - pl.col("end"), pl.lit(0)),
+            length=pl.col("end") - pl.col("start"),
+        )
+        .sort("away", "length", "gene")
+    )
+    return None if found.is_empty() else (found["gene"][0], int(found["away"][0]))
+
+
+def within(genes: pl.DataFrame | None, contig: str, start: float, end: float) -> list[tuple[str, int, int]]:
+    """(gene, start, end) of the genes that touch [start, end], by start."""
+    if genes is None:
+        return []
+    found = genes.filter((pl.col("contig") == contig.removeprefix("chr")) & (pl.col("end") >= start) & (pl.col("start") <= end))
+    return found.select("gene", "start", "end").sort("start", "end", "gene").rows()
+
+
+def rows_of(genes: list[tuple[str, int, int]], width_of: float, limit: int = 5) -> list[list[tuple[str, int, int]]]:
+    """Genes stacked so that names do not overlap: a list of rows; `width_of` is one letter in base pairs.
+
+    What does not fit into `limit` rows is left out of the drawing.
+    """
+    rows: list[list[tuple[str, int, int]]] = []
+    ends: list[float] = []
+    for name, start, end in genes:
+        right = max(end, (start + end) / 2 + width_of * (len(name) + 1) / 2)
+        left = min(start, (start + end) / 2 - width_of * (len(name) + 1) / 2)
+        free = next((i for i, last in enumerate(ends) if last <= left), None)
+        if free is None and len(rows) < limit:
+            rows.append([])
+            ends.append(0.0)
+            free = len(rows) - 1
+        if free is not None:
+            rows[free].append((name, start, end))
+            ends[free] = right
+    return rows

@@ -1,0 +1,84 @@
+"""Recovery tables of a simulated cohort -> planted loci by model: which analysis found which locus."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from ecgwas.report import words
+
+TRUE_WORDS = {"true", "1", "yes"}
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """Rows of recovery tables by model, and their summaries by model; the main model first."""
+
+    tables: dict[str, pl.DataFrame]
+    summaries: dict[str, dict]
+
+
+def read_recovery(root: Path, cohort: str, models: list[str], model: str) -> Recovery | None:
+    """Recovery of `cohort`: `recovery.tsv` for the main model, `recovery/{model}.tsv` for every model that has one."""
+    order = [model, *(other for other in models if other != model)]
+    paths = {name: root / "recovery" / f"{name}.tsv" for name in order}
+    if not paths[model].is_file():
+        paths[model] = root / "recovery.tsv"
+    found = {name: _read(path, cohort) for name, path in paths.items() if path.is_file()}
+    found = {name: table for name, table in found.items() if not table.is_empty()}
+    if not found:
+        return None
+    summaries = {name: _summary(root / "recovery" / f"{name}.json", found[name], cohort) for name in found}
+    return Recovery(found, summaries)
+
+
+def _read(path: Path, cohort: str) -> pl.DataFrame:
+    table = pl.read_csv(path, separator="\t", infer_schema_length=None, null_values=["", "NA", "null"])
+    if "cohort" in table.columns:
+        table = table.filter(pl.col("cohort") == cohort)
+    for name in ("found", "in_credible_set"):
+        if name in table.columns:
+            table = table.with_columns(pl.col(name).cast(pl.String).str.to_lowercase().is_in(list(TRUE_WORDS)))
+    return table
+
+
+def _summary(path: Path, table: pl.DataFrame, cohort: str) -> dict:
+    """The summary file; counts that it lacks come from the table."""
+    written = json.loads(path.read_text()) if path.is_file() else {}
+    written = written.get(cohort, written)
+    return {"n_planted": table.height, "n_found": int(table["found"].sum())} | written
+
+
+def comparison(recovery: Recovery) -> list[dict]:
+    """One row a planted locus: what was planted, and for every model found, −log10 p, lead distance, credible set."""
+    first = next(iter(recovery.tables.values()))
+    keyed = {name: {row["locus"]: row for row in table.iter_rows(named=True)} for name, table in recovery.tables.items()}
+    return [
+        {
+            "locus": planted["locus"],
+            "parameter": str(planted["parameter"]).replace("_", " "),
+            "variance": words.percent(planted.get("variance_explained"), 1),
+            "maf": words.percent(planted.get("maf"), 1),
+            "power": words.percent(planted.get("power"), 1),
+            "cells": [_cell(rows.get(planted["locus"])) for rows in keyed.values()],
+        }
+        for planted in first.iter_rows(named=True)
+    ]
+
+
+def _cell(row: dict | None) -> dict:
+    if row is None:
+        return {"found": None}
+    return {
+        "found": bool(row["found"]),
+        "p": words.decimal(row.get("best_neg_log10_p"), 1),
+        "away": words.distance(row.get("lead_distance_bp")),
+        "in_set": row.get("in_credible_set"),
+        "set_size": row.get("credible_set_size", row.get("set_size")),
+    }
+
+
+def found_words(summary: dict) -> str:
+    """7 of 8."""
+    return f"{summary['n_found']} of {summary['n_planted']}"

@@ -1,0 +1,99 @@
+"""Summary statistics on disk -> the few columns the figures and tables need."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from scipy import special
+
+SCAN = {"contig": pl.String(), "position": pl.Int32(), "joint": pl.Float32(), "axis": pl.Float32()}
+
+
+def read_scan(parts: list[Path], traits: pl.DataFrame | None) -> pl.DataFrame:
+    """contig, position, and −log10 p of the joint test (`joint`) and of the strongest single trait (`axis`)."""
+    if not parts or traits is None:
+        return pl.DataFrame(schema=SCAN)
+    scan = pl.concat([_strongest(pl.read_parquet(part), traits) for part in parts])
+    return scan.sort(contig_order("contig"), "position", maintain_order=True)
+
+
+def _strongest(part: pl.DataFrame, traits: pl.DataFrame) -> pl.DataFrame:
+    """Traits of equal degrees of freedom share one conversion: the largest |t| has the smallest p."""
+    best = np.full(part.height, np.nan)
+    for df in traits["df"].unique().sort().to_list():
+        names = [f"t:{name}" for name in traits.filter(pl.col("df") == df)["trait"]]
+        largest = part.select(pl.max_horizontal(pl.col(names).abs().fill_nan(None))).to_series().cast(pl.Float64).to_numpy()
+        best = np.fmax(best, neg_log10_p(largest, df))
+    return part.select(
+        pl.col("contig").cast(pl.String),
+        pl.col("position").cast(pl.Int32),
+        pl.col("joint_neg_log10_p").cast(pl.Float32).alias("joint"),
+        pl.Series("axis", best, pl.Float32),
+    )
+
+
+def lead_effects(parts: list[Path], traits: pl.DataFrame | None, loci: pl.DataFrame) -> pl.DataFrame:
+    """Of every lead: n, and beta and se of the locus's best trait per copy of the effect allele.
+
+    beta = t sqrt(yy / (gg (df + t²))), se = beta / t, from the residual sums of squares of trait and genotype.
+    """
+    keys = {"contig": "contig", "lead_position": "position", "lead_ref": "ref", "lead_alt": "alt"}
+    schema = {"locus": pl.String(), "n": pl.Int64(), "beta": pl.Float64(), "se": pl.Float64()}
+    if not parts or traits is None or loci.is_empty():
+        return pl.DataFrame(schema=schema)
+    wanted = loci.select([pl.col(a).alias(b) for a, b in keys.items()] + [pl.col("locus"), pl.col("best_trait")])
+    known = {row["trait"]: row for row in traits.iter_rows(named=True)}
+    rows = []
+    for part in parts:
+        keep = pl.read_parquet(part).join(wanted, on=list(keys.values()), how="inner")
+        rows += [_effect(row, known.get(row["best_trait"])) for row in keep.iter_rows(named=True)]
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _effect(row: dict, trait: dict | None) -> tuple[str, int, float | None, float | None]:
+    if trait is None:
+        return row["locus"], row["n"], None, None
+    group = trait["group"]
+    n, gg = row.get(f"n:{group}", row["n"]), row.get(f"gg:{group}", row["gg"])
+    t = row[f"t:{trait['trait']}"]
+    if t is None or not np.isfinite(t) or not gg:
+        return row["locus"], n, None, None
+    se = float(np.sqrt(trait["yy"] / (gg * (trait["df"] + t * t))))
+    return row["locus"], n, t * se, se
+
+
+def neg_log10_p(t: np.ndarray, df: float) -> np.ndarray:
+    """−log10 of the two-sided p of Student's t; NaN stays NaN.
+
+    p = I_x(df/2, 1/2), x = df / (df + t²) (Abramowitz & Stegun 26.5.27). Where that underflows, by the series
+    I_x(a, b) = xᵃ (1−x)ᵇ / (a B(a, b)) · Σ_k Π_{j<k} (a+b+j)/(a+1+j) · xᵏ (DLMF 8.17.8).
+    """
+    t = np.asarray(t, float)
+    a, x = df / 2, df / (df + t * t)
+    with np.errstate(divide="ignore"):
+        found = -np.log10(special.betainc(a, 0.5, x))
+    far = np.isposinf(found) | (found > 290)
+    for i in np.flatnonzero(far & np.isfinite(t)):
+        term = total = 1.0
+        k = 0
+        while term > 1e-12 * total:
+            term *= (a + 0.5 + k) / (a + 1 + k) * x[i]
+            total += term
+            k += 1
+        log_p = a * np.log(x[i]) + 0.5 * np.log1p(-x[i]) - np.log(a) - special.betaln(a, 0.5) + np.log(total)
+        found[i] = -log_p / np.log(10)
+    return found
+
+
+def contig_order(column: str) -> pl.Expr:
+    """Sort key: 1 to 22, then X, Y, MT, then the rest by name."""
+    return pl.col(column).map_elements(contig_key, pl.Float64, skip_nulls=True)
+
+
+def contig_key(contig: str) -> float:
+    """1 -> 1 … 22 -> 22, X -> 23, Y -> 24, M -> 25; other names after them."""
+    bare = re.sub(r"^chr", "", contig)
+    if bare.isdigit():
+        return float(bare)
+    return {"X": 23.0, "Y": 24.0, "M": 25.0, "MT": 25.0}.get(bare, 99.0)

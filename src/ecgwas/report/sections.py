@@ -1,0 +1,206 @@
+"""Tables of one cohort -> what its section of the page says, as plain values for the template."""
+
+import math
+
+import polars as pl
+
+from ecgwas.report import figures, genes, words
+from ecgwas.report.figures import Mark
+from ecgwas.report.inputs import CohortInputs
+from ecgwas.report.recovered import Recovery
+
+
+def loci_rows(loci: pl.DataFrame, effects: pl.DataFrame, gene_table: pl.DataFrame | None) -> list[dict]:
+    """The loci table, in genome order."""
+    found = {row["locus"]: row for row in effects.iter_rows(named=True)}
+    return [_locus(row, found.get(row["locus"], {}), gene_table) for row in loci.iter_rows(named=True)]
+
+
+def _locus(row: dict, effect: dict, gene_table: pl.DataFrame | None) -> dict:
+    near = genes.nearest(gene_table, row["contig"], row["lead_position"])
+    traits = row["significant_traits"] or []
+    return {
+        "locus": row["locus"],
+        "anchor": anchor(row["locus"]),
+        "rsid": row["lead_rsid"] or "–",
+        "effect": row["lead_alt"],
+        "other": row["lead_ref"],
+        "af": words.decimal(row["lead_af"], 3),
+        "n": words.count(effect.get("n")),
+        "test": row["lead_test"],
+        "p": words.p_value(row["neg_log10_p"]),
+        "joint_p": words.p_value(row["joint_neg_log10_p"]),
+        "trait": row["best_trait"],
+        "trait_p": words.p_value(row["best_trait_neg_log10_p"]),
+        "beta": words.decimal(effect.get("beta"), 3),
+        "se": words.decimal(effect.get("se"), 3),
+        "n_traits": len(traits),
+        "traits": ", ".join(traits),
+        "n_variants": words.count(row["n_variants"]),
+        "span": words.distance(row["end"] - row["start"] + 1),
+        "gene": near[0] if near else None,
+        "gene_away": "within" if near and near[1] == 0 else words.distance(near[1]) if near else None,
+    }
+
+
+def anchor(locus: str) -> str:
+    """`locus` as an HTML id."""
+    return "".join(c if c.isalnum() else "-" for c in locus)
+
+
+def scan_marks(loci: pl.DataFrame, recovery: Recovery | None) -> list[Mark]:
+    """Leads, and planted variants where the truth is known and their place can be read from their name."""
+    marks = [
+        Mark(row["contig"], row["lead_position"], f"lead {row['lead_rsid']} at {row['locus']}", "lead")
+        for row in loci.iter_rows(named=True)
+    ]
+    if recovery is None:
+        return marks
+    for row in next(iter(recovery.tables.values())).iter_rows(named=True):
+        contig, _, rest = str(row["locus"]).partition(":")
+        position = rest.split(":")[0].replace(",", "")
+        if position.isdigit():
+            known = "found" if row["found"] else "not found"
+            marks.append(Mark(contig, int(position), f"planted: {row['parameter']}, {known}", f"planted {'hit' if row['found'] else 'miss'}"))
+    return marks
+
+
+def regions(
+    inputs: CohortInputs, limit: int, threshold: float, gene_table: pl.DataFrame | None
+) -> list[dict]:
+    """Regional plots of the strongest `limit` loci, in genome order: one plot a locus, of its lead test where fine-mapped."""
+    loci, variants = inputs.rows("loci"), inputs.rows("finemapped")
+    strongest = loci.sort("neg_log10_p", descending=True, maintain_order=True)["locus"].head(limit).to_list()
+    sets = inputs.rows("credible_sets")
+    made = []
+    for row in loci.filter(pl.col("locus").is_in(strongest)).iter_rows(named=True):
+        here = variants.filter(pl.col("locus") == row["locus"])
+        trait = shown_trait(row, here["trait"].unique().sort().to_list())
+        if trait is None:
+            continue
+        lead = Mark(row["contig"], row["lead_position"], row["lead_rsid"] or "", "lead")
+        title = f"Locus {row['locus']}: association of {trait} and posterior inclusion probabilities"
+        picture = figures.regional(here.filter(pl.col("trait") == trait), lead, threshold, gene_table, title)
+        others = [t for t in here["trait"].unique().sort().to_list() if t != trait]
+        made.append(
+            {
+                "locus": row["locus"],
+                "anchor": anchor(row["locus"]),
+                "rsid": row["lead_rsid"],
+                "trait": trait,
+                "others": ", ".join(others),
+                "picture": picture,
+                "n_sets": sets.filter((pl.col("locus") == row["locus"]) & (pl.col("trait") == trait)).height,
+            }
+        )
+    return made
+
+
+def shown_trait(locus: dict, finemapped: list[str]) -> str | None:
+    """The lead's test where it was fine-mapped, else the best trait, else the first; None without any."""
+    for name in (locus["lead_test"], locus["best_trait"], *finemapped):
+        if name in finemapped:
+            return name
+    return None
+
+
+def set_rows(sets: pl.DataFrame, variants: pl.DataFrame) -> list[dict]:
+    """The credible set table; PIP of the variant with most mass comes from the variants table."""
+    top = {
+        (row["locus"], row["trait"], row["cs"]): row["pip"]
+        for row in variants.group_by("locus", "trait", "cs").agg(pl.col("pip").max()).iter_rows(named=True)
+    }
+    return [
+        {
+            "locus": row["locus"],
+            "trait": row["trait"],
+            "cs": row["cs"],
+            "size": words.count(row["size"]),
+            "coverage": words.percent(row["coverage"], 1),
+            "purity": words.decimal(row["min_abs_corr"], 3),
+            "bf": words.decimal(row["log10_bf"], 1),
+            "lead": row["lead"],
+            "pip": words.decimal(top.get((row["locus"], row["trait"], row["cs"])), 3),
+            "converged": row["converged"],
+        }
+        for row in sets.iter_rows(named=True)
+    ]
+
+
+def calibration_rows(calibration: pl.DataFrame) -> list[dict]:
+    """One row a trait: λGC over all variants and, where given, over the null contigs; joint and mean first."""
+    first = {"joint": 0, "mean": 1}
+    names = sorted(calibration["trait"].unique().to_list(), key=lambda name: (first.get(name, 2), name))
+    kinds = [kind for kind in ("all", "null") if kind in calibration["variants"].to_list()]
+    rows = []
+    for name in names:
+        cells = []
+        for kind in kinds:
+            found = calibration.filter((pl.col("trait") == name) & (pl.col("variants") == kind))
+            cells.append(_lambda_cell(found.row(0, named=True)) if found.height else None)
+        rows.append({"trait": name, "cells": cells})
+    return rows
+
+
+def _lambda_cell(row: dict) -> dict:
+    known = row["low"] is not None and row["high"] is not None and math.isfinite(row["low"])
+    return {
+        "value": words.decimal(row["lambda_gc"], 3),
+        "interval": f"{words.decimal(row['low'], 3)} to {words.decimal(row['high'], 3)}" if known else "–",
+        "outside": known and not row["low"] <= row["lambda_gc"] <= row["high"],
+        "n": words.count(row["n_variants"]),
+    }
+
+
+def lambda_words(calibration: pl.DataFrame, trait: str, variants: str = "all") -> str:
+    """λGC of one trait with its permutation interval, in one line; empty where unknown."""
+    found = calibration.filter((pl.col("trait") == trait) & (pl.col("variants") == variants))
+    if found.is_empty():
+        return ""
+    cell = _lambda_cell(found.row(0, named=True))
+    tail = "" if cell["interval"] == "–" else f" (permutations: {cell['interval']})"
+    return f"λGC = {cell['value']}{tail}"
+
+
+def reliability_rows(reliability: pl.DataFrame) -> list[dict]:
+    """ICC a trait with a bar's width in percent."""
+    return [
+        {
+            "trait": row["trait"],
+            "n": words.count(row["n_people"]),
+            "icc": words.decimal(row["icc"]),
+            "bar": 0 if row["icc"] is None else round(100 * min(max(row["icc"], 0.0), 1.0)),
+        }
+        for row in reliability.iter_rows(named=True)
+    ]
+
+
+def compared_rows(compared: dict[str, dict], recovery: Recovery | None, labels: dict[str, str]) -> list[dict]:
+    """Every model in one line: loci, recovery, median credible set, λGC."""
+    rows = []
+    for model, found in compared.items():
+        if all(table is None for table in found.values()):
+            continue
+        summary = recovery.summaries.get(model) if recovery else None
+        sets = found["credible_sets"]
+        size = None if sets is None or sets.is_empty() else sets["size"].median()
+        calibration = found["calibration"]
+        rows.append(
+            {
+                "model": labels.get(model, model),
+                "loci": words.count(None if found["loci"] is None else found["loci"].height),
+                "found": f"{summary['n_found']} of {summary['n_planted']}" if summary else None,
+                "sets": words.count(None if sets is None else sets.height),
+                "size": "–" if size is None else f"{size:g}",
+                "joint": _one_lambda(calibration, "joint", "all"),
+                "mean": _one_lambda(calibration, "mean", "null"),
+            }
+        )
+    return rows
+
+
+def _one_lambda(calibration: pl.DataFrame | None, trait: str, variants: str) -> str:
+    if calibration is None:
+        return "–"
+    found = calibration.filter((pl.col("trait") == trait) & (pl.col("variants") == variants))
+    return words.decimal(found["lambda_gc"][0], 3) if found.height else "–"

@@ -1,0 +1,97 @@
+"""Numbers and reasons -> the words and figures a reader sees."""
+
+import math
+
+REASONS = {
+    "unreadable": "the file could not be read",
+    "truncated": "the signal file is shorter than its header says",
+    "missing_file": "the file is not there",
+    "flat_lead": "too few usable leads: flat",
+    "few_leads": "too few usable leads",
+    "no_qrs": "no heart beats were found",
+    "no_person": "no person belongs to the recording",
+    "call_rate": "too many missing genotype calls",
+    "sex_mismatch": "reported and genetic sex differ",
+    "sex_ambiguous": "genetic sex is undecided",
+    "heterozygosity": "heterozygosity outlier: contamination or inbreeding",
+    "duplicate": "duplicate of another sample, or a twin",
+    "withdrawn": "withdrew consent",
+    "hwe": "departs from Hardy-Weinberg proportions",
+    "mac": "minor allele count too small",
+    "info": "imputation INFO too small",
+    "monomorphic": "no variation among the people kept",
+    "multiallelic": "more than two alleles",
+    "no_genotypes": "no genotypes that passed quality control",
+    "related": "relative of a person who stays in the scan",
+    "no_ecg": "no ECG that passed quality control",
+    "missing_covariate": "a covariate is missing",
+    "constant": "the trait does not vary",
+    "too_few_people": "too few people have the trait",
+}
+
+
+def reason(word: str) -> str:
+    """`word` of an excluded table in plain words; an unknown word without its underscores."""
+    return REASONS.get(word, word.replace("_", " "))
+
+
+def count(number: float | None) -> str:
+    """12345 -> 12 345, with thin spaces; none -> en dash."""
+    return "–" if number is None else f"{int(number):,}".replace(",", "\u202f")
+
+
+def decimal(number: float | None, digits: int = 2) -> str:
+    """Fixed decimals with a true minus; none or not finite -> en dash."""
+    if number is None or not math.isfinite(number):
+        return "–"
+    return f"{number:.{digits}f}".replace("-", "−")
+
+
+def significant(number: float | None, digits: int = 3) -> str:
+    """`digits` significant figures, plain where readable, else 1.2 × 10⁻⁵."""
+    if number is None or not math.isfinite(number):
+        return "–"
+    if number == 0 or 1e-3 <= abs(number) < 1e4:
+        return f"{number:.{digits}g}".replace("-", "−")
+    mantissa, exponent = f"{number:.{digits - 1}e}".split("e")
+    return f"{mantissa.replace('-', '−')} × 10{superscript(int(exponent))}"
+
+
+def p_value(neg_log10_p: float | None) -> str:
+    """p written from −log10 p, so that 10⁻⁵⁰⁰ does not underflow to 0."""
+    if neg_log10_p is None or not math.isfinite(neg_log10_p):
+        return "–"
+    if neg_log10_p < 3:
+        return f"{10**-neg_log10_p:.2g}"
+    exponent = math.floor(-neg_log10_p)
+    mantissa = 10 ** (-neg_log10_p - exponent)
+    if round(mantissa, 1) >= 10:
+        mantissa, exponent = 1.0, exponent + 1
+    return f"{mantissa:.1f} × 10{superscript(exponent)}"
+
+
+def percent(part: float | None, whole: float | None) -> str:
+    """`part` of `whole` in percent; en dash where there is no whole."""
+    if not whole or part is None:
+        return "–"
+    return f"{100 * part / whole:.1f} %"
+
+
+def distance(base_pairs: float | None) -> str:
+    """0 bp, 830 bp, 12.4 kb, 1.30 Mb."""
+    if base_pairs is None:
+        return "–"
+    size = abs(base_pairs)
+    if size < 1000:
+        return f"{int(size)} bp"
+    return f"{size / 1e3:.1f} kb" if size < 1e6 else f"{size / 1e6:.2f} Mb"
+
+
+def superscript(number: int) -> str:
+    """-12 -> ⁻¹²."""
+    return str(number).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def plural(number: int, one: str, many: str | None = None) -> str:
+    """1 locus, 3 loci."""
+    return f"{count(number)} {one if number == 1 else (many or one + 's')}"

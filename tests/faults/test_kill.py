@@ -1,0 +1,98 @@
+"""A run killed in any stage, of its scheduler or of its job, ends in the tables of an unbroken run, bit for bit."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.workflow
+
+STUDY = "tiny-faults"
+# Each stage with a file it makes: asking for that file runs the stage and what comes before it.
+STAGES = {
+    "simulate": "simulated/demo-tiny/truth.json",
+    "ingest": "cohorts/demo-tiny/ecg/recordings.parquet",
+    "pretrain": "models/tiny/checkpoint.pt",
+    "embed": "cohorts/demo-tiny/embeddings/tiny.parquet",
+    "genotypes": "cohorts/demo-tiny/genotypes/samples.parquet",
+    "phenotypes": "cohorts/demo-tiny/phenotypes/tiny/traits.parquet",
+    "gwas": "cohorts/demo-tiny/gwas/tiny/loci.parquet",
+    "finemap": "cohorts/demo-tiny/finemap/tiny/credible_sets.parquet",
+    "report": "report/index.html",
+}
+# Logs and timings differ from run to run; Hail's table holds ids of its own.
+NOT_RESULTS = {"logs", "benchmarks", ".snakemake", "pruned.mt", "tmp", "resume"}
+
+
+def start(project: Path, *targets: str) -> subprocess.Popen:
+    command = [sys.executable, "workflow/run.py", "config/tiny.yaml", "--config", f"study={STUDY}", "--quiet", "all"]
+    return subprocess.Popen([*command, *targets], cwd=project, start_new_session=True, stderr=subprocess.PIPE, text=True)
+
+
+def finish(run: subprocess.Popen) -> None:
+    _, errors = run.communicate(timeout=1200)
+    assert run.returncode == 0, errors[-3000:]
+
+
+def job_of(stage: str, run: subprocess.Popen) -> psutil.Process:
+    """The stage's Python process among the run's own (not an orphan of an earlier run), as soon as there is one."""
+    while run.poll() is None:
+        for process in psutil.Process(run.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                words = process.cmdline()
+                if len(words) > 2 and words[1] == "-m" and words[2].startswith(f"ecgwas.{stage}."):
+                    return process
+        time.sleep(0.01)
+    raise AssertionError(f"no job of stage {stage} was seen: {run.stderr.read()[-3000:]}")
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    files = (p for p in folder.rglob("*") if p.is_file() and not NOT_RESULTS & set(p.relative_to(folder).parts))
+    return {str(p.relative_to(folder)): p.read_bytes() for p in files if not p.name.endswith(".owner")}
+
+
+def kill_scheduler(run: subprocess.Popen) -> None:
+    """SIGKILL the runner and Snakemake at once; the job is left alive, an orphan."""
+    schedulers = [p for p in psutil.Process(run.pid).children() if "snakemake" in p.cmdline()]
+    assert schedulers, "Snakemake was not running"
+    for process in [*schedulers, psutil.Process(run.pid)]:
+        process.send_signal(signal.SIGKILL)
+    run.wait()
+
+
+def kill_job(run: subprocess.Popen, job: psutil.Process) -> None:
+    job.send_signal(signal.SIGKILL)
+    run.communicate(timeout=600)
+    assert run.returncode != 0, "the run went on as if its job had ended well"
+
+
+def test_killed_in_each_stage(project):
+    folder, unbroken = project / "results" / STUDY, project / "results" / f"{STUDY}-unbroken"
+    for old in (folder, unbroken):
+        shutil.rmtree(old, ignore_errors=True)
+    finish(start(project))
+    os.rename(folder, unbroken)
+
+    for stage, target in STAGES.items():
+        for victim in ("scheduler", "job"):
+            run = start(project, target)
+            job = job_of(stage, run)
+            time.sleep(0.3)
+            if victim == "scheduler":
+                kill_scheduler(run)
+            else:
+                kill_job(run, job)
+    finish(start(project))
+
+    expected, found = results(unbroken), results(folder)
+    assert sorted(found) == sorted(expected)
+    assert [name for name in expected if expected[name] != found[name]] == []
+    for old in (folder, unbroken):
+        shutil.rmtree(old)

@@ -1,0 +1,29 @@
+"""Encoder and signals of one cohort -> one embedding a recording."""
+
+
+rule embed:
+    input:
+        checkpoint="models/{model}/checkpoint.pt",
+        recordings="cohorts/{cohort}/ecg/recordings.parquet",
+        strips=expand(
+            "cohorts/{{cohort}}/ecg/signals/shard-{shard}.strip.npy", shard=numbered(STUDY.ingest.shards)
+        ),
+        beats=expand("cohorts/{{cohort}}/ecg/signals/shard-{shard}.beat.npy", shard=numbered(STUDY.ingest.shards)),
+    output:
+        embeddings="cohorts/{cohort}/embeddings/{model}.parquet",
+    log:
+        "logs/{cohort}/embed/{model}.log",
+    benchmark:
+        "benchmarks/{cohort}/embed/{model}.tsv"
+    wildcard_constraints:
+        model=of_kind("transformer", "pca"),
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        signals=signal_flags,
+        settings=settings("embed"),
+        code=source("embed"),
+    shell:
+        "python -m ecgwas.embed.embed --checkpoint {input.checkpoint} --recordings {params.signals[recordings]:q}"
+        " --strips {params.signals[strips]:q} --beats {params.signals[beats]:q}"
+        " --settings {params.settings:q} --threads {threads} --embeddings {output.embeddings} > {log} 2>&1"
