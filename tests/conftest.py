@@ -1,6 +1,9 @@
 """Fixtures every test may use."""
 
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,3 +24,20 @@ def realdata() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data not found at {folder}; set ECGWAS_REALDATA to the folder that holds it")
     return folder
+
+
+def run_study(config: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a study as a user does, with the runner of the project; its output is captured."""
+    command = [sys.executable, "workflow/run.py", config, *arguments]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> Path:
+    """A copy of the results of the tiny study, run whole and from nothing in results/tiny."""
+    shutil.rmtree(PROJECT / "results" / "tiny", ignore_errors=True)
+    finished = run_study("config/tiny.yaml")
+    assert finished.returncode == 0, finished.stderr[-5000:]
+    copy = tmp_path_factory.mktemp("tiny") / "unbroken"
+    shutil.copytree(PROJECT / "results" / "tiny", copy)
+    return copy

@@ -1,0 +1,88 @@
+"""The tiny study, run whole: complete, repeatable, reported; and a wrong study is refused before it starts."""
+
+import re
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+
+from ecgwas import tables
+from tests.conftest import run_study
+
+pytestmark = pytest.mark.workflow
+
+COHORT = "cohorts/demo-tiny"
+WRITTEN = {
+    f"{COHORT}/ecg/recordings.parquet": tables.RECORDINGS,
+    f"{COHORT}/ecg/excluded.parquet": tables.RECORDINGS_EXCLUDED,
+    f"{COHORT}/genotypes/samples.parquet": tables.SAMPLES,
+    f"{COHORT}/genotypes/variants.parquet": tables.VARIANTS,
+    f"{COHORT}/genotypes/excluded.parquet": tables.GENOTYPES_EXCLUDED,
+    f"{COHORT}/genotypes/kinship.parquet": tables.KINSHIP,
+    f"{COHORT}/phenotypes/tiny/reliability.parquet": tables.RELIABILITY,
+    f"{COHORT}/phenotypes/tiny/excluded.parquet": tables.TRAITS_EXCLUDED,
+    f"{COHORT}/gwas/tiny/loci.parquet": tables.LOCI,
+    f"{COHORT}/gwas/tiny/calibration.parquet": tables.CALIBRATION,
+    f"{COHORT}/finemap/tiny/credible_sets.parquet": tables.CREDIBLE_SETS,
+    f"{COHORT}/finemap/tiny/variants.parquet": tables.FINEMAP_VARIANTS,
+    f"{COHORT}/finemap/tiny/ld_diagnostics.parquet": tables.LD_DIAGNOSTICS,
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_tables_keep_their_promise(tiny, name):
+    written = pl.read_parquet_schema(tiny / name)
+    promised = {column: dtype for column, (dtype, _) in WRITTEN[name].items()}
+    assert {column: written.get(column) for column in promised} == promised
+
+
+def test_a_second_run_runs_no_job(tiny):
+    again = run_study("config/tiny.yaml")
+    assert again.returncode == 0, again.stderr
+    assert "Nothing to be done" in again.stderr
+
+
+def test_everyone_is_accounted_for(tiny):
+    people = pl.read_csv(tiny / "simulated/demo-tiny/people.csv")["person_id"]
+    for model in ("tiny", "pca", "intervals"):
+        folder = tiny / COHORT / "phenotypes" / model
+        analysed = pl.read_parquet(folder / "traits.parquet")["person_id"]
+        excluded = pl.read_parquet(folder / "excluded.parquet").filter(pl.col("kind") == "person")["id"]
+        assert set(analysed).isdisjoint(excluded)
+        assert set(people) == set(analysed) | set(excluded), f"{model}: some people are neither analysed nor excluded"
+
+
+def test_snakemake_makes_its_own_report(tiny, project, tmp_path):
+    finished = run_study("config/tiny.yaml", "--report", str(tmp_path / "report.html"))
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    assert "ecgwas.gwas.scan" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("gwas={locus_windw_bp: 3}", "gwas.locus_windw_bp: there is no such key; did you mean 'locus_window_bp'"),
+        ("cohorts=[demo-tny]", "cohorts: 'demo-tny' has no file .*; did you mean 'demo-tiny'"),
+        ("models=[tiny, tniy]", "models: 'tniy' has no file .*; did you mean 'tiny'"),
+    ],
+)
+def test_a_wrong_study_is_refused_before_it_starts(override, words):
+    refused = run_study("config/tiny.yaml", "--config", override)
+    assert refused.returncode != 0
+    assert re.search(words, refused.stderr), refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_one_run_of_a_study_at_a_time(project, tiny):
+    first = subprocess.Popen(
+        [sys.executable, "-c", "import fcntl,sys,time; f=open(sys.argv[1],'w'); fcntl.flock(f,2); print(1,flush=True); time.sleep(60)",
+         str(project / "results/.locks/tiny")], stdout=subprocess.PIPE,
+    )  # fmt: skip
+    first.stdout.readline()
+    try:
+        refused = run_study("config/tiny.yaml")
+    finally:
+        first.kill()
+    assert refused.returncode != 0
+    assert "is being run by another process" in refused.stderr
