@@ -141,6 +141,9 @@ class Phenotypes(Strict):
     )
     pcs: int = Field(10, ge=0, description="Genetic principal components among the covariates.")
     rank_normalise: bool = Field(True, description="Inverse-normal transform of the residuals.")
+    axes_by: Literal["variance", "repeatability"] = Field(
+        "variance", description="Axes with most variance, or those most alike in two recordings of a person (needs people with two)."
+    )
     min_people: int = Field(50, ge=10, description="Fewer people with trait, covariates and genotypes stop the run.")
 
 

@@ -78,9 +78,9 @@ RELIABILITY: Schema = {
 }
 
 TRAITS_EXCLUDED: Schema = {
-    "kind": (pl.String(), "person or trait."),
-    "id": (pl.String(), "person_id or trait."),
-    "reason": (pl.String(), "no_genotypes, related, no_ecg, missing_covariate, constant, too_few_people, …"),
+    "kind": (pl.String(), "person, trait or covariate."),
+    "id": (pl.String(), "person_id, trait or covariate."),
+    "reason": (pl.String(), "no_genotypes, genotype_qc, related, no_ecg, missing_covariate, constant, too_few_people, collinear."),
     "detail": (pl.String(), "What was seen."),
 }
 

@@ -44,8 +44,8 @@ def numeric(people: pl.DataFrame, column: str, where: str) -> pl.Series:
     if len(values) and values.null_count() == len(values):
         seen = series.drop_nulls().unique().sort().head(5).to_list()
         raise UserError(
-            f"{where}: covariate '{column}' has no usable value (seen: {seen}); write numbers, or female and male for sex,"
-            " or take it out of `phenotypes.covariates`."
+            f"{where}: covariate '{column}' has no usable value (seen: {seen}); write numbers, or female and male"
+            " for sex, or take it out of `phenotypes.covariates`."
         )
     return values
 

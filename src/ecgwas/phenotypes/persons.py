@@ -1,0 +1,144 @@
+"""Trait values, people, samples and PCs -> who is analysed, with which covariates, and why others are not."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from ecgwas import tables
+from ecgwas.errors import UserError
+from ecgwas.phenotypes import design
+
+IDS = ("recording_id", "person_id", "sample_id")
+
+
+def read_table(path: Path) -> pl.DataFrame:
+    """A Parquet or CSV table; ids as strings whatever they look like."""
+    if not path.exists():
+        raise UserError(f"{path}: no such file")
+    if path.suffix == ".parquet":
+        table = pl.read_parquet(path)
+    else:
+        names = pl.read_csv(path, n_rows=0).columns
+        overrides = {name: pl.String for name in names if name in IDS}
+        table = pl.read_csv(path, schema_overrides=overrides, infer_schema_length=None)
+    if "person_id" not in table.columns:
+        raise UserError(f"{path}: no column person_id; the table has {', '.join(table.columns)}")
+    return table.with_columns(pl.col(name).cast(pl.String) for name in IDS if name in table.columns)
+
+
+def recordings(path: Path, whole: bool) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """person_id [recording], values [recording, column] with NaN missing, and the columns' names.
+
+    Every numeric column is a trait. `whole`: a recording with any value missing is left out (an embedding is
+    one thing); otherwise only one with all values missing.
+    """
+    table = read_table(path).filter(pl.col("person_id").is_not_null())
+    names = [name for name, dtype in table.schema.items() if dtype.is_numeric() and name not in IDS]
+    if not names:
+        raise UserError(f"{path}: no numeric column, so no trait; the table has {', '.join(table.columns)}")
+    by = [name for name in ("person_id", "recording_id") if name in table.columns]
+    table = table.sort(by, maintain_order=True)  # sums must not depend on the order of the file
+    values = table.select(names).cast(pl.Float64).to_numpy(writable=True)
+    values[~np.isfinite(values)] = np.nan
+    seen = np.isfinite(values).all(axis=1) if whole else np.isfinite(values).any(axis=1)
+    if not seen.any():
+        raise UserError(f"{path}: no recording has a value among {', '.join(names[:8])}")
+    return table["person_id"].to_numpy()[seen], values[seen], names
+
+
+def person_means(person: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sorted person ids and the mean over each one's recordings [person, column]; NaN where there is none."""
+    ids, group = np.unique(person.astype(str), return_inverse=True)
+    seen = np.isfinite(values)
+    total = np.zeros((len(ids), values.shape[1]))
+    count = np.zeros_like(total)
+    np.add.at(total, group, np.where(seen, values, 0.0))
+    np.add.at(count, group, seen)
+    return ids, np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+
+
+def reasons(with_trait: np.ndarray, samples: pl.DataFrame) -> pl.DataFrame:
+    """tables.TRAITS_EXCLUDED of people who lack genotypes, passed no quality control, are related, or lack a trait."""
+    people = samples.filter(pl.col("person_id").is_not_null()).group_by("person_id")
+    state = people.agg(pl.col("keep").any(), (pl.col("keep") & pl.col("unrelated")).any().alias("free"))
+    joined = pl.DataFrame({"person_id": with_trait}).join(state, on="person_id", how="full", coalesce=True)
+    traits = pl.Series("person_id", with_trait)
+    lost = joined.with_columns(has=pl.col("person_id").is_in(traits.implode())).with_columns(
+        reason=pl.when(pl.col("keep").is_null())
+        .then(pl.lit("no_genotypes"))
+        .when(~pl.col("has") & pl.col("free"))
+        .then(pl.lit("no_ecg"))
+        .when(pl.col("has") & ~pl.col("keep"))
+        .then(pl.lit("genotype_qc"))
+        .when(pl.col("has") & ~pl.col("free"))
+        .then(pl.lit("related"))
+    )
+    detail = {
+        "no_genotypes": "no sample in the genotype files",
+        "no_ecg": "kept and unrelated, but without a value of any trait",
+        "genotype_qc": "no sample passed quality control",
+        "related": "a relative in the unrelated set stands for the family",
+    }
+    lost = lost.filter(pl.col("reason").is_not_null())
+    return _rows(
+        "person", lost["person_id"], lost["reason"], lost["reason"].replace_strict(detail, return_dtype=pl.String)
+    )
+
+
+def _rows(kind: str, ids: pl.Series, why: pl.Series, detail: pl.Series) -> pl.DataFrame:
+    made = pl.DataFrame(
+        {"kind": pl.Series([kind] * len(ids), dtype=pl.String), "id": ids, "reason": why, "detail": detail}
+    )
+    return tables.typed(made, tables.TRAITS_EXCLUDED)
+
+
+def row(kind: str, name: str, reason: str, detail: str) -> pl.DataFrame:
+    """One row of tables.TRAITS_EXCLUDED."""
+    return _rows(kind, pl.Series([name]), pl.Series([reason]), pl.Series([detail]))
+
+
+def analysable(with_trait: np.ndarray, samples: pl.DataFrame, where: str) -> pl.DataFrame:
+    """person_id, sample_id, index of people with a trait and a kept, unrelated sample, by index."""
+    free = samples.filter(pl.col("keep") & pl.col("unrelated") & pl.col("person_id").is_not_null())
+    known = pl.Series("person_id", with_trait)
+    found = free.filter(pl.col("person_id").is_in(known.implode())).sort("index").unique("person_id", keep="first")
+    if found.is_empty():
+        named = samples["person_id"].drop_nulls()
+        shared = int(named.is_in(known.implode()).sum())
+        raise UserError(
+            f"{where}: no person to analyse: {len(known)} people have a trait (such as {known.head(3).to_list()}),"
+            f" {len(named)} have genotypes (such as {named.head(3).to_list()}), {shared} have both,"
+            " none of them kept and unrelated. Where ids differ, name a table of person_id, sample_id in the cohort's"
+            " `id_bridge`."
+        )
+    return found.sort("index").select("person_id", "sample_id", "index")
+
+
+def complete(
+    chosen: pl.DataFrame, people: pl.DataFrame, pcs: pl.DataFrame, terms: list[str], n_pcs: int, where: str
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`chosen` with the base covariates and PCs, people complete in all; and the excluded of the others."""
+    wanted = [f"pc{k + 1}" for k in range(n_pcs)]
+    absent = [name for name in wanted if name not in pcs.columns]
+    if absent:
+        raise UserError(f"{n_pcs} PCs asked (`phenotypes.pcs`), but the PC table has {', '.join(pcs.columns)}")
+    base = design.base_table(people, terms, where)
+    if base["person_id"].n_unique() < base.height:
+        twice = base.filter(pl.col("person_id").is_duplicated())["person_id"][0]
+        raise UserError(f"{where}: person {twice!r} stands more than once; keep one row a person")
+    joined = chosen.join(base, on="person_id", how="left", maintain_order="left")
+    joined = joined.join(pcs.select("sample_id", *wanted), on="sample_id", how="left", maintain_order="left")
+    columns = [*design.base_columns(terms), *wanted]
+    if not columns:
+        return joined, tables.empty(tables.TRAITS_EXCLUDED)
+    missing = joined.with_columns(
+        detail=pl.concat_str(
+            [pl.when(pl.col(c).is_null()).then(pl.lit(c)) for c in columns], separator=", ", ignore_nulls=True
+        )
+    )
+    lost = missing.filter(pl.col("detail") != "")
+    excluded = _rows(
+        "person", lost["person_id"], pl.Series(["missing_covariate"] * lost.height, dtype=pl.String), lost["detail"]
+    )
+    return joined.filter(missing["detail"] == ""), excluded

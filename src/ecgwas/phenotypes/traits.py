@@ -1,0 +1,193 @@
+"""Embeddings, intervals or any table of numbers -> traits, covariates and who is left out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from ecgwas import tables
+from ecgwas.cli import run
+from ecgwas.config import Phenotypes
+from ecgwas.errors import UserError
+from ecgwas.files import atomic, write_parquet
+from ecgwas.phenotypes import design, normalise, persons, repeats
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """Values of recordings: person [recording], values [recording, column] with NaN missing."""
+
+    person: np.ndarray
+    values: np.ndarray
+    names: list[str]
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a cohort is analysed by."""
+
+    values: np.ndarray  # [person, trait], NaN missing
+    names: list[str]
+    reliability: pl.DataFrame
+    excluded: pl.DataFrame
+    transform: dict[str, np.ndarray]
+
+
+def covariate_columns(joined: pl.DataFrame, terms: list[str], n_pcs: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The design [person, column] without intercept, standardised, and a row for each collinear column left out."""
+    names = [*terms, *(f"pc{k + 1}" for k in range(n_pcs))]
+    pcs = design.standardise(joined.select(f"pc{k + 1}" for k in range(n_pcs)).to_numpy()) if n_pcs else None
+    x = design.expand(joined, terms)
+    x = x if pcs is None else np.column_stack([x, pcs])
+    kept = design.independent(x)
+    dropped = [persons.row("covariate", names[j], "collinear", "constant, or a combination of the columns before it")
+               for j in range(len(names)) if j not in kept]  # fmt: skip
+    table = joined.select("person_id", "sample_id").with_columns(pl.Series(names[j], x[:, j]) for j in kept)
+    return table, pl.concat([tables.empty(tables.TRAITS_EXCLUDED), *dropped])
+
+
+def adjusted(recorded: Recordings, ids: np.ndarray, c: np.ndarray, coefficients: np.ndarray):
+    """Recordings of the people `ids` less the covariate fit of their person: person [recording], values."""
+    order = np.argsort(ids)
+    at = np.clip(np.searchsorted(ids[order], recorded.person), 0, len(ids) - 1)
+    known = ids[order][at] == recorded.person
+    rows = order[at[known]]
+    return recorded.person[known], recorded.values[known] - normalise.with_intercept(c[rows]) @ coefficients
+
+
+def half_differences(person: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """[person with two recordings, column]: (first - second) / sqrt(2), whose variance is that within a person."""
+    order = np.argsort(person, kind="stable")
+    person, values = person[order], values[order]
+    first = np.flatnonzero(np.r_[True, person[1:] != person[:-1]])
+    twice = first[np.diff(np.r_[first, len(person)]) >= 2]
+    return (values[twice] - values[twice + 1]) / np.sqrt(2)
+
+
+def axes(y: np.ndarray, recorded: Recordings, ids: np.ndarray, c: np.ndarray, settings: Phenotypes) -> Traits:
+    """Embedding means `y` [person, dimension] -> whitened axes, residualised again where rank-normalised."""
+    if normalise.constant(y, y - y.mean(axis=0)):
+        raise UserError(f"all {y.shape[1]} embedding dimensions are constant over {len(y)} people: nothing to analyse")
+    first = normalise.whiten(y, c, settings.axes)
+    person, values = adjusted(recorded, ids, c, first.coefficients)
+    noise = half_differences(person, values)
+    if settings.axes_by == "repeatability" and len(noise) < 2 * y.shape[1]:
+        print(
+            f"{len(noise)} people with two recordings for {y.shape[1]} dimensions: axes by variance instead", flush=True
+        )
+    elif settings.axes_by == "repeatability":
+        first = normalise.whiten(y, c, settings.axes, noise)
+    names = [f"axis{k + 1:02d}" for k in range(first.loadings.shape[1])]
+    scores = (y - normalise.with_intercept(c) @ first.coefficients) @ first.loadings
+    if settings.rank_normalise:
+        scores = np.column_stack([normalise.normal_scores(s) for s in normalise.residual(scores, c).T])
+    return Traits(
+        scores,
+        names,
+        repeats.table(values @ first.loadings, person, names),
+        tables.empty(tables.TRAITS_EXCLUDED),
+        {"coefficients": first.coefficients, "loadings": first.loadings, "variance": first.variance},
+    )
+
+
+def columns(y: np.ndarray, recorded: Recordings, ids: np.ndarray, c: np.ndarray, settings: Phenotypes) -> Traits:
+    """Each column of means `y` [person, column] -> one trait; constant or rare ones are set aside."""
+    coefficients = np.zeros((1 + c.shape[1], y.shape[1]))
+    kept, values, excluded = [], [], [tables.empty(tables.TRAITS_EXCLUDED)]
+    for j, name in enumerate(recorded.names):
+        seen = np.isfinite(y[:, j])
+        if seen.sum() < settings.min_people:
+            detail = f"{seen.sum()} people have a value, fewer than min_people = {settings.min_people}"
+            excluded.append(persons.row("trait", name, "too_few_people", detail))
+            continue
+        coefficients[:, j] = normalise.fit(y[seen, j], c[seen])
+        resid = normalise.residual(y[seen, j], c[seen])
+        if normalise.constant(y[seen, j], resid):
+            detail = f"SD {np.std(y[seen, j]):.3g} over {seen.sum()} people, {np.std(resid):.3g} after covariates"
+            excluded.append(persons.row("trait", name, "constant", detail))
+            continue
+        kept.append(j)
+        values.append(np.full(len(y), np.nan))
+        values[-1][seen] = normalise.normal_scores(resid) if settings.rank_normalise else resid
+    gone = pl.concat(excluded)
+    if not kept:
+        why = "; ".join(f"{r['id']}: {r['reason']} ({r['detail']})" for r in gone.head(5).iter_rows(named=True))
+        raise UserError(f"no trait is left to analyse of {len(recorded.names)}: {why}")
+    names = [recorded.names[j] for j in kept]
+    person, rest = adjusted(recorded, ids, c, coefficients)
+    repeatable = repeats.table(rest[:, kept], person, names)
+    return Traits(np.column_stack(values), names, repeatable, gone, {"coefficients": coefficients[:, kept]})
+
+
+def build(
+    recorded: Recordings,
+    everyone: pl.DataFrame,
+    samples: pl.DataFrame,
+    pcs: pl.DataFrame,
+    whiten: bool,
+    settings: Phenotypes,
+    where: str,
+) -> tuple[pl.DataFrame, pl.DataFrame, Traits]:
+    """People, covariates and traits of a cohort: (person_id and sample_id, covariates, traits)."""
+    with_trait, means = persons.person_means(recorded.person, recorded.values)
+    chosen = persons.analysable(with_trait, samples, where)
+    joined, incomplete = persons.complete(chosen, everyone, pcs, settings.covariates, settings.pcs, where)
+    excluded = pl.concat([persons.reasons(with_trait, samples), incomplete])
+    if joined.height < settings.min_people:
+        counts = excluded.filter(kind="person")["reason"].value_counts().sort("reason").rows()
+        counted = ", ".join(f"{count} {reason}" for reason, count in counts)
+        raise UserError(
+            f"{where}: {joined.height} people have trait, covariates and genotypes, fewer than"
+            f" `phenotypes.min_people` = {settings.min_people} (left out: {counted or 'nobody'})"
+        )
+    covariates, collinear = covariate_columns(joined, settings.covariates, settings.pcs)
+    ids = joined["person_id"].to_numpy().astype(str)
+    y = means[np.searchsorted(with_trait, ids)]
+    c = covariates.drop("person_id", "sample_id").to_numpy()
+    made = (axes if whiten else columns)(y, recorded, ids, c, settings)
+    excluded = pl.concat([excluded, collinear, made.excluded]).sort("kind", "reason", "id")
+    names = np.array([name for name in covariates.columns if name not in ("person_id", "sample_id")])
+    stored = {
+        "traits": np.array(made.names),
+        "columns": np.array(recorded.names),
+        "covariates": names,
+        **made.transform,
+    }
+    return joined, covariates, Traits(made.values, made.names, made.reliability, excluded, stored)
+
+
+def main(
+    values: Path,
+    whiten: bool,
+    people: Path,
+    samples: Path,
+    pcs: Path,
+    settings: Phenotypes,
+    traits: Path,
+    covariates: Path,
+    reliability: Path,
+    excluded: Path,
+    transform: Path,
+) -> None:
+    """Person means of `values` -> traits adjusted for covariates, for kept, unrelated people with all covariates."""
+    recorded = Recordings(*persons.recordings(values, whole=whiten))
+    where = f"{values} with {people}"
+    joined, design_columns, made = build(
+        recorded, persons.read_table(people), pl.read_parquet(samples), pl.read_parquet(pcs), whiten, settings, where
+    )
+    counts = made.excluded.group_by("kind", "reason").len().sort("kind", "reason").rows()
+    print(f"{joined.height} people, {len(made.names)} traits; left out: {counts}", flush=True)
+    table = joined.select("person_id", "sample_id").with_columns(
+        pl.Series(name, column).fill_nan(None) for name, column in zip(made.names, made.values.T, strict=True)
+    )
+    write_parquet(table, traits)
+    write_parquet(design_columns, covariates)
+    write_parquet(made.reliability, reliability)
+    write_parquet(made.excluded, excluded)
+    with atomic(transform) as temporary, temporary.open("wb") as file:
+        np.savez(file, **made.transform)
+
+
+if __name__ == "__main__":
+    run(main)
