@@ -28,6 +28,32 @@ RECORDINGS_EXCLUDED: Schema = {
     "detail": (pl.String(), "What was seen, with its value and limit."),
 }
 
+INTERVALS: Schema = {
+    "recording_id": (pl.String(), "Opaque id of the recording."),
+    "person_id": (pl.String(), "Opaque id of the person."),
+    "heart_rate_bpm": (pl.Float64(), "60,000 over the mean RR interval, per minute."),
+    "rr_sd_ms": (pl.Float64(), "Standard deviation of the RR intervals, all beats, ms."),
+    "p_duration_ms": (pl.Float64(), "P onset to offset, ms; null where there is no P wave."),
+    "pr_ms": (pl.Float64(), "P onset to QRS onset, ms; null where there is no P wave."),
+    "qrs_ms": (pl.Float64(), "QRS onset to offset, ms."),
+    "qt_ms": (pl.Float64(), "QRS onset to T end (tangent), ms."),
+    "qtc_bazett_ms": (pl.Float64(), "QT over the square root of RR in s, ms."),
+    "qtc_fridericia_ms": (pl.Float64(), "QT over the cube root of RR in s, ms."),
+    "p_axis_deg": (pl.Float64(), "Frontal axis of P at its peak, degrees."),
+    "qrs_axis_deg": (pl.Float64(), "Frontal axis of QRS, from areas, degrees."),
+    "t_axis_deg": (pl.Float64(), "Frontal axis of T at its peak, degrees."),
+    "p_frontal_mv": (pl.Float64(), "Length of the frontal vector at the P peak, mV."),
+    "r_frontal_mv": (pl.Float64(), "Largest length of the frontal vector within QRS, mV."),
+    "t_frontal_mv": (pl.Float64(), "Length of the frontal vector at the T peak, mV."),
+    **{
+        f"{wave}_{lead}_mv": (pl.Float64(), f"{wave.upper()} amplitude in {lead.upper()}, mV" + note)
+        for lead in ("i", "ii", "v1", "v2", "v5")
+        for wave, note in (("p", ", signed."), ("r", "."), ("s", ", positive downward."), ("t", ", signed."))
+    },
+    "sokolov_mv": (pl.Float64(), "S in V1 + the larger R of V5 and V6, mV."),
+    "cornell_mv": (pl.Float64(), "R in aVL + S in V3, mV."),
+}
+
 SAMPLES: Schema = {
     "sample_id": (pl.String(), "Id in the genotype files."),
     "person_id": (pl.String(), "Id in the ECG and people tables; null where the person has none."),

@@ -26,7 +26,8 @@ class MedianBeat:
     peak: float  # sample of the R peak
     rate_hz: float
     n_beats: int
-    noise: np.ndarray  # [lead] standard error of a sample of the median, mV
+    error: np.ndarray  # [lead, sample] standard error of the median, mV
+    n_considered: int  # beats looked at, of all morphologies
 
 
 def qrs_energy(band: np.ndarray, rate_hz: float) -> np.ndarray:
@@ -96,23 +97,25 @@ def align(signal: np.ndarray, peaks: np.ndarray, rate_hz: float) -> tuple[np.nda
     return position, whole[typical] > MIN_CORRELATION
 
 
-def median_beat(signal: np.ndarray, peaks: np.ndarray, rate_hz: float) -> MedianBeat | None:
-    """Median beat of high-passed [lead, sample] (mV); None with under `MIN_BEATS` beats of one morphology."""
+def median_beat(signal: np.ndarray, smooth: np.ndarray, peaks: np.ndarray, rate_hz: float) -> MedianBeat | None:
+    """Median beat of [lead, sample] (mV), aligned on `smooth`; None where fewer than `MIN_BEATS` lie whole in it.
+
+    With fewer than `MIN_BEATS` beats of one morphology the result has n_beats of that number and no meaning else.
+    """
     before, after = round(BEFORE_S * rate_hz), round(AFTER_S * rate_hz)
     margin = 2 * round(MAX_SHIFT_S * rate_hz) + 2
     inside = peaks[(peaks >= before + margin) & (peaks < signal.shape[1] - after - margin)]
     if len(inside) < MIN_BEATS:
         return None
-    position, kept = align(signal, inside, rate_hz)
-    if kept.sum() < MIN_BEATS:
-        return None
+    position, kept = align(smooth, inside, rate_hz)
     grid = np.arange(-before, after + 1)
     beats = np.sort(at_samples(signal, position[kept][:, None] + grid), axis=1)  # [lead, beat, sample]
     n = beats.shape[1]
     median = (beats[:, (n - 1) // 2] + beats[:, n // 2]) / 2
-    # Spread between beats from the quartiles (normal: 1.349 sd), and 1.2533 the median's error over the mean's.
-    spread = (beats[:, (3 * n) // 4] - beats[:, n // 4]).mean(axis=1) / 1.349
-    return MedianBeat(median, r_peak(median, before, rate_hz), rate_hz, n, 1.2533 * spread / np.sqrt(n))
+    # Spread between beats from the quartiles (normal: 1.349 sd); the median's error is 1.2533 times the mean's.
+    spread = (beats[:, (3 * n) // 4] - beats[:, n // 4]) / 1.349
+    error = 1.2533 * spread / np.sqrt(n)
+    return MedianBeat(median, r_peak(median, before, rate_hz), rate_hz, n, error, len(inside))
 
 
 def r_peak(beat: np.ndarray, near: int, rate_hz: float) -> float:

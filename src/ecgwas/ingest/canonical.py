@@ -8,7 +8,7 @@ from ecgwas.ingest.readers import Recording
 MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "microvolt": 1e-3, "v": 1e3, "nv": 1e-6}
 _ROWS = {name.upper(): row for row, name in enumerate(LEADS)}
 _PREFIXES = ("MDC_ECG_LEAD_", "LEAD_", "LEAD", "ECG_", "ECG")
-I, II, III, AVR, AVL, AVF = range(6)
+I, II, III, AVR, AVL, AVF = range(6)  # noqa: E741 (the names of the leads)
 LIMB = slice(0, 6)
 # The eight leads that carry the information; the other four are sums of I and II.
 INDEPENDENT = (I, II, 6, 7, 8, 9, 10, 11)
@@ -31,7 +31,9 @@ def twelve_leads(recording: Recording) -> tuple[np.ndarray, str]:
     """
     signal = np.full((len(LEADS), recording.signal.shape[1]), np.nan, dtype=np.float32)
     unit = "mV"
-    for name, lead_unit, samples in reversed(list(zip(recording.leads, recording.units, recording.signal, strict=True))):
+    for name, lead_unit, samples in reversed(
+        list(zip(recording.leads, recording.units, recording.signal, strict=True))
+    ):
         row = lead_row(name)
         if row is None:
             continue

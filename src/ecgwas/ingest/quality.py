@@ -1,0 +1,115 @@
+"""Leads and beats -> what is usable, and a reason with value and limit for what is not.
+
+The limits are fixed, in physical units, and the same for every cohort. Limits in mV are not applied where the unit
+is unknown.
+"""
+
+import numpy as np
+
+from ecgwas.config import LEADS
+from ecgwas.ingest.beats import MedianBeat
+from ecgwas.ingest.canonical import limb_leads_lost
+
+MIN_SECONDS = 5.0
+MAX_CONSTANT_S = 1.0  # longest stretch at one value
+RAIL_MV = 3.0  # a constant stretch this far from the lead's median is saturation, else the lead is flat
+MAX_GAP = 0.02  # share of missing samples that are interpolated
+MAX_RANGE_MV = 20.0  # peak to peak
+MAX_NOISE_MV = 0.2  # SD of what lies above the low-pass corner
+MIN_QRS_PER_S = 0.4  # 24 a minute
+MIN_TYPICAL = 0.4  # share of beats of the dominant morphology
+QRS_RANGE_MV = (0.1, 15.0)  # largest peak-to-peak QRS of any lead of the median beat
+
+
+class Excluded(Exception):  # noqa: N818 (a verdict on data, not an error of ours)
+    """A recording that fails: `reason` is one word, `detail` what was seen with its limit."""
+
+    def __init__(self, reason: str, detail: str):
+        super().__init__(f"{reason}: {detail}")
+        self.reason, self.detail = reason, detail
+
+
+def longest_constant(samples: np.ndarray) -> tuple[int, int]:
+    """Length and start of the longest stretch of equal values in [sample]."""
+    edges = np.concatenate([[0], np.flatnonzero(np.diff(samples)) + 1, [len(samples)]])
+    lengths = np.diff(edges)
+    k = int(lengths.argmax())
+    return int(lengths[k]), int(edges[k])
+
+
+def lead_fault(samples: np.ndarray, rate_hz: float, unit: str) -> tuple[str, str] | None:
+    """Reason and detail why one lead [sample] (mV) cannot be used before filtering, or None."""
+    gaps = np.isnan(samples).mean()
+    if gaps == 1:
+        return "absent", "absent"
+    if gaps > MAX_GAP:
+        return "gaps", f"{gaps:.0%} missing > {MAX_GAP:.0%}"
+    length, start = longest_constant(samples)
+    if length > MAX_CONSTANT_S * rate_hz:
+        away = abs(float(samples[start]) - float(np.nanmedian(samples)))
+        at_rail = unit == "mV" and away > RAIL_MV
+        kind = "saturation" if at_rail else "flat_lead"
+        return kind, f"constant for {length / rate_hz:.1f} s > {MAX_CONSTANT_S:.1f} s"
+    span = float(np.nanmax(samples) - np.nanmin(samples))
+    if unit == "mV" and span > MAX_RANGE_MV:
+        return "implausible_amplitude", f"range {span:.1f} mV > {MAX_RANGE_MV:.0f} mV"
+    return None
+
+
+def lead_faults(signal: np.ndarray, rate_hz: float, unit: str) -> dict[int, tuple[str, str]]:
+    """Faults of [12, sample] (mV, NaN missing) by row; a bad I or II takes the leads made of them along."""
+    faults = {row: fault for row, samples in enumerate(signal) if (fault := lead_fault(samples, rate_hz, unit))}
+    bad = np.isin(np.arange(len(LEADS)), list(faults))
+    for row in np.flatnonzero(limb_leads_lost(bad) & ~bad):
+        faults[int(row)] = ("derived", "made of a lead that cannot be used")
+    return faults
+
+
+def noise_faults(noise_mv: np.ndarray, rows: list[int], unit: str) -> dict[int, tuple[str, str]]:
+    """Faults by row of leads whose SD above the low-pass corner, `noise_mv` [lead], is too large."""
+    if unit != "mV":
+        return {}
+    return {
+        row: ("noise", f"high-frequency SD {value:.2f} mV > {MAX_NOISE_MV} mV")
+        for row, value in zip(rows, noise_mv, strict=True)
+        if value > MAX_NOISE_MV
+    }
+
+
+def check_length(seconds: float, samples: int) -> None:
+    """Raise `Excluded` for a recording too short to measure."""
+    if seconds < MIN_SECONDS or samples < 2:
+        raise Excluded("too_short", f"{seconds:.2f} s < {MIN_SECONDS} s")
+
+
+def check_leads(faults: dict[int, tuple[str, str]], min_leads: int) -> None:
+    """Raise `Excluded` where fewer than `min_leads` leads remain: under the commonest fault's name."""
+    usable = len(LEADS) - len(faults)
+    if usable >= min_leads:
+        return
+    kinds = [kind for kind, _ in faults.values() if kind != "derived"]
+    commonest = max(dict.fromkeys(kinds), key=kinds.count)
+    listed = "; ".join(f"{LEADS[row]} {detail}" for row, (_, detail) in sorted(faults.items()))
+    reason = "missing_leads" if commonest == "absent" else commonest
+    raise Excluded(reason, f"{usable} usable leads < {min_leads}: {listed}")
+
+
+def check_rhythm(n_peaks: int, seconds: float) -> None:
+    """Raise `Excluded` where there are too few QRS complexes to be a heart."""
+    if n_peaks < MIN_QRS_PER_S * seconds:
+        raise Excluded("no_qrs", f"{n_peaks} QRS complexes in {seconds:.1f} s < {MIN_QRS_PER_S} per s")
+
+
+def check_beats(beat: MedianBeat | None, unit: str) -> None:
+    """Raise `Excluded` where beats are unlike each other, or their size is not that of a heart."""
+    if beat is None:
+        return
+    share = beat.n_beats / beat.n_considered
+    if share < MIN_TYPICAL:
+        seen = f"{beat.n_beats} of {beat.n_considered} beats ({share:.0%})"
+        raise Excluded("few_beats", f"{seen} share a morphology < {MIN_TYPICAL:.0%}")
+    near = slice(round(beat.peak - 0.06 * beat.rate_hz), round(beat.peak + 0.06 * beat.rate_hz) + 1)
+    size = float(np.ptp(beat.signal[:, near], axis=1).max())
+    low, high = QRS_RANGE_MV
+    if unit == "mV" and not low <= size <= high:
+        raise Excluded("implausible_amplitude", f"largest QRS {size:.2f} mV outside {low} to {high} mV")
