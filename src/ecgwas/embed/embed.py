@@ -1,0 +1,121 @@
+"""Checkpoint and signal shards -> one embedding a recording."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from ecgwas import config
+from ecgwas.cli import run
+from ecgwas.errors import UserError
+from ecgwas.files import write_parquet
+from ecgwas.pretrain import checkpoint as files
+from ecgwas.pretrain import data, pca
+from ecgwas.pretrain.model import Model, make_grid, present
+from ecgwas.pretrain.train import set_threads
+
+Encoder = Callable[[data.Batch], np.ndarray]  # batch -> [recording, width], NaN rows where it cannot be embedded
+
+
+def transformer(checkpoint: dict[str, Any]) -> Encoder:
+    """The encoder of a transformer's checkpoint: every token that was recorded is seen, in float32."""
+    settings, ingest = config.Transformer(**checkpoint["settings"]), config.Ingest(**checkpoint["ingest"])
+    model = Model(settings, make_grid(settings, ingest), checkpoint["statistics"])
+    model.load_state_dict(checkpoint["weights"])
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = model.eval().to(device)
+
+    @torch.no_grad()
+    def encode(batch: data.Batch) -> np.ndarray:
+        counts = (torch.from_numpy(x).to(device) for x in (batch.strip, batch.beat))
+        strip, beat = model.patches(*model.standardise(*counts))
+        there = present(strip, beat)
+        z = torch.full((len(there), settings.embedding), torch.nan, device=device)
+        for n, rows in same_count(there.sum(1).cpu().numpy()):
+            kept = (~there[rows]).to(torch.uint8).argsort(dim=1, stable=True)[:, :n]  # the tokens there, in order
+            z[rows] = model.embed(model.encode(strip[rows], beat[rows], kept), kept)
+        return z.cpu().numpy()
+
+    return encode
+
+
+def same_count(counts: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Split recordings by how many tokens they have, none left out but those without any: (count, places)."""
+    for n in np.unique(counts[counts > 0]):
+        yield int(n), np.flatnonzero(counts == n)
+
+
+def principal_components(checkpoint: dict[str, Any]) -> Encoder:
+    """The projection of a PCA's checkpoint; recordings without a median beat have none."""
+    statistics = {name: x.numpy() for name, x in checkpoint["statistics"].items()}
+    mean, directions = (checkpoint["weights"][name].numpy() for name in ("mean", "directions"))
+
+    def encode(batch: data.Batch) -> np.ndarray:
+        z = (pca.features(batch, statistics) - mean) @ directions.T
+        return np.where(data.has_beat(batch)[:, None], z, np.nan).astype(np.float32)
+
+    return encode
+
+
+def embed(encode: Encoder, signals: data.Signals, batch: int) -> np.ndarray:
+    """Embeddings [recording, width] of all recordings in the order of their table."""
+    parts = []
+    for start in range(0, len(signals), batch):
+        parts.append(encode(signals.read(np.arange(start, min(start + batch, len(signals))))))
+        if start // batch % 100 == 0:
+            print(f"{start + len(parts[-1])} of {len(signals)} recordings", flush=True)
+    return np.concatenate(parts)
+
+
+def to_table(signals: data.Signals, z: np.ndarray) -> pl.DataFrame:
+    """recording_id, person_id, e0000, e0001, …; recordings that could not be embedded have no row."""
+    table = signals.table.select("recording_id", "person_id")
+    table = table.with_columns(pl.Series(f"e{i:04d}", z[:, i], dtype=pl.Float32) for i in range(z.shape[1]))
+    return table.filter(pl.Series(~np.isnan(z).any(1)))
+
+
+def check_signals(signals: data.Signals, checkpoint: dict[str, Any], path: Path) -> None:
+    """Stop where the cohort was ingested with other settings than the model's training cohorts."""
+    samples = checkpoint["statistics"]["beat_mean"].shape[1]
+    ingest = config.Ingest(**checkpoint["ingest"])
+    expected = {"strip": round(ingest.seconds * ingest.model_rate_hz), "beat": samples}
+    found = {"strip": signals.strips[0].shape[2], "beat": signals.beats[0].shape[2]}
+    if expected != found:
+        raise UserError(f"{path}: trained on samples {expected}, the cohort has {found}; ingest both with the same settings")
+
+
+def main(
+    checkpoint: Path,
+    recordings: Path,
+    strips: list[Path],
+    beats: list[Path],
+    embeddings: Path,
+    settings: config.Embed | None = None,
+    threads: int = 1,
+) -> None:
+    """Embed the recordings of a cohort.
+
+    Args:
+        checkpoint: A trained model: transformer or principal components.
+        recordings: The cohort's recordings.parquet.
+        strips: Its shards of rhythm strips.
+        beats: Its shards of median beats.
+        embeddings: Written: a row a recording. Principal components need a median beat: recordings without one have no row.
+        settings: Batch size.
+        threads: CPU threads.
+    """
+    set_threads(threads)
+    signals = data.open_signals([recordings], strips, beats)
+    trained = files.load(checkpoint)
+    check_signals(signals, trained, checkpoint)
+    encode = {"transformer": transformer, "pca": principal_components}[trained["kind"]](trained)
+    table = to_table(signals, embed(encode, signals, (settings or config.Embed()).batch))
+    print(f"{table.height} recordings embedded, {len(signals) - table.height} without a median beat left out", flush=True)
+    write_parquet(table, embeddings)
+
+
+if __name__ == "__main__":
+    run(main)
