@@ -5,9 +5,7 @@ rule embed:
     input:
         checkpoint="models/{model}/checkpoint.pt",
         recordings="cohorts/{cohort}/ecg/recordings.parquet",
-        strips=expand(
-            "cohorts/{{cohort}}/ecg/signals/shard-{shard}.strip.npy", shard=numbered(STUDY.ingest.shards)
-        ),
+        strips=expand("cohorts/{{cohort}}/ecg/signals/shard-{shard}.strip.npy", shard=numbered(STUDY.ingest.shards)),
         beats=expand("cohorts/{{cohort}}/ecg/signals/shard-{shard}.beat.npy", shard=numbered(STUDY.ingest.shards)),
     output:
         embeddings="cohorts/{cohort}/embeddings/{model}.parquet",

@@ -37,12 +37,8 @@ rule ingest:
         recordings=expand(
             "cohorts/{{cohort}}/ecg/parts/{shard}/recordings.parquet", shard=numbered(STUDY.ingest.shards)
         ),
-        intervals=expand(
-            "cohorts/{{cohort}}/ecg/parts/{shard}/intervals.parquet", shard=numbered(STUDY.ingest.shards)
-        ),
-        excluded=expand(
-            "cohorts/{{cohort}}/ecg/parts/{shard}/excluded.parquet", shard=numbered(STUDY.ingest.shards)
-        ),
+        intervals=expand("cohorts/{{cohort}}/ecg/parts/{shard}/intervals.parquet", shard=numbered(STUDY.ingest.shards)),
+        excluded=expand("cohorts/{{cohort}}/ecg/parts/{shard}/excluded.parquet", shard=numbered(STUDY.ingest.shards)),
     output:
         recordings="cohorts/{cohort}/ecg/recordings.parquet",
         intervals="cohorts/{cohort}/ecg/intervals.parquet",
@@ -52,7 +48,9 @@ rule ingest:
     conda:
         "../../envs/stats.yaml"
     params:
-        parts=lambda wildcards, input: {name: json_list(input[name]) for name in ("recordings", "intervals", "excluded")},
+        parts=lambda wildcards, input: {
+            name: json_list(input[name]) for name in ("recordings", "intervals", "excluded")
+        },
         code=source("ingest"),
     shell:
         "python -m ecgwas.ingest.collect --recordings_parts {params.parts[recordings]:q}"

@@ -1,0 +1,29 @@
+"""Loci -> credible sets and posterior inclusion probabilities."""
+
+
+rule finemap:
+    input:
+        **GENOTYPES,
+        **TRAITS,
+        sumstats=SUMSTATS,
+        trait_table=TRAIT_TABLE,
+        loci="cohorts/{cohort}/gwas/{model}/loci.parquet",
+    output:
+        credible_sets="cohorts/{cohort}/finemap/{model}/credible_sets.parquet",
+        variants="cohorts/{cohort}/finemap/{model}/variants.parquet",
+        diagnostics="cohorts/{cohort}/finemap/{model}/ld_diagnostics.parquet",
+    log:
+        "logs/{cohort}/finemap/{model}.log",
+    benchmark:
+        "benchmarks/{cohort}/finemap/{model}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        sumstats=sumstats_list,
+        settings=settings("finemap"),
+        code=source("finemap"),
+    shell:
+        f"python -m ecgwas.finemap.finemap {ANALYSED} --loci {{input.loci}} --sumstats {{params.sumstats:q}}"
+        " --trait_table {input.trait_table} --settings {params.settings:q} --threads {threads}"
+        " --credible_sets {output.credible_sets} --pips {output.variants}"
+        " --diagnostics {output.diagnostics} > {log} 2>&1"

@@ -1,0 +1,47 @@
+"""Genotype files -> quality control, kinship, ancestry, and what the scan reads them by."""
+
+
+def genotype_files(wildcards):
+    """The files of the cohort; a simulated cohort's come with its truth."""
+    cohort = COHORTS[wildcards.cohort]
+    if cohort.simulate and cohort.simulate.kind == "cohort":
+        return f"simulated/{wildcards.cohort}/truth.json"
+    return cohort.genotypes.paths
+
+
+def genotype_flags(wildcards):
+    """Flags for the files that not every cohort has."""
+    cohort = COHORTS[wildcards.cohort]
+    return f"{optional('bridge', cohort.id_bridge)} {optional('withdrawn', cohort.withdrawn)}"
+
+
+rule genotypes:
+    input:
+        genotype_files,
+        people=lambda wildcards: COHORTS[wildcards.cohort].people,
+        recordings="cohorts/{cohort}/ecg/recordings.parquet",
+    output:
+        pruned=directory("cohorts/{cohort}/genotypes/pruned.mt"),
+        samples="cohorts/{cohort}/genotypes/samples.parquet",
+        variants="cohorts/{cohort}/genotypes/variants.parquet",
+        excluded="cohorts/{cohort}/genotypes/excluded.parquet",
+        pcs="cohorts/{cohort}/genotypes/pcs.parquet",
+        kinship="cohorts/{cohort}/genotypes/kinship.parquet",
+        manifest="cohorts/{cohort}/genotypes/manifest.json",
+    log:
+        "logs/{cohort}/genotypes.log",
+    benchmark:
+        "benchmarks/{cohort}/genotypes.tsv"
+    conda:
+        "../../envs/hail.yaml"
+    params:
+        source=lambda wildcards: as_json(COHORTS[wildcards.cohort].genotypes),
+        flags=genotype_flags,
+        settings=settings("genotypes"),
+        code=source("genotypes"),
+    shell:
+        "python -m ecgwas.genotypes.qc_main --source {params.source:q} --people {input.people}"
+        " --recordings {input.recordings} {params.flags} --settings {params.settings:q} --threads {threads}"
+        " --memory_mb {resources.mem_mb} --pruned {output.pruned} --samples {output.samples}"
+        " --variants {output.variants} --excluded {output.excluded} --pcs {output.pcs} --kinship {output.kinship}"
+        " --manifest {output.manifest} > {log} 2>&1"

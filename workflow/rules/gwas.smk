@@ -1,0 +1,113 @@
+"""Traits and genotypes -> every variant against every trait, the joint test, loci, calibration, cross-check in Hail."""
+
+GENOTYPES = dict(
+    manifest="cohorts/{cohort}/genotypes/manifest.json",
+    variants="cohorts/{cohort}/genotypes/variants.parquet",
+    samples="cohorts/{cohort}/genotypes/samples.parquet",
+)
+TRAITS = dict(
+    traits="cohorts/{cohort}/phenotypes/{model}/traits.parquet",
+    covariates="cohorts/{cohort}/phenotypes/{model}/covariates.parquet",
+)
+SUMSTATS = expand("cohorts/{{cohort}}/gwas/{{model}}/sumstats/part-{part}.parquet", part=numbered(STUDY.gwas.parts))
+TRAIT_TABLE = "cohorts/{cohort}/gwas/{model}/sumstats/traits-000.parquet"
+# The same people, traits and variants, by the same flags, for every step that goes back to the genotypes.
+ANALYSED = (
+    "--manifest {input.manifest} --variants {input.variants} --samples {input.samples}"
+    " --traits {input.traits} --covariates {input.covariates}"
+)
+
+
+def sumstats_list(wildcards, input):
+    """The parts of the summary statistics, as a list."""
+    return json_list(input.sumstats)
+
+
+rule scan:
+    input:
+        **GENOTYPES,
+        **TRAITS,
+    output:
+        sumstats="cohorts/{cohort}/gwas/{model}/sumstats/part-{part}.parquet",
+        trait_table="cohorts/{cohort}/gwas/{model}/sumstats/traits-{part}.parquet",
+    log:
+        "logs/{cohort}/gwas/{model}-{part}.log",
+    benchmark:
+        "benchmarks/{cohort}/gwas/{model}-{part}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        settings=settings("gwas"),
+        seed=STUDY.seed,
+        code=source("gwas"),
+    shell:
+        f"python -m ecgwas.gwas.scan {ANALYSED} --part {{wildcards.part}} --settings {{params.settings:q}}"
+        " --seed {params.seed} --threads {threads} --sumstats {output.sumstats}"
+        " --traits_out {output.trait_table} > {log} 2>&1"
+
+
+rule loci:
+    input:
+        **GENOTYPES,
+        **TRAITS,
+        sumstats=SUMSTATS,
+        trait_table=TRAIT_TABLE,
+    output:
+        loci="cohorts/{cohort}/gwas/{model}/loci.parquet",
+    log:
+        "logs/{cohort}/gwas/{model}-loci.log",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        sumstats=sumstats_list,
+        settings=settings("gwas"),
+        code=source("gwas"),
+    shell:
+        f"python -m ecgwas.gwas.loci {ANALYSED} --sumstats {{params.sumstats:q}} --trait_table {{input.trait_table}}"
+        " --settings {params.settings:q} --loci {output.loci} > {log} 2>&1"
+
+
+rule calibration:
+    input:
+        **GENOTYPES,
+        **TRAITS,
+        sumstats=SUMSTATS,
+        trait_table=TRAIT_TABLE,
+    output:
+        calibration="cohorts/{cohort}/gwas/{model}/calibration.parquet",
+    log:
+        "logs/{cohort}/gwas/{model}-calibration.log",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        sumstats=sumstats_list,
+        settings=settings("gwas"),
+        seed=STUDY.seed,
+        code=source("gwas"),
+    shell:
+        f"python -m ecgwas.gwas.calibration {ANALYSED} --sumstats {{params.sumstats:q}}"
+        " --trait_table {input.trait_table} --settings {params.settings:q} --seed {params.seed} --threads {threads}"
+        " --calibration {output.calibration} > {log} 2>&1"
+
+
+rule crosscheck:
+    input:
+        **GENOTYPES,
+        **TRAITS,
+        sumstats=SUMSTATS,
+        trait_table=TRAIT_TABLE,
+        loci="cohorts/{cohort}/gwas/{model}/loci.parquet",
+    output:
+        crosscheck="cohorts/{cohort}/gwas/{model}/crosscheck.parquet",
+    log:
+        "logs/{cohort}/gwas/{model}-crosscheck.log",
+    conda:
+        "../../envs/hail.yaml"
+    params:
+        sumstats=sumstats_list,
+        settings=settings("gwas"),
+        code=source("gwas"),
+    shell:
+        f"python -m ecgwas.gwas.crosscheck {ANALYSED} --sumstats {{params.sumstats:q}}"
+        " --trait_table {input.trait_table} --loci {input.loci} --settings {params.settings:q} --threads {threads}"
+        " --memory_mb {resources.mem_mb} --crosscheck {output.crosscheck} > {log} 2>&1"
