@@ -188,6 +188,7 @@ class Finemap(Strict):
     coverage: Fraction = Field(0.95, description="Coverage of the credible sets.")
     min_abs_corr: Fraction = Field(0.5, description="Purity: smallest |r| within a credible set.")
     prior_variance: float = Field(0.2, gt=0, description="Initial scaled prior variance of an effect.")
+    estimate_residual_variance: bool = Field(True, description="Estimate the residual variance; LD is in-sample, so it may.")
     max_iterations: int = Field(200, ge=1, description="Iterations of the variational fit.")
 
 

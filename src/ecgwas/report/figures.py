@@ -1,6 +1,7 @@
 """Tables -> figures of the page: loss, Manhattan, QQ and regional plots, each one SVG."""
 
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 import polars as pl
@@ -108,7 +109,7 @@ def manhattan(scan: pl.DataFrame, test: str, threshold: float, marks: list[Mark]
     parts = [svg.y_axis(y, left, right, "−log₁₀ p"), svg.line(left, bottom, right, bottom, "axis")]
     place, shade = _placed(seen, layout)
     box = (left, top - 6, right - left, bottom - top + 10)
-    parts.append(svg.raster(x(place), y(values), BLUES[shade], box, 1.25))
+    parts.append(svg.raster(x(place), y(values), BLUES[shade], box, 1.25 if seen.height > 200_000 else 1.75))
     parts.append(svg.line(left, float(y(threshold)), right, float(y(threshold)), "threshold"))
     parts += _contig_names(layout, x, bottom) + _marks(seen, test, layout, marks, x, y)
     return svg.figure(1080, height, parts, title)
@@ -146,14 +147,15 @@ def _marks(scan: pl.DataFrame, test: str, layout: Genome, marks: list[Mark], x: 
             parts.append(svg.diamond(place, float(y(here[test].max())), 5, "lead", mark.label))
         else:
             corners = f"M{place - 5:.2f},14L{place + 5:.2f},14L{place:.2f},23Z"
-            parts.append(svg.element("path", svg.element("title", svg.escape(mark.label)), d=corners, class_=mark.class_))
+            parts.append(svg.element("path", svg.element("title", escape(mark.label)), d=corners, class_=mark.class_))
     return parts
 
 
 def qq(values: np.ndarray, lambda_words: str, title: str) -> str:
     """Observed against expected −log10 p with the 95 % band of each order statistic under independence.
 
-    Expected: the means (i − ½)/n; the band: quantiles of Beta(i, n + 1 − i), the law of the i-th smallest of n p-values.
+    Expected: the means (i − ½)/n; the band: quantiles of Beta(i, n + 1 − i), the law of the i-th smallest of n
+    p-values.
     """
     observed = np.sort(values[np.isfinite(values)])[::-1]
     n = len(observed)
@@ -176,8 +178,8 @@ def qq(values: np.ndarray, lambda_words: str, title: str) -> str:
 
 
 def ld_class(r2: float | None) -> str:
-    """Class of the colour for r² with the lead: r0 below 0.2 … r4 from 0.8; r- where unknown."""
-    return "r-" if r2 is None or not np.isfinite(r2) else f"r{min(int(r2 * 5 + 1e-9), 4)}"
+    """Class of the colour for r² with the lead: r0 below 0.2 … r4 from 0.8; r-unknown without."""
+    return "r-unknown" if r2 is None or not np.isfinite(r2) else f"r{min(int(r2 * 5 + 1e-9), 4)}"
 
 
 def regional(variants: pl.DataFrame, lead: Mark, threshold: float, genes: pl.DataFrame | None, title: str) -> str:
@@ -191,11 +193,14 @@ def regional(variants: pl.DataFrame, lead: Mark, threshold: float, genes: pl.Dat
     p = variants["neg_log10_p"].fill_nan(None).fill_null(0).to_numpy()
     y = svg.Scale(0, max(float(p.max()), threshold) * 1.1, 220, 16)
     pip = svg.Scale(0, 1, 340, 252)
-    parts = [svg.y_axis(y, 70, 860, "−log₁₀ p"), svg.line(70, float(y(threshold)), 860, float(y(threshold)), "threshold")]
+    parts = [
+        svg.y_axis(y, 70, 860, "−log₁₀ p"),
+        svg.line(70, float(y(threshold)), 860, float(y(threshold)), "threshold"),
+    ]
     parts += [svg.line(70, 220, 860, 220, "axis"), svg.y_axis(pip, 70, 860, "PIP", at=(0, 0.5, 1))]
     order = variants.with_columns(pl.col("lead_r2").fill_nan(None)).sort("lead_r2", "position", nulls_last=False)
     parts += _associations(order, lead, x, y) + _inclusions(order, x, pip)
-    stacks = gene_table.rows_of(gene_table.within(genes, lead.contig, low, high), (high - low) / 790 * 6.6)
+    stacks = gene_table.rows_of(gene_table.within(genes, lead.contig, low, high), (low, high), (high - low) / 790 * 6.6)
     parts += _gene_rows(stacks, x, 362)
     foot = 350.0 + 24 * len(stacks)
     parts.append(svg.x_axis(x, foot, f"position on chromosome {lead.contig} (Mb)", divide=1e6))
@@ -203,14 +208,13 @@ def regional(variants: pl.DataFrame, lead: Mark, threshold: float, genes: pl.Dat
 
 
 def _associations(variants: pl.DataFrame, lead: Mark, x: svg.Scale, y: svg.Scale) -> list[str]:
-    parts = []
-    titled = variants.height <= MANY
+    parts, titled = [], variants.height <= MANY
     for row in variants.iter_rows(named=True):
         if row["neg_log10_p"] is None or not np.isfinite(row["neg_log10_p"]):
             continue
         at = float(x(row["position"])), float(y(row["neg_log10_p"]))
-        name = f"{row['rsid']} {row['contig']}:{row['position']}:{row['ref']}:{row['alt']}, p = {words.p_value(row['neg_log10_p'])}"
-        if f"{row['contig']}:{row['position']}" == f"{lead.contig}:{lead.position}" and row["lead_r2"] is not None and row["lead_r2"] > 0.999:
+        name = f"{_name(row)}, p = {words.p_value(row['neg_log10_p'])}"
+        if (row["contig"], row["position"]) == (lead.contig, lead.position) and (row["lead_r2"] or 0) > 0.999:
             parts.append(svg.diamond(*at, 6, "lead", f"lead: {name}"))
         else:
             shown = f"{name}, r² with the lead {words.decimal(row['lead_r2'])}" if titled else None
@@ -218,15 +222,19 @@ def _associations(variants: pl.DataFrame, lead: Mark, x: svg.Scale, y: svg.Scale
     return parts
 
 
+def _name(row: dict) -> str:
+    return f"{row['rsid'] or ''} {row['contig']}:{row['position']}:{row['ref']}:{row['alt']}".strip()
+
+
 def _inclusions(variants: pl.DataFrame, x: svg.Scale, y: svg.Scale) -> list[str]:
     """Variants outside credible sets grey and first, then each set in its colour."""
     parts = []
     for row in variants.sort("cs", "position").iter_rows(named=True):
         at = float(x(row["position"])), float(y(row["pip"] or 0))
-        if row["cs"] == 0:
+        if not row["cs"]:
             parts.append(svg.dot(*at, 2, "outside"))
             continue
-        name = f"{row['rsid']} {row['contig']}:{row['position']}, PIP {words.decimal(row['pip'], 3)}, credible set {row['cs']}"
+        name = f"{_name(row)}, PIP {words.decimal(row['pip'], 3)}, credible set {row['cs']}"
         parts += [svg.line(at[0], float(y(0)), *at, f"stem s{(row['cs'] - 1) % 4}")]
         parts.append(svg.dot(*at, 3.4, f"s{(row['cs'] - 1) % 4}", name))
     return parts
@@ -238,5 +246,7 @@ def _gene_rows(stacks: list[list[tuple[str, int, int]]], x: svg.Scale, top: floa
         for name, start, end in stack:
             a, b = (float(np.clip(x(place), x.start, x.stop)) for place in (start, end))
             parts.append(svg.line(a, top + 24 * i + 4, max(b, a + 1.5), top + 24 * i + 4, "gene"))
-            parts.append(svg.text((a + b) / 2, top + 24 * i - 2, name, "tick gene-name", text_anchor="middle"))
+            half = 3.2 * len(name)
+            middle = float(np.clip((a + b) / 2, x.start + half, x.stop - half))
+            parts.append(svg.text(middle, top + 24 * i - 2, name, "tick gene-name", text_anchor="middle"))
     return parts

@@ -44,7 +44,11 @@ def _recordings(inputs: CohortInputs) -> Lane | None:
     people = words.plural(kept["person_id"].n_unique(), "person", "people")
     entered = kept.height + dropped
     return Lane(
-        "ECG recordings read", entered, kept.height, f"clean recordings of {people}", _drops(excluded, "recording_id", entered)
+        "ECG recordings read",
+        entered,
+        kept.height,
+        f"clean recordings of {people}",
+        _drops(excluded, "recording_id", entered),
     )
 
 
@@ -56,7 +60,7 @@ def _samples(inputs: CohortInputs) -> Lane | None:
     kept = int(samples["keep"].sum())
     unrelated = int(samples["unrelated"].sum())
     note = f"{words.count(unrelated)} of them form the largest set without a related pair."
-    drops = _drops(excluded.filter(~_stays(excluded, samples)), "id", samples.height)
+    drops = _drops(excluded.filter(~_stays(excluded, samples)), "id", samples.height, "sample")
     return Lane("genotyped samples", samples.height, kept, "samples kept", drops, note)
 
 
@@ -72,7 +76,9 @@ def _variants(inputs: CohortInputs) -> Lane | None:
     kept = inputs.rows("variants")
     entered = kept.height + excluded["id"].n_unique()
     note = f"{words.count(int(kept['pruned'].sum()))} in low LD serve kinship and principal components."
-    return Lane("variants read", entered, kept.height, "variants kept", _drops(excluded, "id", entered), note)
+    return Lane(
+        "variants read", entered, kept.height, "variants kept", _drops(excluded, "id", entered, "variant"), note
+    )
 
 
 def _people(inputs: CohortInputs, analysed: int | None) -> Lane | None:
@@ -84,7 +90,11 @@ def _people(inputs: CohortInputs, analysed: int | None) -> Lane | None:
     return Lane("people with an ECG or genotypes", entered, analysed, "people analysed", drops)
 
 
-def _drops(excluded: pl.DataFrame, key: str, entered: int) -> list[Drop]:
+def _drops(excluded: pl.DataFrame, key: str, entered: int, kind: str = "") -> list[Drop]:
     """Distinct ids a reason, most frequent first; an id with two reasons counts under both."""
-    counts = excluded.group_by("reason").agg(pl.col(key).n_unique().alias("n")).sort(["n", "reason"], descending=[True, False])
-    return [Drop(words.reason(r), r, n, words.percent(n, entered)) for r, n in counts.rows()]
+    counts = (
+        excluded.group_by("reason")
+        .agg(pl.col(key).n_unique().alias("n"))
+        .sort(["n", "reason"], descending=[True, False])
+    )
+    return [Drop(words.reason(r, kind), r, n, words.percent(n, entered)) for r, n in counts.rows()]

@@ -45,24 +45,29 @@ def within(genes: pl.DataFrame | None, contig: str, start: float, end: float) ->
     """(gene, start, end) of the genes that touch [start, end], by start."""
     if genes is None:
         return []
-    found = genes.filter((pl.col("contig") == contig.removeprefix("chr")) & (pl.col("end") >= start) & (pl.col("start") <= end))
+    found = genes.filter(
+        (pl.col("contig") == contig.removeprefix("chr")) & (pl.col("end") >= start) & (pl.col("start") <= end)
+    )
     return found.select("gene", "start", "end").sort("start", "end", "gene").rows()
 
 
-def rows_of(genes: list[tuple[str, int, int]], width_of: float, limit: int = 5) -> list[list[tuple[str, int, int]]]:
-    """Genes stacked so that names do not overlap: a list of rows; `width_of` is one letter in base pairs.
+def rows_of(
+    genes: list[tuple[str, int, int]], window: tuple[float, float], width_of: float, limit: int = 5
+) -> list[list[tuple[str, int, int]]]:
+    """Genes stacked so that names do not overlap within `window`; `width_of` is one letter in base pairs.
 
-    What does not fit into `limit` rows is left out of the drawing.
+    Names are centred on the visible part of a gene. What does not fit into `limit` rows is left out of the drawing.
     """
     rows: list[list[tuple[str, int, int]]] = []
     ends: list[float] = []
     for name, start, end in genes:
-        right = max(end, (start + end) / 2 + width_of * (len(name) + 1) / 2)
-        left = min(start, (start + end) / 2 - width_of * (len(name) + 1) / 2)
-        free = next((i for i, last in enumerate(ends) if last <= left), None)
+        a, b, half = max(start, window[0]), min(end, window[1]), width_of * (len(name) + 1) / 2
+        middle = min(max((a + b) / 2, window[0] + half), window[1] - half)
+        left, right = min(a, middle - half), max(b, middle + half)
+        free = next((i for i, last in enumerate(ends) if last < left), None)
         if free is None and len(rows) < limit:
             rows.append([])
-            ends.append(0.0)
+            ends.append(-1.0)
             free = len(rows) - 1
         if free is not None:
             rows[free].append((name, start, end))

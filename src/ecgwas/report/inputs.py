@@ -66,7 +66,9 @@ def read_cohort(root: Path, cohort: str, model: str) -> CohortInputs:
     scan = folder / "gwas" / model
     parts = sorted((scan / "sumstats").glob("part-*.parquet"))
     traits = [pl.read_parquet(path) for path in sorted((scan / "sumstats").glob("traits-*.parquet"))]
-    return CohortInputs(cohort, model, found, parts, traits[0] if traits else None, read(scan / "crosscheck.parquet", {}))
+    return CohortInputs(
+        cohort, model, found, parts, traits[0] if traits else None, read(scan / "crosscheck.parquet", {})
+    )
 
 
 def read_compared(root: Path, cohort: str, models: list[str]) -> dict[str, dict[str, pl.DataFrame | None]]:

@@ -53,11 +53,13 @@ def _summary(path: Path, table: pl.DataFrame, cohort: str) -> dict:
 def comparison(recovery: Recovery) -> list[dict]:
     """One row a planted locus: what was planted, and for every model found, −log10 p, lead distance, credible set."""
     first = next(iter(recovery.tables.values()))
-    keyed = {name: {row["locus"]: row for row in table.iter_rows(named=True)} for name, table in recovery.tables.items()}
+    keyed = {
+        name: {row["locus"]: row for row in table.iter_rows(named=True)} for name, table in recovery.tables.items()
+    }
     return [
         {
             "locus": planted["locus"],
-            "parameter": str(planted["parameter"]).replace("_", " "),
+            "parameter": words.parameter(str(planted["parameter"])),
             "variance": words.percent(planted.get("variance_explained"), 1),
             "maf": words.percent(planted.get("maf"), 1),
             "power": words.percent(planted.get("power"), 1),

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from scipy import special
+
+from ecgwas.gwas.tails import from_t
 
 SCAN = {"contig": pl.String(), "position": pl.Int32(), "joint": pl.Float32(), "axis": pl.Float32()}
 
@@ -23,12 +24,16 @@ def _strongest(part: pl.DataFrame, traits: pl.DataFrame) -> pl.DataFrame:
     best = np.full(part.height, np.nan)
     for df in traits["df"].unique().sort().to_list():
         names = [f"t:{name}" for name in traits.filter(pl.col("df") == df)["trait"]]
-        largest = part.select(pl.max_horizontal(pl.col(names).abs().fill_nan(None))).to_series().cast(pl.Float64).to_numpy()
-        best = np.fmax(best, neg_log10_p(largest, df))
+        largest = (
+            part.select(pl.max_horizontal(pl.col(names).abs().fill_nan(None))).to_series().cast(pl.Float64).to_numpy()
+        )
+        best = np.fmax(best, from_t(largest, df))
     return part.select(
         pl.col("contig").cast(pl.String),
         pl.col("position").cast(pl.Int32),
-        pl.col("joint_neg_log10_p").cast(pl.Float32).alias("joint"),
+        (pl.col("joint_neg_log10_p") if "joint_neg_log10_p" in part.columns else pl.lit(None))
+        .cast(pl.Float32)
+        .alias("joint"),
         pl.Series("axis", best, pl.Float32),
     )
 
@@ -61,29 +66,6 @@ def _effect(row: dict, trait: dict | None) -> tuple[str, int, float | None, floa
         return row["locus"], n, None, None
     se = float(np.sqrt(trait["yy"] / (gg * (trait["df"] + t * t))))
     return row["locus"], n, t * se, se
-
-
-def neg_log10_p(t: np.ndarray, df: float) -> np.ndarray:
-    """−log10 of the two-sided p of Student's t; NaN stays NaN.
-
-    p = I_x(df/2, 1/2), x = df / (df + t²) (Abramowitz & Stegun 26.5.27). Where that underflows, by the series
-    I_x(a, b) = xᵃ (1−x)ᵇ / (a B(a, b)) · Σ_k Π_{j<k} (a+b+j)/(a+1+j) · xᵏ (DLMF 8.17.8).
-    """
-    t = np.asarray(t, float)
-    a, x = df / 2, df / (df + t * t)
-    with np.errstate(divide="ignore"):
-        found = -np.log10(special.betainc(a, 0.5, x))
-    far = np.isposinf(found) | (found > 290)
-    for i in np.flatnonzero(far & np.isfinite(t)):
-        term = total = 1.0
-        k = 0
-        while term > 1e-12 * total:
-            term *= (a + 0.5 + k) / (a + 1 + k) * x[i]
-            total += term
-            k += 1
-        log_p = a * np.log(x[i]) + 0.5 * np.log1p(-x[i]) - np.log(a) - special.betaln(a, 0.5) + np.log(total)
-        found[i] = -log_p / np.log(10)
-    return found
 
 
 def contig_order(column: str) -> pl.Expr:

@@ -4,6 +4,7 @@ import math
 
 import polars as pl
 
+from ecgwas import config
 from ecgwas.report import figures, genes, words
 from ecgwas.report.figures import Mark
 from ecgwas.report.inputs import CohortInputs
@@ -61,14 +62,19 @@ def scan_marks(loci: pl.DataFrame, recovery: Recovery | None) -> list[Mark]:
         position = rest.split(":")[0].replace(",", "")
         if position.isdigit():
             known = "found" if row["found"] else "not found"
-            marks.append(Mark(contig, int(position), f"planted: {row['parameter']}, {known}", f"planted {'hit' if row['found'] else 'miss'}"))
+            marks.append(
+                Mark(
+                    contig,
+                    int(position),
+                    f"planted: {row['parameter']}, {known}",
+                    f"planted {'hit' if row['found'] else 'miss'}",
+                )
+            )
     return marks
 
 
-def regions(
-    inputs: CohortInputs, limit: int, threshold: float, gene_table: pl.DataFrame | None
-) -> list[dict]:
-    """Regional plots of the strongest `limit` loci, in genome order: one plot a locus, of its lead test where fine-mapped."""
+def regions(inputs: CohortInputs, limit: int, threshold: float, gene_table: pl.DataFrame | None) -> list[dict]:
+    """Regional plots of the strongest `limit` loci in genome order, one each, of the lead test where fine-mapped."""
     loci, variants = inputs.rows("loci"), inputs.rows("finemapped")
     strongest = loci.sort("neg_log10_p", descending=True, maintain_order=True)["locus"].head(limit).to_list()
     sets = inputs.rows("credible_sets")
@@ -204,3 +210,72 @@ def _one_lambda(calibration: pl.DataFrame | None, trait: str, variants: str) -> 
         return "–"
     found = calibration.filter((pl.col("trait") == trait) & (pl.col("variants") == variants))
     return words.decimal(found["lambda_gc"][0], 3) if found.height else "–"
+
+
+def calibration_kinds(calibration: pl.DataFrame) -> list[str]:
+    """The sets of variants that calibration was measured on, all first."""
+    return [kind for kind in ("all", "null") if kind in calibration["variants"].to_list()]
+
+
+def tiles(inputs: CohortInputs, recovery: Recovery | None, analysed: int | None, n_variants: int) -> list[tuple]:
+    """(what, value, small print) of the numbers at the head of a cohort."""
+    sets = inputs.rows("credible_sets")
+    median = None if sets.is_empty() else sets["size"].median()
+    made = [
+        ("People analysed", words.count(analysed), "unrelated, with ECG and genotypes"),
+        ("Variants tested", words.count(n_variants), None),
+        ("Loci", words.count(inputs.rows("loci").height), "genome-wide significant"),
+    ]
+    if recovery is not None:
+        summary = next(iter(recovery.summaries.values()))
+        made.append(
+            ("Planted loci found", f"{summary['n_found']} of {summary['n_planted']}", "truth known: simulated cohort")
+        )
+    calibration = inputs.rows("calibration")
+    for kind, small in (("null", "mean of traits, null chromosomes"), ("all", "mean of traits, all variants")):
+        found = calibration.filter((pl.col("trait") == "mean") & (pl.col("variants") == kind))
+        if found.height:
+            made.append(("Genomic control λGC", words.decimal(found["lambda_gc"][0], 3), small))
+            break
+    if median is not None:
+        made.append(("Credible sets", words.count(sets.height), f"median size {median:g} variants"))
+    return made
+
+
+def scan_words(scan: pl.DataFrame, traits: pl.DataFrame | None) -> str:
+    """How many variants, people and traits were scanned."""
+    if scan.is_empty() or traits is None or traits.is_empty():
+        return ""
+    variants, contigs = words.plural(scan.height, "variant"), words.plural(scan["contig"].n_unique(), "chromosome")
+    low, high = int(traits["n"].min()), int(traits["n"].max())
+    people = words.count(high) if low == high else f"{words.count(low)} to {words.count(high)}"
+    return (
+        f"{variants} on {contigs} were tested on {words.plural(traits.height, 'trait')} in {people} unrelated people,"
+        " by linear regression with covariates."
+    )
+
+
+def crosscheck_words(crosscheck: pl.DataFrame | None) -> str:
+    """How far Hail's linear regression is from the scan on the same input, in standard errors."""
+    if crosscheck is None or crosscheck.is_empty():
+        return ""
+    worst = words.significant(crosscheck["max_abs_dbeta_over_se"].max(), 2)
+    return f"The scan's β differs from that of Hail's linear regression by at most {worst} standard errors."
+
+
+def history_words(history: pl.DataFrame | None) -> str:
+    """First and last loss in words."""
+    if history is None or "loss" not in history.columns or history.is_empty():
+        return ""
+    values = history["loss"].drop_nulls()
+    part = max(1, len(values) // 20)
+    first, last = (words.significant(float(v.mean())) for v in (values.head(part), values.tail(part)))
+    return f"Mean of the first twentieth {first}, of the last {last}; the loss has no unit."
+
+
+def described(cohort: config.Cohort | None) -> dict[str, str]:
+    """Description and reference genome of a cohort."""
+    if cohort is None:
+        return {"description": "", "build": "the reference genome of the genotype files"}
+    build = cohort.genotypes.build if cohort.genotypes else "GRCh37"
+    return {"description": cohort.description, "build": build}

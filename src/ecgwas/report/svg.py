@@ -88,7 +88,9 @@ def y_axis(scale: Scale, x: float, right: float, label: str, at: Sequence[float]
         y = float(scale(mark))
         parts += [line(x, y, right, y, "rule"), text(x - 7, y + 4, number(mark), text_anchor="end")]
     middle = (scale.start + scale.stop) / 2
-    turned = text(x - 42, middle, label, "label", text_anchor="middle", transform=f"rotate(-90 {x - 42:.0f} {middle:.0f})")
+    turned = text(
+        x - 42, middle, label, "label", text_anchor="middle", transform=f"rotate(-90 {x - 42:.0f} {middle:.0f})"
+    )
     return "".join(parts) + turned
 
 
@@ -107,7 +109,9 @@ def number(value: float) -> str:
     return "0" if written == "−0" else written
 
 
-def raster(x: np.ndarray, y: np.ndarray, colour: np.ndarray, box: tuple[float, float, float, float], radius: float) -> str:
+def raster(
+    x: np.ndarray, y: np.ndarray, colour: np.ndarray, box: tuple[float, float, float, float], radius: float
+) -> str:
     """Points as one PNG image that fills `box` (left, top, width, height), for points too many to draw one by one.
 
     x, y [point] are pixels of the figure, colour [point, 3] is 0 to 255, radius is in pixels. The image has

@@ -5,34 +5,49 @@ import math
 REASONS = {
     "unreadable": "the file could not be read",
     "truncated": "the signal file is shorter than its header says",
-    "missing_file": "the file is not there",
+    "too_short": "too short to measure",
+    "missing_leads": "too few usable leads: absent from the file",
     "flat_lead": "too few usable leads: flat",
-    "few_leads": "too few usable leads",
-    "no_qrs": "no heart beats were found",
-    "no_person": "no person belongs to the recording",
+    "gaps": "too few usable leads: gaps",
+    "saturation": "too few usable leads: at the rail of the amplifier",
+    "noise": "too few usable leads: noise",
+    "implausible_amplitude": "amplitude that no heart has",
+    "no_qrs": "too few heart beats found",
+    "few_beats": "too few beats of one shape",
     "call_rate": "too many missing genotype calls",
     "sex_mismatch": "reported and genetic sex differ",
     "sex_ambiguous": "genetic sex is undecided",
     "heterozygosity": "heterozygosity outlier: contamination or inbreeding",
-    "duplicate": "duplicate of another sample, or a twin",
     "withdrawn": "withdrew consent",
     "hwe": "departs from Hardy-Weinberg proportions",
     "mac": "minor allele count too small",
     "info": "imputation INFO too small",
-    "monomorphic": "no variation among the people kept",
-    "multiallelic": "more than two alleles",
-    "no_genotypes": "no genotypes that passed quality control",
+    "contig": "contig outside 1 to 22 and X",
+    "position": "position below 1",
+    "alleles": "alleles that are no bases",
+    "sample duplicate": "duplicate of another sample, or a twin",
+    "variant duplicate": "same position and alleles as another variant",
+    "no_genotypes": "not in the genotype files",
+    "genotype_qc": "genotypes failed quality control",
     "related": "relative of a person who stays in the scan",
     "no_ecg": "no ECG that passed quality control",
     "missing_covariate": "a covariate is missing",
-    "constant": "the trait does not vary",
-    "too_few_people": "too few people have the trait",
 }
+UNITS = {"ms": "ms", "mv": "mV", "bpm": "beats/min", "deg": "°"}
+WAVES = {"p", "pr", "qrs", "qt", "r", "t", "st", "rr"}
 
 
-def reason(word: str) -> str:
+def reason(word: str, kind: str = "") -> str:
     """`word` of an excluded table in plain words; an unknown word without its underscores."""
-    return REASONS.get(word, word.replace("_", " "))
+    return REASONS.get(f"{kind} {word}", REASONS.get(word, word.replace("_", " ")))
+
+
+def parameter(name: str) -> str:
+    """qt_ms -> QT (ms): the name of an ECG measurement with its unit."""
+    parts = name.split("_")
+    unit = UNITS.get(parts[-1])
+    said = " ".join(part.upper() if part in WAVES else part for part in (parts[:-1] if unit else parts))
+    return f"{said} ({unit})" if unit else said
 
 
 def count(number: float | None) -> str:
@@ -54,7 +69,7 @@ def significant(number: float | None, digits: int = 3) -> str:
     if number == 0 or 1e-3 <= abs(number) < 1e4:
         return f"{number:.{digits}g}".replace("-", "−")
     mantissa, exponent = f"{number:.{digits - 1}e}".split("e")
-    return f"{mantissa.replace('-', '−')} × 10{superscript(int(exponent))}"
+    return f"{mantissa.replace('-', '−')}\u00a0×\u00a010{superscript(int(exponent))}"
 
 
 def p_value(neg_log10_p: float | None) -> str:
@@ -67,14 +82,15 @@ def p_value(neg_log10_p: float | None) -> str:
     mantissa = 10 ** (-neg_log10_p - exponent)
     if round(mantissa, 1) >= 10:
         mantissa, exponent = 1.0, exponent + 1
-    return f"{mantissa:.1f} × 10{superscript(exponent)}"
+    shown = f"{mantissa:.1f}".removesuffix(".0")
+    return f"{shown}\u00a0×\u00a010{superscript(exponent)}"
 
 
 def percent(part: float | None, whole: float | None) -> str:
     """`part` of `whole` in percent; en dash where there is no whole."""
     if not whole or part is None:
         return "–"
-    return f"{100 * part / whole:.1f} %"
+    return f"{100 * part / whole:.1f}\u00a0%"
 
 
 def distance(base_pairs: float | None) -> str:

@@ -1,0 +1,194 @@
+"""A study's results -> one self-contained HTML page, and provenance.json beside it."""
+
+import json
+import math
+from functools import partial
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import polars as pl
+
+import ecgwas
+from ecgwas import config, provenance
+from ecgwas.cli import run
+from ecgwas.files import atomic
+from ecgwas.report import figures, flow, genes, inputs, recovered, scan, sections, words
+from ecgwas.report.inputs import CohortInputs
+
+CONTENTS = {
+    "recovery": "Planted loci",
+    "models": "Models",
+    "flow": "Who entered",
+    "scan": "Genome scan",
+    "loci": "Loci",
+    "regions": "Regions",
+    "sets": "Credible sets",
+    "reliability": "Reliability",
+}
+
+
+def cohort_context(
+    root: Path, cohort: str, models: list[str], model: str, study: config.Study, gene_table: pl.DataFrame | None
+) -> dict[str, Any]:
+    """All that the template says of one cohort."""
+    settings = study.report
+    found = inputs.read_cohort(root, cohort, model)
+    truth = recovered.read_recovery(root, cohort, models, model)
+    associations = scan.read_scan(found.sumstats, found.traits)
+    effects = scan.lead_effects(found.sumstats, found.traits, found.rows("loci"))
+    analysed = None if found.traits is None or found.traits.is_empty() else int(found.traits["n"].max())
+    threshold = -math.log10(study.gwas.p_threshold)
+    regions = sections.regions(found, settings.regions, threshold, gene_table)
+    context = {
+        "name": cohort,
+        "id": sections.anchor(cohort),
+        "lanes": flow.lanes(found, analysed),
+        "loci": sections.loci_rows(found.rows("loci"), effects, gene_table),
+        "has_genes": gene_table is not None,
+        "regions": regions,
+        "plotted": {region["anchor"] for region in regions},
+        "n_more_regions": max(found.rows("loci").height - settings.regions, 0),
+        "sets": sections.set_rows(found.rows("credible_sets"), found.rows("finemapped")),
+        "reliability": sections.reliability_rows(found.rows("reliability")),
+        "compared": sections.compared_rows(inputs.read_compared(root, cohort, models), truth, settings.labels),
+        "crosscheck": sections.crosscheck_words(found.crosscheck),
+        "recovery": _recovery(truth, settings.labels),
+        "tiles": sections.tiles(found, truth, analysed, associations.height),
+        **_scan_context(found, associations, truth, threshold),
+    }
+    return context | {"contents": _contents(context)}
+
+
+def _scan_context(
+    found: CohortInputs, associations: pl.DataFrame, truth: recovered.Recovery | None, threshold: float
+) -> dict[str, Any]:
+    n_traits = 0 if found.traits is None else found.traits.height
+    marks = sections.scan_marks(found.rows("loci"), truth)
+    calibration = found.rows("calibration")
+    pictures = {
+        "joint": figures.manhattan(associations, "joint", threshold, marks, "Manhattan plot of the joint test"),
+        "axis": figures.manhattan(
+            associations,
+            "axis",
+            threshold + math.log10(max(n_traits, 1)),
+            [],
+            "Manhattan plot of the axis-wise minimum",
+            230,
+        ),
+    }
+    rows = sections.calibration_rows(calibration)
+    return {
+        "n_traits": n_traits,
+        "manhattan": pictures if pictures["joint"] else None,
+        "qq": figures.qq(
+            associations["joint"].to_numpy(), sections.lambda_words(calibration, "joint"), "QQ plot, joint test"
+        ),
+        "scan_words": sections.scan_words(associations, found.traits),
+        "calibration": rows,
+        "calibration_kinds": sections.calibration_kinds(calibration),
+    }
+
+
+def _recovery(truth: recovered.Recovery | None, labels: dict[str, str]) -> dict[str, Any] | None:
+    if truth is None:
+        return None
+    rows = recovered.comparison(truth)
+    return {
+        "labels": [labels.get(name, name) for name in truth.tables],
+        "rows": rows,
+        "totals": [recovered.found_words(truth.summaries[name]) for name in truth.tables],
+        "has_maf": any(row["maf"] != "–" for row in rows),
+        "has_power": any(row["power"] != "–" for row in rows),
+    }
+
+
+def _contents(context: dict[str, Any]) -> list[tuple[str, str]]:
+    present = {name: bool(context[name]) for name in ("recovery", "regions", "sets", "reliability")}
+    present["models"] = len(context["compared"]) > 1
+    return [(name, title) for name, title in CONTENTS.items() if present.get(name, True)]
+
+
+def study_context(study: config.Study, made: dict[str, Any], history: pl.DataFrame | None) -> dict[str, Any]:
+    """What the template says of the study as a whole."""
+    packages = ", ".join(f"{name} {version}" for name, version in made["packages"].items())
+    picture = "" if history is None else figures.loss(history)
+    return {
+        "study": study.study,
+        "seed": study.seed,
+        "p_threshold": words.p_value(-math.log10(study.gwas.p_threshold)),
+        "null_contigs": ", ".join(study.gwas.null_chromosomes),
+        "permutations": study.gwas.permutations,
+        "coverage": words.percent(study.finemap.coverage, 1).replace(".0", ""),
+        "trait_unit": "standard deviations of the trait" if study.phenotypes.rank_normalise else "units of the trait",
+        "trait_unit_short": "SD" if study.phenotypes.rank_normalise else "trait units",
+        "history": {"picture": picture, "words": sections.history_words(history)} if picture else None,
+        "made_with": [
+            ("ecgwas", made["ecgwas"]),
+            ("git commit", made["git_commit"] or "not a checkout"),
+            ("seed", made["seed"]),
+            ("configuration, SHA-256", made["config_sha256"]),
+            ("Python", made["python"]),
+            ("packages", packages),
+            ("input files", f"{len(made['inputs'])}, listed in provenance.json"),
+        ],
+        "settings": json.dumps(made["settings"], indent=1),
+        "version": ecgwas.__version__,
+    }
+
+
+def render(context: dict[str, Any]) -> str:
+    """The page's HTML."""
+    files = resources.files("ecgwas.report")
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
+    environment.filters |= {"count": words.count, "plural": words.plural}
+    template = environment.from_string(files.joinpath("page.html.j2").read_text())
+    return template.render(css=files.joinpath("page.css").read_text(), **context) + "\n"
+
+
+def main(
+    root: Path,
+    cohorts: list[str],
+    models: list[str],
+    model: str,
+    settings: config.Report,
+    study: config.Study,
+    report: Path,
+    sources: list[config.Cohort] | None = None,
+    genes_table: Path | None = None,
+    provenance_json: Path | None = None,
+) -> None:
+    """Write the report of a study.
+
+    Args:
+        root: results folder of the study; the paths read in it are listed in ecgwas.report.inputs.
+        cohorts: cohorts, one section each, as a JSON list.
+        models: models to compare, as a JSON list.
+        model: the model the page is about.
+        settings: the report block of the configuration, as JSON.
+        study: the whole configuration of the study, as JSON.
+        report: the page to write.
+        sources: the cohorts' configurations, as a JSON list: descriptions, and input files for the provenance.
+        genes_table: gene table that names the nearest gene; the one of the settings by default.
+        provenance_json: where to write the provenance; provenance.json beside the page by default.
+    """
+    study = study.model_copy(update={"report": settings})
+    described = {cohort.cohort: cohort for cohort in sources or []}
+    made = provenance.write(study, sources or [], root, provenance_json or report.with_name("provenance.json"))
+    gene_table = genes.read_genes(genes_table or settings.genes)
+    tell = partial(cohort_context, root, models=models, model=model, study=study, gene_table=gene_table)
+    context = study_context(study, made, inputs.read_history(root, model)) | {
+        "title": settings.title,
+        "model": model,
+        "label": settings.labels.get(model, model),
+        "cohorts": [tell(name) | sections.described(described.get(name)) for name in cohorts],
+    }
+    page = render(context)
+    with atomic(report) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    print(f"{report}: {len(page) / 1e6:.1f} MB, {len(cohorts)} cohort(s), model {model}", flush=True)
+
+
+if __name__ == "__main__":
+    run(main)

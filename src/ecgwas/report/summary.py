@@ -1,0 +1,60 @@
+"""A finished study -> a few lines for the terminal: loci, recovery, genomic control, where the report is."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+
+from ecgwas.cli import run
+from ecgwas.errors import UserError
+from ecgwas.report import inputs, recovered, words
+
+
+def lines(root: Path, cohort: str, models: list[str], model: str, labels: dict[str, str]) -> list[str]:
+    """What was found in one cohort, first by the main model, then in one line each by the others."""
+    found = inputs.read_cohort(root, cohort, model)
+    people = None if found.traits is None or found.traits.is_empty() else int(found.traits["n"].max())
+    sets = found.rows("credible_sets")
+    said = [f"cohort {cohort}: {_plain(words.count(people))} people, {_loci(found.rows('loci'))}"]
+    for kind, where in (("all", "all variants"), ("null", "null chromosomes")):
+        values = found.rows("calibration").filter((pl.col("trait") == "mean") & (pl.col("variants") == kind))
+        if values.height:
+            said.append(f"  λGC, mean of traits, {where}: {values['lambda_gc'][0]:.3f}")
+    if sets.height:
+        said.append(f"  credible sets: {sets.height}, median size {sets['size'].median():g} variants")
+    truth = recovered.read_recovery(root, cohort, models, model)
+    for name, summary in truth.summaries.items() if truth else ():
+        said.append(f"  planted loci found by {labels.get(name, name)}: {recovered.found_words(summary)}")
+    return said
+
+
+def _loci(loci: pl.DataFrame) -> str:
+    names = ", ".join(loci["locus"].head(12)) + (", …" if loci.height > 12 else "")
+    return _plain(words.plural(loci.height, "locus", "loci")) + (f" ({names})" if names else "")
+
+
+def _plain(written: str) -> str:
+    """Thin spaces as commas: terminals differ in how wide they draw them."""
+    return written.replace("\u202f", ",")
+
+
+def main(root: Path, report: str = "report/index.html") -> None:
+    """Print the summary of the study in `root`, as described by the provenance beside its report.
+
+    Args:
+        root: results folder of the study.
+        report: the page, relative to `root`.
+    """
+    page = root / report
+    source = page.with_name("provenance.json")
+    if not source.is_file():
+        raise UserError(f"{source}: not there; run the study first, its report comes last")
+    settings = json.loads(source.read_text())["settings"]
+    model = settings["report"]["model"] or settings["models"][0]
+    for cohort in settings["cohorts"]:
+        print("\n".join(lines(root, cohort, settings["models"], model, settings["report"]["labels"])))
+    print(f"report: {page}")
+
+
+if __name__ == "__main__":
+    run(main)
