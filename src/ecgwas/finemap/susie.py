@@ -40,10 +40,10 @@ class Fit:
 
 
 def adjusted_z(t: np.ndarray, df: np.ndarray) -> np.ndarray:
-    """t statistics [K, p] with `df` [K] residual degrees of freedom -> sqrt(n-1) times the partial correlation, n = df + 2.
+    """t statistics [K, p], residual degrees of freedom `df` [K] -> sqrt(n-1) times the partial correlation, n = df + 2.
 
-    The PVE-adjusted z score of Zou et al. 2022 (eq. 18), exact here: t / sqrt(t² + df) is the correlation of trait and
-    genotype after projection of the covariates, and a projection of c covariates leaves n - c independent people.
+    The z score adjusted for the variance it explains (Zou et al. 2022), exact here: t / sqrt(t² + df) is the
+    correlation of trait and genotype after projection of the covariates, which leaves df + 1 dimensions.
     """
     df = np.asarray(df, float)[:, None]
     return np.sqrt(df + 1) * t / np.sqrt(t**2 + df)
@@ -102,24 +102,24 @@ class State:
         self.sigma2 = np.ones(traits)
         self.log_bf, self.kl = np.zeros((traits, effects)), np.zeros((traits, effects))
 
-    def update_effect(self, l: int, R: np.ndarray, estimate_prior_variance: bool) -> None:
-        """Regress what the other effects leave on a single effect (Wang et al. 2020, algorithm 1 and eq. A)."""
+    def update_effect(self, effect: int, R: np.ndarray, estimate_prior_variance: bool) -> None:
+        """Regress what the other effects leave on a single effect (Wang et al. 2020, algorithm 1)."""
         p = R.shape[0]
         error = self.sigma2 / (self.n - 1)  # squared standard error of a single-variant regression, [K]
-        slope = self.c - self.fitted.sum(axis=1) + self.fitted[:, l]
+        slope = self.c - self.fitted.sum(axis=1) + self.fitted[:, effect]
         chi2 = slope**2 / error[:, None]
         if estimate_prior_variance:
-            self.V[:, l] = error * best_ratio(chi2, np.full_like(chi2, -np.log(p)))
-        ratio = self.V[:, l] / error
+            self.V[:, effect] = error * best_ratio(chi2, np.full_like(chi2, -np.log(p)))
+        ratio = self.V[:, effect] / error
         log_bf = log_bayes_factors(chi2, ratio)
-        self.log_bf[:, l] = logsumexp(log_bf, axis=-1) - np.log(p)
-        self.alpha[:, l] = np.exp(log_bf - np.log(p) - self.log_bf[:, l, None])
+        self.log_bf[:, effect] = logsumexp(log_bf, axis=-1) - np.log(p)
+        self.alpha[:, effect] = np.exp(log_bf - np.log(p) - self.log_bf[:, effect, None])
         shrink = (ratio / (1 + ratio))[:, None]
-        self.mu[:, l] = shrink * slope
-        self.mu2[:, l] = shrink * error[:, None] + self.mu[:, l] ** 2
-        b, b2 = self.alpha[:, l] * self.mu[:, l], self.alpha[:, l] * self.mu2[:, l]
-        self.fitted[:, l] = b @ R
-        self.kl[:, l] = (2 * b * slope - b2).sum(axis=-1) / (2 * error) - self.log_bf[:, l]
+        self.mu[:, effect] = shrink * slope
+        self.mu2[:, effect] = shrink * error[:, None] + self.mu[:, effect] ** 2
+        b, b2 = self.alpha[:, effect] * self.mu[:, effect], self.alpha[:, effect] * self.mu2[:, effect]
+        self.fitted[:, effect] = b @ R
+        self.kl[:, effect] = (2 * b * slope - b2).sum(axis=-1) / (2 * error) - self.log_bf[:, effect]
 
     def residual_squares(self) -> np.ndarray:
         """Posterior expectation of |y - X Σ b_l|² [K]."""
@@ -170,8 +170,8 @@ def susie(
         if not len(active):
             break
         part = state.take(active)
-        for l in range(part.alpha.shape[1]):
-            part.update_effect(l, R, estimate_prior_variance)
+        for effect in range(part.alpha.shape[1]):
+            part.update_effect(effect, R, estimate_prior_variance)
         for k, value in zip(active, part.elbo(), strict=True):
             converged[k] = bool(elbo[k]) and value - elbo[k][-1] < tolerance
             elbo[k].append(float(value))
