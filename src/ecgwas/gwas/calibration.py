@@ -1,0 +1,178 @@
+"""Sumstats, genotypes, traits -> genomic control factors with a permutation interval.
+
+lambda = median of the observed statistic over its null median (Devlin & Roeder 1999, Biometrics 55:997), in units of
+t^2 (F with 1, df) for a trait and of chi-square with K degrees of freedom for the joint test. The interval: people's
+residual traits are permuted together against genotypes and covariates, and covariates projected out again (Freedman &
+Lane 1983, J Bus Econ Stat 1:292; Winkler et al. 2014, NeuroImage 92:381), so LD and the correlation of traits stay.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+from scipy import stats
+
+from ecgwas import tables
+from ecgwas.cli import run
+from ecgwas.config import Gwas
+from ecgwas.files import write_parquet
+from ecgwas.genotypes.reader import GenotypeReader
+from ecgwas.gwas import groups as grouping
+from ecgwas.gwas import inputs
+from ecgwas.gwas.engine_torch import coded
+
+MAX_VARIANTS = 25_000  # evenly spaced in genome order; more change the interval of a median little
+MAX_COLUMNS = 2_000  # permuted traits held at a time
+LEVEL = 0.99
+
+Blocks = Callable[[], Iterator[np.ndarray]]
+
+
+def lambda_trait(r2: np.ndarray, df: int) -> np.ndarray:
+    """Median of t^2 = df r^2/(1 - r^2) over the median of F(1, df); the median is over the last axis."""
+    middle = np.nanmedian(r2, axis=-1)
+    return df * middle / (1 - middle) / stats.f.ppf(0.5, 1, df)
+
+
+def lambda_joint(r2: np.ndarray, k: int, df2: int) -> np.ndarray:
+    """Median of the chi-square with k degrees of freedom that has the p of F(k, df2), over its null median."""
+    middle = np.nanmedian(r2, axis=-1)
+    p = stats.f.sf(middle / k / ((1 - middle) / df2), k, df2)
+    return stats.chi2.isf(p, k) / stats.chi2.ppf(0.5, k)
+
+
+def permuted(group: grouping.Group, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Unit residual traits [P, n, T] permuted by the order of `keys` [P, person], and joint axes [P, T, K].
+
+    Keys belong to people, so groups with different people are permuted alike.
+    """
+    moved = group.unit[np.argsort(keys[:, group.rows], axis=1)]
+    moved = moved - group.q @ (group.q.T @ moved)
+    moved /= np.linalg.norm(moved, axis=1, keepdims=True)
+    if group.w is None:
+        return moved, None
+    axes = moved @ group.w
+    factor = np.linalg.cholesky(np.swapaxes(axes, 1, 2) @ axes)
+    return moved, group.w @ np.linalg.inv(factor).swapaxes(1, 2)
+
+
+def unit_genotypes(dosage: np.ndarray, group: grouping.Group) -> torch.Tensor:
+    """float32 [V, n]: genotypes of the group, covariates projected out, of length 1; NaN where constant."""
+    g = torch.from_numpy(coded(dosage[:, group.rows])[0]).double()
+    q = torch.from_numpy(group.q)
+    raw = torch.linalg.vector_norm(g, dim=1, keepdim=True)
+    g = g - (g @ q) @ q.T
+    length = torch.linalg.vector_norm(g, dim=1, keepdim=True)
+    return torch.where(length > 1e-4 * raw, g / length, torch.nan).float()
+
+
+def permuted_r2(blocks: Blocks, group: grouping.Group, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """r^2 of permuted traits float32 [P, T, V], and R^2 of the joint test [P, V] where it is in this group."""
+    moved, w = permuted(group, keys)
+    n_perm, n, k = moved.shape
+    right = torch.from_numpy(np.ascontiguousarray(moved.transpose(1, 0, 2)).reshape(n, n_perm * k)).float()
+    weights = None if w is None else torch.from_numpy(w).float()
+    single, joint = [], []
+    for dosage in blocks():
+        r = (unit_genotypes(dosage, group) @ right).T.reshape(n_perm, k, -1)
+        single.append((r**2).numpy())
+        if weights is not None:
+            joint.append(((weights.transpose(1, 2) @ r) ** 2).sum(dim=1).numpy())
+    return np.concatenate(single, axis=2), np.concatenate(joint, axis=1) if joint else None
+
+
+def permuted_lambdas(
+    blocks: Blocks, groups: list[grouping.Group], n_traits: int, subsets: list[np.ndarray], keys: np.ndarray
+) -> np.ndarray:
+    """[subset, P, T + 2] lambda of each trait, the joint test and the mean over traits under permutation by `keys`."""
+    out = np.full((len(subsets), len(keys), n_traits + 2), np.nan)
+    for group in groups:
+        if not len(group.traits):
+            continue
+        r2, joint = permuted_r2(blocks, group, keys)
+        for s, rows in enumerate(subsets):
+            if group.name != "joint":
+                out[s][:, group.traits] = lambda_trait(r2[:, :, rows], group.df)
+            if joint is not None:
+                k = group.w.shape[1]
+                out[s, :, n_traits] = lambda_joint(joint[:, rows], k, group.df + 1 - k)
+    out[:, :, -1] = out[:, :, :n_traits].mean(axis=2)
+    return out
+
+
+def observed_lambdas(scan: inputs.Scan, groups: list[grouping.Group], rows: np.ndarray) -> np.ndarray:
+    """[T + 2] lambda of each trait, the joint test and the mean over traits, over the variants `rows`."""
+    df = scan.traits["df"].to_numpy()
+    chi2 = np.nanmedian(scan.t[rows] ** 2, axis=0) / stats.f.ppf(0.5, 1, df)
+    joint = np.nan
+    for group in groups:
+        p = scan.variants["joint_neg_log10_p"].to_numpy()[rows]
+        if group.w is not None and np.isfinite(p).any():
+            k = group.w.shape[1]
+            joint = stats.chi2.isf(10 ** -np.nanmedian(p), k) / stats.chi2.ppf(0.5, k)
+    return np.r_[chi2, joint, chi2.mean()]
+
+
+def simultaneous(values: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+    """Interval [row] that holds all rows of `values` [P, row] at once in a share `level` of the permutations.
+
+    mean +- c SD with c the quantile of the largest standardised deviation over the rows (max-T, Westfall & Young 1993).
+    """
+    mean, sd = values.mean(axis=0), values.std(axis=0, ddof=1)
+    deviation = np.nanmax(np.abs(values - mean) / sd, axis=1)
+    c = np.quantile(deviation, level, method="higher")
+    return mean - c * sd, mean + c * sd
+
+
+def table(names: list[str], kind: str, n: int, observed: np.ndarray, permuted: np.ndarray) -> pl.DataFrame:
+    """Rows of tables.CALIBRATION for one set of variants."""
+    empty = np.full(len(observed), np.nan)
+    low, high = simultaneous(permuted) if len(permuted) > 1 else (empty, empty)
+    columns = {"trait": [*names, "joint", "mean"], "variants": kind, "n_variants": n}
+    made = pl.DataFrame(columns | {"lambda_gc": observed, "low": low, "high": high})
+    return tables.typed(made.with_columns(pl.col(pl.Float64).fill_nan(None)), tables.CALIBRATION)
+
+
+def main(
+    sumstats: list[Path],
+    trait_tables: list[Path],
+    manifest: Path,
+    variants: Path,
+    samples: Path,
+    traits: Path,
+    covariates: Path,
+    settings: Gwas,
+    calibration: Path,
+    seed: int = 1,
+    threads: int = 1,
+) -> None:
+    """Genomic control factor of each trait, of the joint test and their mean, on all and on the null contigs."""
+    torch.set_num_threads(threads)
+    scan, people = inputs.read_scan(sumstats, trait_tables), inputs.read_people(traits, covariates, samples)
+    groups = grouping.build(people.y, people.c)
+    null = scan.variants["contig"].is_in(settings.null_chromosomes).to_numpy()
+    sets = {"all": np.ones(len(null), bool)} | ({"null": null} if null.any() else {})
+    some = np.unique(np.linspace(0, len(null) - 1, min(MAX_VARIANTS, len(null))).round().astype(int))
+    wanted = inputs.same_rows(inputs.read_variants(variants), scan.variants)[some]
+    keys = np.random.default_rng([seed, 8]).random((settings.permutations, len(people.y)))
+    step = max(1, MAX_COLUMNS // len(people.traits))
+    made = []
+    with GenotypeReader(manifest, wanted, people.samples) as reader:
+        for first in range(0, settings.permutations, step):
+            subsets = [chosen[some] for chosen in sets.values()]
+            blocks = lambda: (dosage for _, dosage in reader.blocks(settings.block))  # noqa: E731
+            made.append(permuted_lambdas(blocks, groups, len(people.traits), subsets, keys[first : first + step]))
+            print(f"{first + len(made[-1][0])} of {settings.permutations} permutations", flush=True)
+    drawn = np.concatenate(made, axis=1) if made else np.zeros((len(sets), 0, len(people.traits) + 2))
+    rows = [
+        table(people.traits, kind, int(chosen.sum()), observed_lambdas(scan, groups, np.flatnonzero(chosen)), drawn[i])
+        for i, (kind, chosen) in enumerate(sets.items())
+    ]
+    write_parquet(pl.concat(rows), calibration)
+    print(pl.concat(rows).filter(pl.col("trait").is_in(["joint", "mean"])), flush=True)
+
+
+if __name__ == "__main__":
+    run(main)

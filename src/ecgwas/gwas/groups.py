@@ -1,0 +1,99 @@
+"""Traits and covariates -> groups of traits with the same people, covariates projected out.
+
+Frisch & Waugh 1933 (Econometrica 1:387), Lovell 1963: the coefficient of a genotype in a regression with covariates
+is that of the genotype's residual on the covariates in a regression of the trait's residual.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ecgwas.errors import UserError
+
+EIGEN_FLOOR = 1e-4  # of the correlation matrix: traits more collinear than this are one trait to the joint test
+RANK = 1e-8  # a covariate direction below this share of the largest is no direction
+
+
+@dataclass(frozen=True)
+class Group:
+    """Traits observed in the same people, ready for matrix products. n people, T traits, K joint axes, c covariates."""
+
+    name: str  # "all": everyone
+    rows: np.ndarray  # [n] positions among the people analysed
+    traits: np.ndarray  # [T] positions among the traits; empty where only the genotype's own numbers are wanted
+    y: np.ndarray  # [n, T] the traits
+    c: np.ndarray  # [n, c] covariates without intercept
+    q: np.ndarray  # [n, 1 + c] orthonormal basis of intercept and covariates
+    unit: np.ndarray  # [n, T] residual traits of length 1
+    yy: np.ndarray  # [T] squared length of the residual traits
+    w: np.ndarray | None = (
+        None  # [T, K] unit @ w is an orthonormal basis of the residual traits: the joint test is here
+    )
+
+    @property
+    def df(self) -> int:
+        """Residual degrees of freedom of one genotype's regression: n - 1 - c - 1."""
+        return len(self.rows) - self.q.shape[1] - 1
+
+
+def orthonormal(c: np.ndarray) -> np.ndarray:
+    """[n, rank]: orthonormal basis of an intercept and the columns of `c` [n, c]."""
+    u, s, _ = np.linalg.svd(np.column_stack([np.ones(len(c)), c]), full_matrices=False)
+    return u[:, s > RANK * s[0]]
+
+
+def project_out(q: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """`y` less its part in the span of `q`; twice, so that the rest is orthogonal to rounding."""
+    y = y - q @ (q.T @ y)
+    return y - q @ (q.T @ y)
+
+
+def joint_axes(unit: np.ndarray, floor: float = EIGEN_FLOOR) -> np.ndarray:
+    """[T, K]: weights that turn unit residual traits [n, T] into K orthonormal columns spanning them.
+
+    Directions with an eigenvalue of the correlation matrix below `floor` are left out.
+    """
+    value, vector = np.linalg.eigh(unit.T @ unit)
+    kept = value > floor
+    return vector[:, kept] / np.sqrt(value[kept])
+
+
+def make(name: str, rows: np.ndarray, traits: np.ndarray, y: np.ndarray, c: np.ndarray) -> Group:
+    """One group from all people's traits `y` and covariates `c`."""
+    y, c = y[np.ix_(rows, traits)], c[rows]
+    q = orthonormal(c)
+    rest = project_out(q, y)
+    length = np.linalg.norm(rest, axis=0)
+    unit = np.divide(rest, length, out=np.zeros_like(rest), where=length > 0)
+    return Group(name, rows, traits, y, c, q, unit, length**2)
+
+
+def build(y: np.ndarray, c: np.ndarray, min_people: int = 10) -> list[Group]:
+    """Groups for traits `y` [n, T] (NaN missing) and covariates `c` [n, c].
+
+    The first is "all": everyone, with the traits that miss nobody. Then g1, g2, … one a pattern of missing values.
+    The joint test runs on people complete in all traits: in "all" where nothing is missing, else in a last group
+    "joint", whose single-trait numbers nobody reports. It is left out where those people are too few.
+    """
+    seen = np.isfinite(y)
+    everyone, n_traits = np.arange(len(y)), y.shape[1]
+    spare = c.shape[1] + 2 + min_people
+    if len(y) < spare:
+        raise UserError(f"{len(y)} people for {c.shape[1]} covariates: too few; give fewer covariates or more people")
+    patterns: dict[bytes, list[int]] = {}
+    for j in range(n_traits):
+        patterns.setdefault(seen[:, j].tobytes(), []).append(j)
+    whole = np.array(patterns.pop(np.ones(len(y), bool).tobytes(), []), dtype=int)
+    groups = [make("all", everyone, whole, y, c)]
+    for k, members in enumerate(patterns.values()):
+        rows = np.flatnonzero(seen[:, members[0]])
+        groups.append(make(f"g{k + 1}", rows, np.array(members), y, c))
+    complete = np.flatnonzero(seen.all(axis=1))
+    if not patterns:
+        groups[0] = replace(groups[0], w=joint_axes(groups[0].unit))
+    elif len(complete) >= spare + n_traits:
+        joint = make("joint", complete, np.arange(n_traits), y, c)
+        groups.append(replace(joint, w=joint_axes(joint.unit)))
+    else:
+        print(f"no joint test: only {len(complete)} people have all {n_traits} traits", flush=True)
+    return groups
