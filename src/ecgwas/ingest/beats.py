@@ -16,6 +16,7 @@ ALIGN_S = 0.06  # QRS half-window of the alignment, and
 MAX_SHIFT_S = 0.03  # its largest shift
 MIN_CORRELATION = 0.85  # with the most typical beat; lower is another morphology (ectopic, artefact)
 MIN_BEATS = 3
+REST_S = (0.30, 0.06)  # before the R peak: where the spread between beats is measured
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class MedianBeat:
     peak: float  # sample of the R peak
     rate_hz: float
     n_beats: int
-    error: np.ndarray  # [lead, sample] standard error of the median, mV
+    error: np.ndarray  # [lead] standard error of the median before QRS, mV
     n_considered: int  # beats looked at, of all morphologies
 
 
@@ -113,7 +114,8 @@ def median_beat(signal: np.ndarray, smooth: np.ndarray, peaks: np.ndarray, rate_
     n = beats.shape[1]
     median = (beats[:, (n - 1) // 2] + beats[:, n // 2]) / 2
     # Spread between beats from the quartiles (normal: 1.349 sd); the median's error is 1.2533 times the mean's.
-    spread = (beats[:, (3 * n) // 4] - beats[:, n // 4]) / 1.349
+    rest = slice(before - round(REST_S[0] * rate_hz), before - round(REST_S[1] * rate_hz))
+    spread = (beats[:, (3 * n) // 4, rest] - beats[:, n // 4, rest]).mean(axis=1) / 1.349
     error = 1.2533 * spread / np.sqrt(n)
     return MedianBeat(median, r_peak(median, before, rate_hz), rate_hz, n, error, len(inside))
 

@@ -1,6 +1,7 @@
 """Samples -> filtered and resampled samples: zero-phase, the same response at every sampling rate."""
 
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 import scipy.fft
@@ -9,6 +10,7 @@ import scipy.signal
 HIGHPASS_ORDER = 2
 LOWPASS_ORDER = 4
 PAD_S = 3.0
+MAINS_HZ = (50.0, 60.0)
 
 
 def highpass_gain(frequency_hz: np.ndarray, corner_hz: float) -> np.ndarray:
@@ -22,6 +24,27 @@ def lowpass_gain(frequency_hz: np.ndarray, corner_hz: float) -> np.ndarray:
     return 1 / (1 + (frequency_hz / corner_hz) ** (2 * LOWPASS_ORDER))
 
 
+@lru_cache(maxsize=64)
+def gain(
+    length: int, rate_hz: float, highpass_hz: float | None, lowpass_hz: float | None, derivative: bool
+) -> np.ndarray:
+    """What multiplies the spectrum of a real signal of `length` samples; `derivative` gives the change per second."""
+    frequency_hz = scipy.fft.rfftfreq(length, 1 / rate_hz)
+    out = np.ones(len(frequency_hz))
+    if highpass_hz:
+        out = out * highpass_gain(frequency_hz, highpass_hz)
+    if lowpass_hz:
+        out = out * lowpass_gain(frequency_hz, lowpass_hz)
+    return (out * 2j * np.pi * frequency_hz).astype(np.complex64) if derivative else out.astype(np.float32)
+
+
+@lru_cache(maxsize=16)
+def mains_bins(length: int, rate_hz: float, line_hz: float) -> tuple[np.ndarray, np.ndarray]:
+    """Bins of the spectrum within 1.5 Hz of a mains line, and those from there to 5 Hz away."""
+    away = np.abs(scipy.fft.rfftfreq(length, 1 / rate_hz) - line_hz)
+    return np.flatnonzero(away <= 1.5), np.flatnonzero((away > 1.5) & (away <= 5))
+
+
 class Spectrum:
     """The transform of [lead, sample], from which any number of zero-phase filters are taken.
 
@@ -29,43 +52,51 @@ class Spectrum:
     250 Hz and 1000 Hz copies of a recording are filtered alike.
     """
 
-    def __init__(self, signal: np.ndarray, rate_hz: float):
-        self.n = signal.shape[-1]
-        pad = min(self.n - 1, round(PAD_S * rate_hz))
-        self.left = pad
+    def __init__(self, signal: np.ndarray, rate_hz: float, pad_s: float = PAD_S):
+        self.n, self.rate_hz = signal.shape[-1], rate_hz
+        self.pad = pad = min(self.n - 1, round(pad_s * rate_hz))
         self.length = scipy.fft.next_fast_len(self.n + 2 * pad, real=True)
-        padded = np.concatenate(
-            [
-                2 * signal[..., :1] - signal[..., pad:0:-1],
-                signal,
-                2 * signal[..., -1:] - signal[..., -2 : -pad - 2 : -1],
-            ],
-            axis=-1,
-        )
-        fill = np.repeat(padded[..., -1:], self.length - padded.shape[-1], axis=-1)
-        self.values = scipy.fft.rfft(np.concatenate([padded, fill], axis=-1), axis=-1)
-        self.frequency_hz = scipy.fft.rfftfreq(self.length, 1 / rate_hz)
+        padded = np.empty((*signal.shape[:-1], self.length), dtype=np.float32)
+        padded[..., :pad] = 2 * signal[..., :1] - signal[..., pad:0:-1]
+        padded[..., pad : pad + self.n] = signal
+        padded[..., pad + self.n : self.n + 2 * pad] = 2 * signal[..., -1:] - signal[..., -2 : -pad - 2 : -1]
+        padded[..., self.n + 2 * pad :] = padded[..., self.n + 2 * pad - 1, None]
+        self.values = scipy.fft.rfft(padded, axis=-1)
 
-    def filtered(self, highpass_hz: float | None = None, lowpass_hz: float | None = None, derivative: bool = False):
-        """[lead, sample] after the filters asked for; `derivative` gives the change per second."""
-        gain = np.ones(len(self.frequency_hz))
-        if highpass_hz:
-            gain = gain * highpass_gain(self.frequency_hz, highpass_hz)
-        if lowpass_hz:
-            gain = gain * lowpass_gain(self.frequency_hz, lowpass_hz)
-        if derivative:
-            gain = gain * (2j * np.pi * self.frequency_hz)
-        dtype = np.complex64 if derivative else np.float32
-        back = scipy.fft.irfft(self.values * gain.astype(dtype), n=self.length, axis=-1)
-        return back[..., self.left : self.left + self.n]
+    def without_mains(self) -> "Spectrum":
+        """Self, the lines at 50 and 60 Hz cut down to the level of the frequencies around them, in each lead."""
+        for line_hz in MAINS_HZ:
+            inside, around = mains_bins(self.length, self.rate_hz, line_hz)
+            if not len(inside) or not len(around):
+                continue
+            limit = 2 * np.median(np.abs(self.values[..., around]), axis=-1, keepdims=True)
+            size = np.abs(self.values[..., inside])
+            self.values[..., inside] *= np.minimum(1, limit / np.maximum(size, 1e-12))
+        return self
+
+    def filtered(
+        self, highpass_hz: float | None = None, lowpass_hz: float | None = None, derivative: bool = False
+    ) -> np.ndarray:
+        """[lead, sample] after the filters asked for."""
+        values = self.values * gain(self.length, self.rate_hz, highpass_hz, lowpass_hz, derivative)
+        return scipy.fft.irfft(values, n=self.length, axis=-1)[..., self.pad : self.pad + self.n]
+
+
+@lru_cache(maxsize=16)
+def _polyphase(up: int, down: int) -> np.ndarray:
+    """The default filter of scipy.signal.resample_poly (windowed sinc, Kaiser 5), designed once."""
+    largest = max(up, down)
+    return scipy.signal.firwin(20 * largest + 1, 1 / largest, window=("kaiser", 5.0)).astype(np.float32)
 
 
 def resample(signal: np.ndarray, rate_hz: float, new_rate_hz: float) -> np.ndarray:
-    """[lead, sample] at another rate by polyphase filtering (scipy.signal.resample_poly, Kaiser 5 window)."""
-    if rate_hz == new_rate_hz:
-        return signal
+    """[lead, sample] at another rate by polyphase filtering."""
     ratio = Fraction(new_rate_hz / rate_hz).limit_denominator(1000)
-    return scipy.signal.resample_poly(signal, ratio.numerator, ratio.denominator, axis=-1, padtype="line")
+    if ratio == 1:
+        return signal
+    up, down = ratio.numerator, ratio.denominator
+    window = _polyphase(up, down)
+    return scipy.signal.resample_poly(signal, up, down, axis=-1, window=window, padtype="line")
 
 
 def at_samples(signal: np.ndarray, positions: np.ndarray) -> np.ndarray:

@@ -13,10 +13,11 @@ from ecgwas.ingest.canonical import INDEPENDENT
 from ecgwas.ingest.filters import Spectrum, resample
 
 RATE_HZ = 1000.0  # so that one sample is one millisecond
-SMOOTH_HZ = 45.0  # low-pass for the limits of waves, and
-WIDE_HZ = 100.0  # for their amplitudes
-QRS_LIMIT = 0.05  # of the largest spatial velocity
-P_MIN_MV, P_MIN_Z = 0.02, 5.0  # a P wave is at least this high, and this many standard errors of the median beat
+SMOOTH_HZ = 45.0  # low-pass for the limits of waves
+QRS_STEEP, QRS_LIMIT = 0.15, 0.03  # of the largest spatial velocity: surely QRS, and its limits
+QRS_PAUSE_MS = 25
+QRS_NOISE = 2.0
+P_MIN_MV, P_MIN_Z = 0.02, 8.0  # a P wave is at least this high, and this many standard errors of the median beat
 AMPLITUDE_LEADS = ("I", "II", "V1", "V2", "V5")
 
 
@@ -45,21 +46,38 @@ def velocity_crossing(velocity: np.ndarray, start: int, step: int, limit: float,
     return start + step * (k - 1 + (path[k - 1] - limit) / (path[k - 1] - path[k]))
 
 
+def qrs_core(velocity: np.ndarray, peak: int) -> tuple[int, int]:
+    """First and last sample that is surely QRS: faster than `QRS_STEEP` of the largest velocity within 100 ms of R.
+
+    Joined outward from the fastest sample over pauses of at most `QRS_PAUSE_MS`, so that a tall P stays out.
+    """
+    start = max(peak - 100, 0)
+    near = velocity[start : peak + 101]
+    steep = np.flatnonzero(near > QRS_STEEP * near.max())
+    top = int(np.searchsorted(steep, near.argmax()))
+    pauses = np.diff(steep) > QRS_PAUSE_MS
+    before, after = np.flatnonzero(pauses[:top]), np.flatnonzero(pauses[top:])
+    first = steep[before[-1] + 1] if len(before) else steep[0]
+    last = steep[top + after[0]] if len(after) else steep[-1]
+    return int(first) + start, int(last) + start
+
+
 def qrs_limits(velocity: np.ndarray, peak: int) -> tuple[float, float]:
     """QRS onset and offset: where the spatial velocity [sample] has fallen to `QRS_LIMIT` of its largest value.
 
-    Between the outermost points at a quarter of the largest velocity and 80 ms beyond them. The quietest stretch
-    there is added to the limit, so that noise and a sloping ST segment do not push the limits outward.
+    Searched for 80 ms beyond the core. The quietest stretch there is added to the limit, and the limit is never
+    within the noise (`QRS_NOISE` times the velocity that a fifth of the beat stays under), so that noise and a
+    sloping ST segment do not push the limits outward.
     """
-    near = velocity[peak - 100 : peak + 101]
-    largest = near.max()
-    steep = np.flatnonzero(near > 0.25 * largest) + peak - 100
-    first, last = int(steep[0]), int(steep[-1])
+    first, last = qrs_core(velocity, peak)
+    largest = velocity[first : last + 1].max()
+    noise = QRS_NOISE * np.quantile(velocity, 0.2)
     limits = []
     for start, step in ((first, -1), (last, 1)):
         stop = max(start + step * 80, 0)
         floor = velocity[start:stop:step].min()
-        limits.append(velocity_crossing(velocity, start, step, floor + QRS_LIMIT * (largest - floor), stop))
+        limit = min(max(floor + QRS_LIMIT * (largest - floor), noise), 0.99 * velocity[start])
+        limits.append(velocity_crossing(velocity, start, step, limit, stop))
     return limits[0], limits[1]
 
 
@@ -110,7 +128,7 @@ def t_wave(beat: np.ndarray, qrs_offset: float, peak: int, rr_ms: float) -> tupl
 def p_wave(beat: np.ndarray, error: np.ndarray, qrs_onset: float, earliest: float) -> tuple[float, float, float]:
     """P onset, peak and offset on the principal direction of the segment before QRS; NaN where there is no P wave.
 
-    A P wave stands out of its own feet by `P_MIN_MV` and by `P_MIN_Z` standard errors `error` [lead, sample].
+    A P wave stands out of its own feet by `P_MIN_MV` and by `P_MIN_Z` standard errors `error` [lead].
     """
     none = (np.nan, np.nan, np.nan)
     last, first = round(qrs_onset) - 4, max(round(earliest), round(qrs_onset) - 330, 0)
@@ -125,7 +143,7 @@ def p_wave(beat: np.ndarray, error: np.ndarray, qrs_onset: float, earliest: floa
     top = int(wave[25 : len(wave) - 20].argmax()) + 25
     before, after = quietest(wave[: top - 20], 30) if top > 50 else wave[0], quietest(wave[top + 20 :], 12)
     height = wave[top] - max(before, after)
-    noise = float(np.sqrt(np.mean((np.abs(direction) @ error[:, first:last]) ** 2) / len(direction) ** 0.5))
+    noise = float(np.sqrt(direction**2 @ error**2))
     if height < P_MIN_MV or height < P_MIN_Z * noise:
         return none
     onset = tangent(wave, top, max(top - 90, 0), before)
@@ -140,7 +158,7 @@ def pq_segment(qrs_onset: float) -> slice:
 
 def delineate(beat: np.ndarray, error: np.ndarray, peak: float, rr_ms: float) -> Marks:
     """Wave limits of a beat [lead, sample] at 1 kHz."""
-    spectrum = Spectrum(beat, RATE_HZ)
+    spectrum = Spectrum(beat, RATE_HZ, pad_s=0.25)
     smooth = spectrum.filtered(lowpass_hz=SMOOTH_HZ)
     velocity = np.sqrt(np.square(spectrum.filtered(lowpass_hz=SMOOTH_HZ, derivative=True)).sum(axis=0))
     onset, offset = qrs_limits(velocity, round(peak))
@@ -235,16 +253,15 @@ def measure(beat: MedianBeat, leads: list[int], rr_ms: float, unit: str) -> dict
     """
     row = {LEADS[lead]: k for k, lead in enumerate(leads)}
     signal = resample(beat.signal, beat.rate_hz, RATE_HZ)
-    error = resample(beat.error, beat.rate_hz, RATE_HZ)
     independent = [k for lead, k in zip(leads, range(len(leads)), strict=True) if lead in INDEPENDENT]
-    marks = delineate(signal[independent], error[independent], beat.peak * RATE_HZ / beat.rate_hz, rr_ms)
+    peak = beat.peak * RATE_HZ / beat.rate_hz
+    marks = delineate(signal[independent], beat.error[independent], peak, rr_ms)
     if not np.isfinite(marks.qrs_onset + marks.qrs_offset):
         return {}
     out = durations(marks, rr_ms)
-    wide = Spectrum(signal, RATE_HZ).filtered(lowpass_hz=WIDE_HZ)
-    wide -= wide[:, pq_segment(marks.qrs_onset)].mean(axis=1, keepdims=True)
-    out |= axes(wide, marks, row)
-    amplitude = {name: lead_amplitudes(wide[k], marks) for name, k in row.items()}
+    signal = signal - signal[:, pq_segment(marks.qrs_onset)].mean(axis=1, keepdims=True)
+    out |= axes(signal, marks, row)
+    amplitude = {name: lead_amplitudes(signal[k], marks) for name, k in row.items()}
     out |= {f"{w}_{lead.lower()}_mv": amplitude[lead][w] for lead in AMPLITUDE_LEADS if lead in row for w in "prst"}
     out |= voltages(amplitude)
     return {name: value for name, value in out.items() if unit == "mV" or not name.endswith("_mv")}

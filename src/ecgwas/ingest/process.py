@@ -44,7 +44,7 @@ def process(recording: Recording, settings: Ingest) -> Processed:
     faults = quality.lead_faults(signal, rate_hz, unit)
     quality.check_leads(faults, settings.min_leads)
     rows = [row for row in range(len(LEADS)) if row not in faults]
-    spectrum = Spectrum(interpolate_gaps(signal[rows]), rate_hz)
+    spectrum = Spectrum(interpolate_gaps(signal[rows]), rate_hz).without_mains()
     wide = spectrum.filtered(settings.highpass_hz, min(WIDE_HZ, 0.4 * settings.beat_rate_hz))
     smooth = spectrum.filtered(settings.highpass_hz, settings.lowpass_hz)
     faults |= quality.noise_faults((wide - smooth).std(axis=1), rows, unit)

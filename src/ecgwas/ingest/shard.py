@@ -1,4 +1,4 @@
-"""Raw recordings -> one shard of signals and tables: read, check, filter, average, measure; each is kept or excluded."""
+"""Raw recordings -> one shard of signals and tables: read, check, filter, average, measure; kept or excluded."""
 
 from pathlib import Path
 
