@@ -24,7 +24,7 @@ test: $(VENV)/.developed
 lint: $(VENV)/.developed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakefmt --line-length 120 --check Snakefile workflow/rules
 	$(BIN)/python -m ecgwas.docs --check true
 	$(BIN)/snakemake --lint --configfile config/demo.yaml
 

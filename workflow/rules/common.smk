@@ -64,3 +64,44 @@ def simulated_as(kind):
 def optional(flag, path):
     """`--flag path`, or nothing where there is no path."""
     return f"--{flag} {path}" if path else ""
+
+
+def ecg_files(wildcards):
+    """What a change of the cohort's recordings shows in: its table, else its folder or array."""
+    ecg = COHORTS[wildcards.cohort].ecg
+    return ecg.recordings or ecg.path
+
+
+def genotype_files(wildcards):
+    """The files of the cohort; a simulated cohort's come with its truth."""
+    cohort = COHORTS[wildcards.cohort]
+    if cohort.simulate and cohort.simulate.kind == "cohort":
+        return f"simulated/{wildcards.cohort}/truth.json"
+    return cohort.genotypes.paths
+
+
+def genotype_flags(wildcards):
+    """Flags for the files that not every cohort has."""
+    cohort = COHORTS[wildcards.cohort]
+    return f"{optional('bridge', cohort.id_bridge)} {optional('withdrawn', cohort.withdrawn)}"
+
+
+def values_of(wildcards):
+    """The numbers that become traits: by kind of model, an embedding, the intervals, or the user's table."""
+    model = MODELS[wildcards.model]
+    if model.kind == "intervals":
+        return f"cohorts/{wildcards.cohort}/ecg/intervals.parquet"
+    if model.kind == "table":
+        return model.path.format(cohort=wildcards.cohort)
+    return f"cohorts/{wildcards.cohort}/embeddings/{wildcards.model}.parquet"
+
+
+def whitened(wildcards):
+    """Whether the model's numbers are an embedding, whose axes mean nothing by themselves."""
+    model = MODELS[wildcards.model]
+    return model.whiten if model.kind == "table" else model.kind != "intervals"
+
+
+def lists(wildcards, input):
+    """Named inputs as the JSON lists that command lines take."""
+    return {name: json_list([files] if isinstance(files, str) else files) for name, files in input.items()}

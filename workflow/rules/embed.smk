@@ -18,10 +18,10 @@ rule embed:
     conda:
         "../../envs/torch.yaml"
     params:
-        signals=signal_flags,
+        lists=lists,
         settings=settings("embed"),
         code=source("embed"),
     shell:
-        "python -m ecgwas.embed.embed --checkpoint {input.checkpoint} --recordings {params.signals[recordings]:q}"
-        " --strips {params.signals[strips]:q} --beats {params.signals[beats]:q}"
+        "python -m ecgwas.embed.embed --checkpoint {input.checkpoint} --recordings {params.lists[recordings]:q}"
+        " --strips {params.lists[strips]:q} --beats {params.lists[beats]:q}"
         " --settings {params.settings:q} --threads {threads} --embeddings {output.embeddings} > {log} 2>&1"

@@ -19,11 +19,11 @@ rule finemap:
     conda:
         "../../envs/torch.yaml"
     params:
-        sumstats=sumstats_list,
+        lists=lists,
         settings=settings("finemap"),
         code=source("finemap"),
     shell:
-        f"python -m ecgwas.finemap.finemap {ANALYSED} --loci {{input.loci}} --sumstats {{params.sumstats:q}}"
+        f"python -m ecgwas.finemap.finemap {ANALYSED} --loci {{input.loci}} --sumstats {{params.lists[sumstats]:q}}"
         " --trait_table {input.trait_table} --settings {params.settings:q} --threads {threads}"
         " --credible_sets {output.credible_sets} --pips {output.variants}"
         " --diagnostics {output.diagnostics} > {log} 2>&1"

@@ -1,20 +1,6 @@
 """Genotype files -> quality control, kinship, ancestry, and what the scan reads them by."""
 
 
-def genotype_files(wildcards):
-    """The files of the cohort; a simulated cohort's come with its truth."""
-    cohort = COHORTS[wildcards.cohort]
-    if cohort.simulate and cohort.simulate.kind == "cohort":
-        return f"simulated/{wildcards.cohort}/truth.json"
-    return cohort.genotypes.paths
-
-
-def genotype_flags(wildcards):
-    """Flags for the files that not every cohort has."""
-    cohort = COHORTS[wildcards.cohort]
-    return f"{optional('bridge', cohort.id_bridge)} {optional('withdrawn', cohort.withdrawn)}"
-
-
 rule genotypes:
     input:
         genotype_files,

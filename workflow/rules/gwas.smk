@@ -18,11 +18,6 @@ ANALYSED = (
 )
 
 
-def sumstats_list(wildcards, input):
-    """The parts of the summary statistics, as a list."""
-    return json_list(input.sumstats)
-
-
 rule scan:
     input:
         **GENOTYPES,
@@ -59,11 +54,11 @@ rule loci:
     conda:
         "../../envs/torch.yaml"
     params:
-        sumstats=sumstats_list,
+        lists=lists,
         settings=settings("gwas"),
         code=source("gwas"),
     shell:
-        f"python -m ecgwas.gwas.loci {ANALYSED} --sumstats {{params.sumstats:q}} --trait_table {{input.trait_table}}"
+        f"python -m ecgwas.gwas.loci {ANALYSED} --sumstats {{params.lists[sumstats]:q}} --trait_table {{input.trait_table}}"
         " --settings {params.settings:q} --loci {output.loci} > {log} 2>&1"
 
 
@@ -80,12 +75,12 @@ rule calibration:
     conda:
         "../../envs/torch.yaml"
     params:
-        sumstats=sumstats_list,
+        lists=lists,
         settings=settings("gwas"),
         seed=STUDY.seed,
         code=source("gwas"),
     shell:
-        f"python -m ecgwas.gwas.calibration {ANALYSED} --sumstats {{params.sumstats:q}}"
+        f"python -m ecgwas.gwas.calibration {ANALYSED} --sumstats {{params.lists[sumstats]:q}}"
         " --trait_table {input.trait_table} --settings {params.settings:q} --seed {params.seed} --threads {threads}"
         " --calibration {output.calibration} > {log} 2>&1"
 
@@ -104,10 +99,10 @@ rule crosscheck:
     conda:
         "../../envs/hail.yaml"
     params:
-        sumstats=sumstats_list,
+        lists=lists,
         settings=settings("gwas"),
         code=source("gwas"),
     shell:
-        f"python -m ecgwas.gwas.crosscheck {ANALYSED} --sumstats {{params.sumstats:q}}"
+        f"python -m ecgwas.gwas.crosscheck {ANALYSED} --sumstats {{params.lists[sumstats]:q}}"
         " --trait_table {input.trait_table} --loci {input.loci} --settings {params.settings:q} --threads {threads}"
         " --memory_mb {resources.mem_mb} --crosscheck {output.crosscheck} > {log} 2>&1"

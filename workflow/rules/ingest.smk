@@ -1,12 +1,6 @@
 """ECG files -> recordings, signals, median beats, intervals; one job a shard of the cohort."""
 
 
-def ecg_files(wildcards):
-    """What a change of the cohort's recordings shows in: its table, else its folder or array."""
-    ecg = COHORTS[wildcards.cohort].ecg
-    return ecg.recordings or ecg.path
-
-
 rule ingest_shard:
     input:
         ecg_files,
@@ -48,11 +42,9 @@ rule ingest:
     conda:
         "../../envs/stats.yaml"
     params:
-        parts=lambda wildcards, input: {
-            name: json_list(input[name]) for name in ("recordings", "intervals", "excluded")
-        },
+        lists=lists,
         code=source("ingest"),
     shell:
-        "python -m ecgwas.ingest.collect --recordings_parts {params.parts[recordings]:q}"
-        " --intervals_parts {params.parts[intervals]:q} --excluded_parts {params.parts[excluded]:q}"
+        "python -m ecgwas.ingest.collect --recordings_parts {params.lists[recordings]:q}"
+        " --intervals_parts {params.lists[intervals]:q} --excluded_parts {params.lists[excluded]:q}"
         " --recordings {output.recordings} --intervals {output.intervals} --excluded {output.excluded} > {log} 2>&1"

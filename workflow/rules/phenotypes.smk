@@ -1,22 +1,6 @@
 """Embeddings, intervals or a table made elsewhere -> traits and covariates of the people analysed."""
 
 
-def values_of(wildcards):
-    """The numbers that become traits: by kind of model, an embedding, the intervals, or the user's table."""
-    model = MODELS[wildcards.model]
-    if model.kind == "intervals":
-        return f"cohorts/{wildcards.cohort}/ecg/intervals.parquet"
-    if model.kind == "table":
-        return model.path.format(cohort=wildcards.cohort)
-    return f"cohorts/{wildcards.cohort}/embeddings/{wildcards.model}.parquet"
-
-
-def whitened(wildcards):
-    """Whether the model's numbers are an embedding, whose axes mean nothing by themselves."""
-    model = MODELS[wildcards.model]
-    return model.whiten if model.kind == "table" else model.kind != "intervals"
-
-
 rule traits:
     input:
         values=values_of,

@@ -8,11 +8,6 @@ ALL_SIGNALS = dict(
 )
 
 
-def signal_flags(wildcards, input):
-    """The flags by which a step is given recordings and signals."""
-    return {name: json_list(input[name]) for name in ("recordings", "strips", "beats")}
-
-
 rule pretrain_transformer:
     input:
         **ALL_SIGNALS,
@@ -28,15 +23,15 @@ rule pretrain_transformer:
     conda:
         "../../envs/torch.yaml"
     params:
-        signals=signal_flags,
+        lists=lists,
         settings=lambda wildcards: as_json(MODELS[wildcards.model]),
         ingest=settings("ingest"),
         seed=STUDY.seed,
         resume=lambda wildcards: f"models/{wildcards.model}/resume",
         code=source("pretrain"),
     shell:
-        "python -m ecgwas.pretrain.train --recordings {params.signals[recordings]:q}"
-        " --strips {params.signals[strips]:q} --beats {params.signals[beats]:q}"
+        "python -m ecgwas.pretrain.train --recordings {params.lists[recordings]:q}"
+        " --strips {params.lists[strips]:q} --beats {params.lists[beats]:q}"
         " --settings {params.settings:q} --ingest {params.ingest:q} --seed {params.seed} --threads {threads}"
         " --resume {params.resume} --checkpoint {output.checkpoint} --history {output.history} > {log} 2>&1"
 
@@ -53,12 +48,12 @@ rule pretrain_pca:
     conda:
         "../../envs/torch.yaml"
     params:
-        signals=signal_flags,
+        lists=lists,
         settings=lambda wildcards: as_json(MODELS[wildcards.model]),
         ingest=settings("ingest"),
         code=source("pretrain"),
     shell:
-        "python -m ecgwas.pretrain.pca --recordings {params.signals[recordings]:q}"
-        " --strips {params.signals[strips]:q} --beats {params.signals[beats]:q}"
+        "python -m ecgwas.pretrain.pca --recordings {params.lists[recordings]:q}"
+        " --strips {params.lists[strips]:q} --beats {params.lists[beats]:q}"
         " --settings {params.settings:q} --ingest {params.ingest:q} --threads {threads}"
         " --checkpoint {output.checkpoint} > {log} 2>&1"

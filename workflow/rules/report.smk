@@ -35,11 +35,11 @@ rule recovery:
     conda:
         "../../envs/torch.yaml"
     params:
-        sumstats=sumstats_list,
+        lists=lists,
         code=source("report"),
     shell:
         f"python -m ecgwas.report.recovery {ANALYSED} --truth {{input.truth}} --loci {{input.loci}}"
-        " --sumstats {params.sumstats:q} --trait_table {input.trait_table} --credible_sets {input.credible_sets}"
+        " --sumstats {params.lists[sumstats]:q} --trait_table {input.trait_table} --credible_sets {input.credible_sets}"
         " --pips {input.pips} --calibration {input.calibration} --model {wildcards.model}"
         " --recovery {output.recovery} --summary {output.summary} > {log} 2>&1"
 
