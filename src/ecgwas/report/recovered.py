@@ -8,7 +8,7 @@ import polars as pl
 
 from ecgwas.report import words
 
-TRUE_WORDS = {"true", "1", "yes"}
+TRUE_WORDS = ["true", "1", "yes"]
 
 
 @dataclass(frozen=True)
@@ -20,33 +20,26 @@ class Recovery:
 
 
 def read_recovery(root: Path, cohort: str, models: list[str], model: str) -> Recovery | None:
-    """Recovery of `cohort`: `recovery.tsv` for the main model, `recovery/{model}.tsv` for every model that has one."""
+    """Recovery of `cohort` by every model that has `recovery/{cohort}/{model}.tsv`; None for a real cohort."""
     order = [model, *(other for other in models if other != model)]
-    paths = {name: root / "recovery" / f"{name}.tsv" for name in order}
-    if not paths[model].is_file():
-        paths[model] = root / "recovery.tsv"
-    found = {name: _read(path, cohort) for name, path in paths.items() if path.is_file()}
+    paths = {name: root / "recovery" / cohort / f"{name}.tsv" for name in order}
+    found = {name: read_table(path) for name, path in paths.items() if path.is_file()}
     found = {name: table for name, table in found.items() if not table.is_empty()}
     if not found:
         return None
-    summaries = {name: _summary(root / "recovery" / f"{name}.json", found[name], cohort) for name in found}
-    return Recovery(found, summaries)
+    return Recovery(found, {name: _summary(paths[name].with_suffix(".json"), table) for name, table in found.items()})
 
 
-def _read(path: Path, cohort: str) -> pl.DataFrame:
+def read_table(path: Path) -> pl.DataFrame:
+    """A recovery table, with `found` and `in_credible_set` as truth values (null where unknown)."""
     table = pl.read_csv(path, separator="\t", infer_schema_length=None, null_values=["", "NA", "null"])
-    if "cohort" in table.columns:
-        table = table.filter(pl.col("cohort") == cohort)
-    for name in ("found", "in_credible_set"):
-        if name in table.columns:
-            table = table.with_columns(pl.col(name).cast(pl.String).str.to_lowercase().is_in(list(TRUE_WORDS)))
-    return table
+    flags = [name for name in ("found", "in_credible_set") if name in table.columns]
+    return table.with_columns(pl.col(flags).cast(pl.String).str.to_lowercase().is_in(TRUE_WORDS))
 
 
-def _summary(path: Path, table: pl.DataFrame, cohort: str) -> dict:
+def _summary(path: Path, table: pl.DataFrame) -> dict:
     """The summary file; counts that it lacks come from the table."""
     written = json.loads(path.read_text()) if path.is_file() else {}
-    written = written.get(cohort, written)
     return {"n_planted": table.height, "n_found": int(table["found"].sum())} | written
 
 

@@ -256,11 +256,12 @@ def scan_words(scan: pl.DataFrame, traits: pl.DataFrame | None) -> str:
 
 
 def crosscheck_words(crosscheck: pl.DataFrame | None) -> str:
-    """How far Hail's linear regression is from the scan on the same input, in standard errors."""
+    """How far Hail's linear regression is from the scan on the same variants, in standard errors."""
     if crosscheck is None or crosscheck.is_empty():
         return ""
-    worst = words.significant(crosscheck["max_abs_dbeta_over_se"].max(), 2)
-    return f"The scan's β differs from that of Hail's linear regression by at most {worst} standard errors."
+    worst = words.significant(crosscheck["beta_difference"].max(), 2)
+    variants = words.plural(crosscheck.height, "variant")
+    return f"{variants} tested again with Hail's linear regression: β differs by at most {worst} standard errors."
 
 
 def history_words(history: pl.DataFrame | None) -> str:

@@ -59,7 +59,7 @@ def build_study(
         if i == 0:
             study.loci = names
         if truth:
-            _write_recovery(root, model, loci, found, main=i == 0)
+            _write_recovery(root / "recovery" / cohort, model, loci, found)
     step = np.arange(1, 401)
     history = pl.DataFrame({"step": step, "loss": 0.2 + np.exp(-step / 80) + rng.normal(0, 0.02, 400)})
     write_parquet(history, root / "models" / models[0] / "history.parquet")
@@ -176,6 +176,10 @@ def _write_gwas(
     _write_loci(scan, part, t, traits, leads, names)
     _write_calibration(scan, traits, variants)
     _write_finemap(folder / "finemap" / model, part, t, traits, leads, names, r)
+    checked = part.select("contig", "position", "ref", "alt", "rsid").head(3)
+    write_parquet(
+        checked.with_columns(beta_difference=pl.lit(2.5e-6), se_difference=pl.lit(1e-6)), scan / "crosscheck.parquet"
+    )
     icc = [0.9 - 0.1 * j if j < 3 else None for j in range(len(traits))]
     write_parquet(
         table(tables.RELIABILITY, trait=traits, n_people=[540] * len(traits), icc=icc),
@@ -256,7 +260,7 @@ def _write_finemap(
     write_parquet(tables.empty(tables.LD_DIAGNOSTICS), folder / "ld_diagnostics.parquet")
 
 
-def _write_recovery(root: Path, model: str, planted: int, found: int, main: bool) -> None:
+def _write_recovery(root: Path, model: str, planted: int, found: int) -> None:
     rows = [
         {
             "locus": f"{k + 1}:3000000",
@@ -270,9 +274,7 @@ def _write_recovery(root: Path, model: str, planted: int, found: int, main: bool
         for k in range(planted)
     ]
     lines = pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame({"locus": [], "found": []})
-    path = root / "recovery" / f"{model}.tsv"
+    path = root / f"{model}.tsv"
     path.parent.mkdir(parents=True, exist_ok=True)
     lines.write_csv(path, separator="\t")
     path.with_suffix(".json").write_text(json.dumps({"n_planted": planted, "n_found": found}))
-    if main:
-        lines.write_csv(root / "recovery.tsv", separator="\t")

@@ -1,0 +1,151 @@
+"""Parts of the page: figures, genes, flow and words."""
+
+import io
+import xml.etree.ElementTree as ET
+
+import matplotlib.image
+import numpy as np
+import polars as pl
+import pytest
+
+from ecgwas.report import figures, flow, genes, inputs, scan, svg, words
+from ecgwas.report.figures import Mark
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (7.30103, "5 × 10⁻⁸"),
+        (0.30103, "0.5"),
+        (500.0, "1 × 10⁻⁵⁰⁰"),
+        (12.0001, "1 × 10⁻¹²"),
+        (None, "–"),
+        (float("nan"), "–"),
+    ],
+)
+def test_p_values_survive_underflow(value: float | None, written: str) -> None:
+    assert words.p_value(value).replace("\u00a0", " ") == written
+
+
+def test_numbers_in_words() -> None:
+    assert words.count(1234567) == "1\u202f234\u202f567"
+    assert words.decimal(-0.5, 1) == "−0.5"
+    assert words.distance(12_400) == "12.4 kb"
+    assert words.parameter("qrs_axis_deg") == "QRS axis (°)"
+    assert words.reason("duplicate", "variant") != words.reason("duplicate", "sample")
+    assert words.reason("new_reason") == "new reason"
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 7.3), (1e6, 1.5e6), (-2, 2), (0, 3e-9), (5, 5)])
+def test_ticks_are_round_and_within(low: float, high: float) -> None:
+    marks = svg.ticks(low, high)
+    assert 1 <= len(marks) <= 7
+    assert all(low - 1e-9 <= mark <= high + 1e-9 for mark in marks)
+
+
+def test_png_is_read_back_by_another_library() -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (5, 7, 4)).astype(np.uint8)
+    read = matplotlib.image.imread(io.BytesIO(svg.png(pixels)))
+    np.testing.assert_array_equal(np.rint(read * 255).astype(np.uint8), pixels)
+
+
+def big_scan(n: int) -> pl.DataFrame:
+    rng = np.random.default_rng(2)
+    p = -np.log10(rng.random(n))
+    return pl.DataFrame(
+        {
+            "contig": np.sort(rng.integers(1, 23, n)).astype(str),
+            "position": rng.integers(1, 100_000_000, n).astype(np.int32),
+            "joint": p.astype(np.float32),
+            "axis": p.astype(np.float32),
+        }
+    )
+
+
+def test_hundreds_of_thousands_of_variants_make_a_picture_of_bounded_size() -> None:
+    table = big_scan(300_000)
+    picture = figures.manhattan(table, "joint", 7.3, [Mark("3", 5, "x", "planted hit")], "M")
+    assert len(picture) < 600_000
+    ET.fromstring(picture)
+    assert len(figures.qq(table["joint"].to_numpy(), "λGC = 1.000", "QQ")) < 200_000
+
+
+def test_pictures_do_not_depend_on_the_order_of_variants() -> None:
+    table = big_scan(5_000)
+    shuffled = table.sample(fraction=1.0, shuffle=True, seed=3).sort("contig", "position")
+    same = table.sort("contig", "position")
+    assert figures.manhattan(same, "joint", 7.3, [], "M") == figures.manhattan(shuffled, "joint", 7.3, [], "M")
+
+
+def test_contigs_are_in_genome_order_with_and_without_prefix() -> None:
+    table = pl.DataFrame({"contig": ["chrX", "chr10", "chr2"], "position": [1, 1, 1], "joint": [1.0, 1.0, 1.0]})
+    assert figures.genome(table).contigs == ["chr2", "chr10", "chrX"]
+    assert sorted(["MT", "X", "10", "2", "HLA"], key=scan.contig_key) == ["2", "10", "X", "MT", "HLA"]
+
+
+def test_qq_band_holds_null_p_values() -> None:
+    picture = figures.qq(big_scan(20_000)["joint"].to_numpy(), "", "QQ")
+    root = ET.fromstring(picture)
+    assert sum(e.get("class") == "point" for e in root.iter("circle")) > 500
+
+
+def test_missing_and_infinite_values_are_left_out_of_figures() -> None:
+    table = big_scan(100).with_columns(joint=pl.lit(float("nan"), pl.Float32))
+    assert figures.manhattan(table, "joint", 7.3, [], "M") == ""
+    assert figures.qq(np.array([np.nan, np.inf]), "", "QQ") == ""
+    assert figures.loss(pl.DataFrame({"step": [1], "loss": [float("nan")]})) == ""
+
+
+def test_beta_and_se_of_leads_give_back_t(make_study) -> None:
+    study = make_study(loci=2)
+    found = inputs.read_cohort(study.root, study.cohort, study.model)
+    effects = scan.lead_effects(found.sumstats, found.traits, found.rows("loci"))
+    part = pl.concat([pl.read_parquet(path) for path in found.sumstats])
+    assert effects.height == 2
+    for locus, effect in zip(found.rows("loci").iter_rows(named=True), effects.iter_rows(named=True), strict=True):
+        row = part.filter((pl.col("contig") == locus["contig"]) & (pl.col("position") == locus["lead_position"]))
+        assert effect["beta"] / effect["se"] == pytest.approx(row[f"t:{locus['best_trait']}"][0], rel=1e-6)
+
+
+def test_axis_minimum_is_the_smallest_p_over_traits_of_unequal_df() -> None:
+    part = pl.DataFrame({"contig": ["1"], "position": [1], "joint_neg_log10_p": [1.0], "t:a": [4.0], "t:b": [4.1]})
+    traits = pl.DataFrame({"trait": ["a", "b"], "df": [1000, 5]})
+    found = scan._strongest(part, traits)["axis"][0]
+    assert found == pytest.approx(float(scan.from_t(4.0, 1000)), rel=1e-6)
+
+
+GENES = pl.DataFrame(
+    {
+        "contig": ["1", "1", "1", "2"],
+        "start": [100, 150, 900, 5],
+        "end": [400, 200, 950, 9],
+        "gene": ["BIG", "SMALL", "FAR", "OTHER"],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("contig", "position", "expected"),
+    [
+        ("1", 160, ("SMALL", 0)),
+        ("1", 300, ("BIG", 0)),
+        ("chr1", 870, ("FAR", 30)),
+        ("1", 410, ("BIG", 10)),
+        ("3", 1, None),
+    ],
+)
+def test_nearest_gene(contig: str, position: int, expected: tuple[str, int] | None) -> None:
+    assert genes.nearest(GENES, contig, position) == expected
+
+
+def test_gene_names_do_not_overlap() -> None:
+    stacks = genes.rows_of(genes.within(GENES, "1", 0, 1000), (0, 1000), 20.0)
+    assert [[name for name, _, _ in stack] for stack in stacks] == [["BIG", "FAR"], ["SMALL"]]
+
+
+def test_flow_adds_up(make_study) -> None:
+    study = make_study()
+    lanes = flow.lanes(inputs.read_cohort(study.root, study.cohort, study.model), 2700)
+    assert [lane.what for lane in lanes][:3] == ["ECG recordings read", "genotyped samples", "variants read"]
+    for lane in lanes:
+        assert lane.entered - lane.left == sum(drop.number for drop in lane.drops)
