@@ -1,0 +1,226 @@
+"""genotype files -> Hail: import, counts of genotypes per variant and per sample, the pruned MatrixTable."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from ecgwas.errors import UserError
+from ecgwas.genotypes import contigs, sources
+
+if TYPE_CHECKING:
+    import hail as hl
+
+STATES = 4  # homozygous REF, heterozygous, homozygous ALT, missing
+
+
+def _temporary(extension: str) -> Path:
+    """A new name in Hail's temporary folder."""
+    import hail as hl
+
+    return Path(hl.utils.new_temp_file("ecgwas", extension))
+
+
+def _reference_contig(build: str) -> pl.Expr:
+    """Contig as Hail's reference genome names it."""
+    return pl.lit("chr" if build == "GRCh38" else "") + pl.col("contig")
+
+
+def import_files(files: sources.Files, threads: int) -> "hl.MatrixTable":
+    """The files as a MatrixTable keyed by (locus, alleles) and sample id, with GT, and GP and dosage for BGEN."""
+    import hail as hl
+
+    names = contigs.recoding(files.found_contigs, files.build)
+    common = {"reference_genome": files.build, "contig_recoding": names, "skip_invalid_loci": True}
+    if files.format == "bgen":
+        index = {str(path): str(_temporary("idx2")) for path in files.paths}
+        try:
+            hl.index_bgen(list(index), index_file_map=index, **common)
+            return hl.import_bgen(
+                list(index),
+                ["GT", "GP", "dosage"],
+                str(files.sample_file),
+                n_partitions=4 * threads,
+                index_file_map=index,
+            )
+        except hl.utils.java.FatalError as error:
+            raise _user_error(
+                error, files.paths, "8-bit, diploid, unphased: plink2 --export bgen-1.2 bits=8"
+            ) from error
+    parts = [
+        hl.import_plink(
+            str(p), str(p.with_suffix(".bim")), str(p.with_suffix(".fam")), n_partitions=4 * threads, **common
+        )
+        for p in files.paths
+    ]
+    parts = [part.select_rows("rsid").select_cols() for part in parts]
+    return parts[0] if len(parts) == 1 else hl.MatrixTable.union_rows(*parts)
+
+
+def _user_error(error: Exception, paths: list[Path], remedy: str) -> UserError:
+    """Hail's own message, shortened, with the files it was about."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return UserError(
+        f"{', '.join(map(str, paths))}: Hail cannot read this: {lines[0] if lines else error}; expected {remedy}"
+    )
+
+
+def _code(mt: "hl.MatrixTable") -> "hl.Expression":
+    """State of a genotype: 0, 1, 2 ALT alleles (a haploid call counts as homozygous), 3 missing."""
+    import hail as hl
+
+    alleles = hl.if_else(mt.GT.ploidy == 1, 2 * mt.GT.n_alt_alleles(), mt.GT.n_alt_alleles())
+    return hl.or_else(alleles, 3)
+
+
+def _rows_table(variants: pl.DataFrame, build: str, column: str | None = None) -> "hl.Table":
+    """A Hail table of variants keyed by (locus, alleles), with an int32 column or none."""
+    import hail as hl
+
+    path = _temporary("tsv")
+    columns = [] if column is None else [pl.col(column).cast(pl.Int32).alias("value")]
+    variants.select(_reference_contig(build).alias("contig"), "position", "ref", "alt", *columns).write_csv(
+        path, separator="\t"
+    )
+    types = {"position": hl.tint32, "ref": hl.tstr, "alt": hl.tstr, "contig": hl.tstr, "value": hl.tint32}
+    table = hl.import_table(
+        str(path), types={k: types[k] for k in ["contig", "position", "ref", "alt"] + ["value"] * bool(columns)}
+    )
+    table = table.key_by(locus=hl.locus(table.contig, table.position, build), alleles=[table.ref, table.alt])
+    return table.select(*["value"] * bool(columns))
+
+
+def _with_groups(mt: "hl.MatrixTable", group: np.ndarray) -> "hl.MatrixTable":
+    """Columns annotated with their group and cut to those with a group of 0 or more, in file order."""
+    import hail as hl
+
+    mt = mt.add_col_index("_index")
+    numbers = hl.literal(group.astype(int).tolist(), hl.tarray(hl.tint32))
+    mt = mt.annotate_cols(_group=numbers[hl.int32(mt._index)])
+    return mt.filter_cols(mt._group >= 0)
+
+
+def _counts(code: "hl.Expression", n: int) -> "hl.Expression":
+    """How often each of 0 to n-1 occurs, as text split by blanks."""
+    import hail as hl
+
+    counter = hl.agg.group_by(code, hl.agg.count())
+    return hl.bind(lambda c: hl.delimit(hl.range(n).map(lambda i: hl.str(c.get(i, hl.int64(0)))), " "), counter)
+
+
+def _read_counts(text: pl.Series, shape: tuple[int, ...]) -> np.ndarray:
+    """Counts int64 [row, *shape] of text written by `_counts`."""
+    flat = np.array(" ".join(text.to_list()).split(), np.int64) if len(text) else np.empty(0, np.int64)
+    return flat.reshape(len(text), *shape)
+
+
+def variant_counts(
+    mt: "hl.MatrixTable", variants: pl.DataFrame, group: np.ndarray, build: str
+) -> tuple[np.ndarray, pl.DataFrame]:
+    """Genotype counts int64 [variant, group, state] for rows of `variants`, and a table of dosage sum, calls and INFO.
+
+    `group` (int [sample], -1 leaves a sample out) is in file order. Only whole numbers are summed across people, save
+    for dosages, which Hail sums along one row in file order: so the result does not depend on the number of threads.
+    INFO is IMPUTE's (hl.agg.info_score). The second table has nulls for hard calls.
+    """
+    import hail as hl
+
+    n = int(group.max()) + 1
+    mt = _with_groups(mt, group)
+    fields = {"counts": _counts(mt._group * STATES + _code(mt), n * STATES)}
+    if "GP" in mt.entry:
+        fields |= {"dosage": hl.agg.sum(mt.dosage), "called": hl.agg.count_where(hl.is_defined(mt.dosage))}
+        fields["info"] = hl.agg.info_score(mt.GP).score
+    rows = mt.select_rows(**fields).rows()
+    path = _temporary("tsv")
+    rows = rows.key_by()
+    rows = rows.select(
+        contig=rows.locus.contig,
+        position=rows.locus.position,
+        ref=rows.alleles[0],
+        alt=rows.alleles[1],
+        **{f: rows[f] for f in fields},
+    )
+    rows.export(str(path))
+    types = {"contig": pl.String, "position": pl.Int32, "ref": pl.String, "alt": pl.String, "counts": pl.String}
+    types |= {"dosage": pl.Float64, "called": pl.Int64, "info": pl.Float64}
+    found = pl.read_csv(path, separator="\t", schema_overrides=types, null_values=["NA", "NaN"])
+    found = found.with_columns(contig=contigs.normalise(pl.col("contig")))
+    keys = ["contig", "position", "ref", "alt"]
+    joined = variants.select(keys).join(found, on=keys, how="left", maintain_order="left", coalesce=True)
+    if joined.height != variants.height or joined["counts"].null_count():
+        raise UserError("Hail did not return every variant of the files; are two rows the same?")
+    absent = [
+        pl.lit(None, types[name]).alias(name) for name in ("dosage", "called", "info") if name not in joined.columns
+    ]
+    return _read_counts(joined["counts"], (n, STATES)), joined.with_columns(absent).select("dosage", "called", "info")
+
+
+def sample_counts(mt: "hl.MatrixTable", variants: pl.DataFrame, build: str, n_samples: int) -> np.ndarray:
+    """Genotype counts int64 [sample, class, state] over `variants`; class 0 autosomes, 1 X outside the PARs."""
+    kinds = variants.with_columns(kind=contigs.haploid_in_males(build))
+    mt = mt.add_col_index("_index")  # cols() sorts by sample id; the index keeps file order
+    mt = mt.annotate_rows(_kind=_rows_table(kinds, build, "kind")[mt.row_key].value)
+    mt = mt.filter_rows(mt._kind >= 0)
+    cols = mt.select_cols("_index", counts=_counts(mt._kind * STATES + _code(mt), 2 * STATES)).cols()
+    path = _temporary("tsv")
+    cols.key_by().select("_index", "counts").export(str(path))
+    table = pl.read_csv(path, separator="\t").sort("_index")
+    assert table.height == n_samples
+    return _read_counts(table["counts"], (2, STATES))
+
+
+def write_pruned(mt: "hl.MatrixTable", variants: pl.DataFrame, keep: np.ndarray, build: str, path: Path) -> None:
+    """Write the MatrixTable of `variants` (the pruned ones) in the samples kept (bool [sample], file order)."""
+    mt = _with_groups(mt, np.where(keep, 0, -1))
+    mt = mt.semi_join_rows(_rows_table(variants, build)).select_cols().select_entries("GT")
+    mt.naive_coalesce(4).write(str(path))
+
+
+def convert_vcf(paths: list[Path], build: str, folder: Path, threads: int) -> list[Path]:
+    """VCF files -> PLINK files in `folder`, one each: multi-allelic sites split, phase dropped, haploid calls doubled."""
+    import hail as hl
+
+    made = []
+    for path in sorted(paths):
+        header = sources.vcf_header(path)
+        sources.check_vcf_header(path, header, build)
+        out = folder / path.name.split(".vcf")[0]
+        try:
+            _convert_one(path, build, out, threads)
+        except hl.utils.java.FatalError as error:
+            raise _user_error(error, [path], f"a VCF with GT on {build}, contigs 1 to 22 and X") from error
+        made.append(out.with_suffix(".bed"))
+    return made
+
+
+def _convert_one(path: Path, build: str, out: Path, threads: int) -> None:
+    """One VCF to one PLINK trio. Variants without a name are called contig:position:ref:alt."""
+    import hail as hl
+
+    prefix = "chr" if build == "GRCh38" else ""
+    spelled = {name: prefix + name for name in contigs.CONTIGS} | {
+        "chr" + name: prefix + name for name in contigs.CONTIGS
+    }
+    spelled |= {"23": prefix + "X", "chr23": prefix + "X"}
+    blocked = sources.is_block_gzip(path)
+    mt = hl.import_vcf(
+        str(path),
+        force_bgz=blocked is True,
+        force=blocked is False,
+        reference_genome=build,
+        contig_recoding={a: b for a, b in spelled.items() if a != b},
+        skip_invalid_loci=False,
+        array_elements_required=False,
+        n_partitions=4 * threads,
+    )
+    if "GT" not in mt.entry:
+        raise UserError(f"{path}: no GT among the formats ({', '.join(mt.entry)}); for dosages give BGEN files")
+    mt = mt.select_entries("GT").select_rows("rsid")
+    mt = mt.filter_rows(hl.len(mt.alleles) > 1)
+    mt = hl.split_multi_hts(mt)
+    gt = hl.if_else(mt.GT.ploidy == 1, hl.call(mt.GT[0], mt.GT[0]), mt.GT.unphase())
+    name = hl.delimit([mt.locus.contig, hl.str(mt.locus.position), mt.alleles[0], mt.alleles[1]], ":")
+    named = hl.if_else(hl.is_defined(mt.rsid) & (mt.rsid != ".") & (mt.rsid != ""), mt.rsid, name)
+    hl.export_plink(mt.annotate_entries(GT=gt), str(out), ind_id=mt.s, fam_id=mt.s, varid=named)

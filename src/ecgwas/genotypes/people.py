@@ -1,0 +1,97 @@
+"""sample ids, people, recordings, id bridge, withdrawals -> one row a sample: who it is and what is known of it."""
+
+from pathlib import Path
+
+import polars as pl
+
+from ecgwas.errors import UserError
+
+
+def read_table(path: Path, columns: list[str]) -> pl.DataFrame:
+    """The named columns of a CSV, TSV or Parquet file, as text; nulls and blanks are null."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such table")
+    if path.suffix == ".parquet":
+        table = pl.read_parquet(path)
+    else:
+        table = pl.read_csv(path, infer_schema=False, separator="\t" if path.suffix in (".tsv", ".txt") else ",")
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise UserError(f"{path}: no column {', '.join(missing)}; it has {', '.join(table.columns)}")
+    text = table.select(pl.col(columns).cast(pl.String).str.strip_chars())
+    return text.with_columns(pl.when(pl.col(columns) != "").then(pl.col(columns)))
+
+
+def read_bridge(path: Path) -> pl.DataFrame:
+    """person_id and sample_id, each once."""
+    bridge = read_table(path, ["person_id", "sample_id"]).drop_nulls().unique(maintain_order=True)
+    for column in ("sample_id", "person_id"):
+        twice = bridge.filter(pl.col(column).is_duplicated())[column].unique().sort().to_list()
+        if twice:
+            raise UserError(
+                f"{path}: {column} {twice[0]} stands in more than one pair ({len(twice)} such); make the bridge one to one"
+            )
+    return bridge
+
+
+def read_withdrawn(path: Path) -> set[str]:
+    """Ids of people who withdrew, one a line; blank lines and lines from # on are skipped."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such list of withdrawals")
+    lines = (line.split("#")[0].strip() for line in path.read_text().splitlines())
+    return {line for line in lines if line}
+
+
+def _examples(ids: list[str]) -> str:
+    return ", ".join(ids[:3]) + (", …" if len(ids) > 3 else "")
+
+
+def _must_overlap(samples: pl.DataFrame, ids: pl.Series, path: Path, bridge: Path | None) -> None:
+    """Some sample must belong to someone in `ids`; otherwise the two use different ids."""
+    known = samples["person_id"].drop_nulls()
+    if not known.is_in(ids.implode()).any():
+        through = f" through {bridge}" if bridge else " (no id_bridge given)"
+        raise UserError(
+            f"no sample of the genotypes is a person of {path}: {samples.height} samples ({_examples(samples['sample_id'].to_list())}),"
+            f" {known.len()} of them with a person_id{through}, against {ids.len()} people ({_examples(ids.to_list())});"
+            " give `id_bridge`, a table of person_id and sample_id, or correct it"
+        )
+
+
+def describe(
+    sample_ids: list[str], people: Path, recordings: Path, bridge: Path | None, withdrawn: Path | None
+) -> pl.DataFrame:
+    """Columns sample_id, person_id, index, sex_reported, has_ecg, withdrawn, in file order.
+
+    Without a bridge a sample's person_id is its own id where such a person is known, else null.
+    """
+    samples = pl.DataFrame({"sample_id": sample_ids}, schema={"sample_id": pl.String}).with_row_index("index")
+    known = (
+        read_table(people, ["person_id", "sex"])
+        .drop_nulls("person_id")
+        .unique("person_id", keep="first", maintain_order=True)
+    )
+    with_ecg = read_table(recordings, ["person_id"])["person_id"].drop_nulls().unique().sort()
+    if bridge is not None:
+        samples = samples.join(read_bridge(bridge), on="sample_id", how="left", maintain_order="left")
+    else:
+        anyone = pl.concat([known["person_id"], with_ecg]).unique()
+        samples = samples.with_columns(person_id=pl.when(pl.col("sample_id").is_in(anyone.implode())).then("sample_id"))
+    _must_overlap(samples, known["person_id"], people, bridge)
+    _must_overlap(samples, with_ecg, recordings, bridge)
+    out = read_withdrawn(withdrawn) if withdrawn else set()
+    sex = (
+        pl.col("sex")
+        .str.to_lowercase()
+        .replace_strict({"female": "female", "f": "female", "male": "male", "m": "male"}, default=None)
+    )
+    samples = samples.join(
+        known.select("person_id", sex_reported=sex), on="person_id", how="left", maintain_order="left"
+    )
+    return samples.with_columns(
+        pl.col("index").cast(pl.Int32),
+        has_ecg=pl.col("person_id").is_in(with_ecg.implode()).fill_null(False),
+        withdrawn=(pl.col("person_id").is_in(list(out)) | pl.col("sample_id").is_in(list(out))).fill_null(False)
+        if out
+        else pl.lit(False),
+    )

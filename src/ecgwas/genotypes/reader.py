@@ -1,0 +1,136 @@
+"""manifest, variants, samples -> blocks of ALT dosages: the one reader of genotypes after quality control."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import polars as pl
+
+from ecgwas.errors import UserError
+
+
+class _Source(Protocol):
+    """One open genotype file."""
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """ALT dosages float32 [variant, sample] of the file's rows; NaN is missing."""
+
+    def close(self) -> None:
+        """Close the file."""
+
+
+class _Bed:
+    """A PLINK 1 .bed file, through pgenlib. The count is that of A1 (column 5 of the .bim), our ALT."""
+
+    def __init__(self, path: Path, n_samples: int, n_variants: int, samples: np.ndarray):
+        import pgenlib
+
+        subset, self._back = np.unique(samples, return_inverse=True)  # pgenlib wants them sorted
+        self._n = len(subset)
+        self._file = pgenlib.PgenReader(
+            str(path).encode(), raw_sample_ct=n_samples, variant_ct=n_variants, sample_subset=subset.astype(np.uint32)
+        )
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        calls = np.empty((len(rows), self._n), np.int8)
+        self._file.read_list(np.ascontiguousarray(rows, dtype=np.uint32), calls)
+        dosages = np.where(calls < 0, np.float32(np.nan), calls).astype(np.float32)  # pgenlib writes missing as -9
+        return dosages if np.array_equal(self._back, np.arange(self._n)) else dosages[:, self._back]
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _Bgen:
+    """A BGEN file; the dosage is that of the second allele, our ALT."""
+
+    def __init__(self, path: Path, n_samples: int, n_variants: int, samples: np.ndarray):
+        from bgen import BgenReader
+
+        self._file = BgenReader(str(path))
+        self._samples = samples
+        assert (self._file.header.nsamples, len(self._file)) == (n_samples, n_variants)
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        dosages = np.empty((len(rows), len(self._samples)), np.float32)
+        for out, row in zip(dosages, rows, strict=True):
+            out[:] = np.asarray(self._file[int(row)].alt_dosage, np.float32)[self._samples]
+        return dosages
+
+    def close(self) -> None:
+        self._file.close()
+
+
+_FORMATS = {"plink": _Bed, "bgen": _Bgen}
+
+
+class GenotypeReader:
+    """ALT dosages of `variants` (a table with source and source_index) in the samples wanted, in the order given.
+
+    `samples` are indices into the manifest's sample_ids (samples.parquet calls them `index`). Rows of arrays follow
+    the rows of `variants`; ALT is the effect allele; NaN is missing.
+    """
+
+    def __init__(self, manifest: Path | dict[str, Any], variants: Path | pl.DataFrame, samples: np.ndarray | list[int]):
+        self.manifest = manifest if isinstance(manifest, dict) else json.loads(Path(manifest).read_text())
+        table = variants if isinstance(variants, pl.DataFrame) else pl.read_parquet(variants)
+        self.variants = table
+        self.samples = np.asarray(samples, np.int64)
+        self._source = table["source"].to_numpy()
+        self._index = table["source_index"].to_numpy()
+        self._open: dict[int, _Source] = {}
+        total = len(self.manifest["sample_ids"])
+        if self.samples.size and not (0 <= self.samples.min() and self.samples.max() < total):
+            raise UserError(f"sample index {self.samples.max()} is not among the {total} samples of the manifest")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Variants, samples."""
+        return self.variants.height, len(self.samples)
+
+    def _file(self, number: int) -> _Source:
+        """The open file of that number in the manifest."""
+        if number not in self._open:
+            source = self.manifest["sources"][number]
+            path = Path(source["path"])
+            if not path.is_file():
+                raise UserError(
+                    f"{path}: the genotype file named in the manifest is gone; put it back or rerun the genotypes stage"
+                )
+            self._open[number] = _FORMATS[source["format"]](
+                path, source["n_samples"], source["n_variants"], self.samples
+            )
+        return self._open[number]
+
+    def read(self, rows: np.ndarray | list[int] | slice) -> np.ndarray:
+        """Dosages float32 [variant, sample] of those rows of `variants`."""
+        rows = np.arange(self.variants.height)[rows]
+        sources = self._source[rows]
+        if rows.size and (sources == sources[0]).all():
+            return self._file(int(sources[0])).read(self._index[rows])
+        dosages = np.empty((len(rows), len(self.samples)), np.float32)
+        for number in np.unique(sources):
+            here = sources == number
+            dosages[here] = self._file(int(number)).read(self._index[rows[here]])
+        return dosages
+
+    def blocks(self, size: int = 1024, start: int = 0, stop: int | None = None) -> Iterator[tuple[slice, np.ndarray]]:
+        """(rows, dosages [variant, sample]) over variants start to stop, `size` at a time."""
+        stop = self.variants.height if stop is None else stop
+        for first in range(start, stop, size):
+            rows = slice(first, min(first + size, stop))
+            yield rows, self.read(rows)
+
+    def close(self) -> None:
+        """Close the genotype files."""
+        for source in self._open.values():
+            source.close()
+        self._open.clear()
+
+    def __enter__(self) -> "GenotypeReader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

