@@ -6,6 +6,7 @@ residual traits are permuted together against genotypes and covariates, and cova
 Lane 1983, J Bus Econ Stat 1:292; Winkler et al. 2014, NeuroImage 92:381), so LD and the correlation of traits stay.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,24 +22,30 @@ from ecgwas.files import write_parquet
 from ecgwas.genotypes.reader import GenotypeReader
 from ecgwas.gwas import groups as grouping
 from ecgwas.gwas import inputs
-from ecgwas.gwas.engine_torch import coded
+from ecgwas.gwas.engine_torch import CANCELLED, coded, partial_correlations
 
 MAX_VARIANTS = 25_000  # evenly spaced in genome order; more change the interval of a median little
 MAX_COLUMNS = 2_000  # permuted traits held at a time
 LEVEL = 0.99
 
-Blocks = Callable[[], Iterator[np.ndarray]]
+Blocks = Callable[[], Iterator[tuple[slice, np.ndarray]]]
+
+
+def median(r2: np.ndarray) -> np.ndarray:
+    """Median over the last axis, variants, without those that have no test (the same in every permutation)."""
+    tested = np.isfinite(r2.reshape(-1, r2.shape[-1])[0])
+    return np.median(r2 if tested.all() else r2[..., tested], axis=-1).astype(float)
 
 
 def lambda_trait(r2: np.ndarray, df: int) -> np.ndarray:
     """Median of t^2 = df r^2/(1 - r^2) over the median of F(1, df); the median is over the last axis."""
-    middle = np.nanmedian(r2, axis=-1)
+    middle = median(r2)
     return df * middle / (1 - middle) / stats.f.ppf(0.5, 1, df)
 
 
 def lambda_joint(r2: np.ndarray, k: int, df2: int) -> np.ndarray:
     """Median of the chi-square with k degrees of freedom that has the p of F(k, df2), over its null median."""
-    middle = np.nanmedian(r2, axis=-1)
+    middle = median(r2)
     p = stats.f.sf(middle / k / ((1 - middle) / df2), k, df2)
     return stats.chi2.isf(p, k) / stats.chi2.ppf(0.5, k)
 
@@ -58,29 +65,25 @@ def permuted(group: grouping.Group, keys: np.ndarray) -> tuple[np.ndarray, np.nd
     return moved, group.w @ np.linalg.inv(factor).swapaxes(1, 2)
 
 
-def unit_genotypes(dosage: np.ndarray, group: grouping.Group) -> torch.Tensor:
-    """float32 [V, n]: genotypes of the group, covariates projected out, of length 1; NaN where constant."""
-    g = torch.from_numpy(coded(dosage[:, group.rows])[0]).double()
-    q = torch.from_numpy(group.q)
-    raw = torch.linalg.vector_norm(g, dim=1, keepdim=True)
-    g = g - (g @ q) @ q.T
-    length = torch.linalg.vector_norm(g, dim=1, keepdim=True)
-    return torch.where(length > 1e-4 * raw, g / length, torch.nan).float()
-
-
-def permuted_r2(blocks: Blocks, group: grouping.Group, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+def permuted_r2(
+    blocks: Blocks, n_variants: int, group: grouping.Group, keys: np.ndarray
+) -> tuple[np.ndarray, np.ndarray | None]:
     """r^2 of permuted traits float32 [P, T, V], and R^2 of the joint test [P, V] where it is in this group."""
     moved, w = permuted(group, keys)
     n_perm, n, k = moved.shape
-    right = torch.from_numpy(np.ascontiguousarray(moved.transpose(1, 0, 2)).reshape(n, n_perm * k)).float()
-    weights = None if w is None else torch.from_numpy(w).float()
-    single, joint = [], []
-    for dosage in blocks():
-        r = (unit_genotypes(dosage, group) @ right).T.reshape(n_perm, k, -1)
-        single.append((r**2).numpy())
-        if weights is not None:
-            joint.append(((weights.transpose(1, 2) @ r) ** 2).sum(dim=1).numpy())
-    return np.concatenate(single, axis=2), np.concatenate(joint, axis=1) if joint else None
+    columns = moved.transpose(1, 0, 2).reshape(n, n_perm * k)
+    right = torch.from_numpy(np.column_stack([group.q, columns])).float()
+    single = np.empty((n_perm, k, n_variants), np.float32)
+    joint = None if w is None else np.empty((n_perm, n_variants), np.float32)
+    for rows, dosage in blocks():
+        g = torch.from_numpy(coded(dosage[:, group.rows])[0])
+        raw, gg, r = partial_correlations(g, right, group.q.shape[1])
+        r[~(gg > CANCELLED * raw)] = np.nan
+        r = r.reshape(-1, n_perm, k).transpose(1, 2, 0).astype(np.float32)
+        single[:, :, rows] = r**2
+        if joint is not None:
+            joint[:, rows] = ((w.transpose(0, 2, 1).astype(np.float32) @ r) ** 2).sum(axis=1)
+    return single, joint
 
 
 def permuted_lambdas(
@@ -91,7 +94,7 @@ def permuted_lambdas(
     for group in groups:
         if not len(group.traits):
             continue
-        r2, joint = permuted_r2(blocks, group, keys)
+        r2, joint = permuted_r2(blocks, len(subsets[0]), group, keys)
         for s, rows in enumerate(subsets):
             if group.name != "joint":
                 out[s][:, group.traits] = lambda_trait(r2[:, :, rows], group.df)
@@ -137,7 +140,7 @@ def table(names: list[str], kind: str, n: int, observed: np.ndarray, permuted: n
 
 def main(
     sumstats: list[Path],
-    trait_tables: list[Path],
+    trait_table: Path,
     manifest: Path,
     variants: Path,
     samples: Path,
@@ -150,7 +153,7 @@ def main(
 ) -> None:
     """Genomic control factor of each trait, of the joint test and their mean, on all and on the null contigs."""
     torch.set_num_threads(threads)
-    scan, people = inputs.read_scan(sumstats, trait_tables), inputs.read_people(traits, covariates, samples)
+    scan, people = inputs.read_scan(sumstats, trait_table), inputs.read_people(traits, covariates, samples)
     groups = grouping.build(people.y, people.c)
     null = scan.variants["contig"].is_in(settings.null_chromosomes).to_numpy()
     sets = {"all": np.ones(len(null), bool)} | ({"null": null} if null.any() else {})
@@ -162,7 +165,7 @@ def main(
     with GenotypeReader(manifest, wanted, people.samples) as reader:
         for first in range(0, settings.permutations, step):
             subsets = [chosen[some] for chosen in sets.values()]
-            blocks = lambda: (dosage for _, dosage in reader.blocks(settings.block))  # noqa: E731
+            blocks = functools.partial(reader.blocks, settings.block)
             made.append(permuted_lambdas(blocks, groups, len(people.traits), subsets, keys[first : first + step]))
             print(f"{first + len(made[-1][0])} of {settings.permutations} permutations", flush=True)
     drawn = np.concatenate(made, axis=1) if made else np.zeros((len(sets), 0, len(people.traits) + 2))

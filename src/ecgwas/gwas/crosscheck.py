@@ -47,7 +47,7 @@ def differences(
 def main(
     loci: Path,
     sumstats: list[Path],
-    trait_tables: list[Path],
+    trait_table: Path,
     manifest: Path,
     variants: Path,
     samples: Path,
@@ -56,14 +56,15 @@ def main(
     settings: Gwas,
     crosscheck: Path,
     threads: int = 1,
+    memory_mb: int = 2048,
 ) -> None:
     """Every lead again with linear_regression_rows: largest |difference of beta|/SE and |difference of SE|/SE."""
-    scan, people = inputs.read_scan(sumstats, trait_tables), inputs.read_people(traits, covariates, samples)
+    scan, people = inputs.read_scan(sumstats, trait_table), inputs.read_people(traits, covariates, samples)
     rows = chosen(scan, pl.read_parquet(loci))
     wanted = inputs.same_rows(inputs.read_variants(variants), scan.variants)[rows]
     with GenotypeReader(manifest, wanted, people.samples) as reader:
         dosage = reader.read(slice(None))
-    with hail_session(threads=threads):
+    with hail_session(threads=threads, memory_gb=0.7 * memory_mb / 1024):
         by_beta, by_se = differences(scan, rows, dosage, grouping.build(people.y, people.c))
     table = (
         scan.variants[rows]

@@ -59,19 +59,19 @@ class Engine:
     def _group(self, i: int, dosage: np.ndarray) -> Stats:
         g, sign, n, af = coded(dosage)
         k = self.groups[i].q.shape[1]
-        raw, gg, r = _product(torch.from_numpy(g).to(self.device, self.dtype), self._right[i], k)
+        raw, gg, r = partial_correlations(torch.from_numpy(g).to(self.device, self.dtype), self._right[i], k)
         weak = np.flatnonzero((gg < CANCELLED * raw) & (raw > 0))
         if len(weak) and self.dtype != torch.float64:
             g64 = coded(dosage[weak].astype(np.float64))[0]
-            raw[weak], gg[weak], r[weak] = _product(torch.from_numpy(g64), self._exact[i], k)
+            raw[weak], gg[weak], r[weak] = partial_correlations(torch.from_numpy(g64), self._exact[i], k)
         untested = ~(gg > COLLINEAR * raw)
         gg[untested], r[untested] = np.nan, np.nan
         return Stats(n, af, gg, r * sign[:, None])
 
 
-def _product(g: torch.Tensor, right: torch.Tensor, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def partial_correlations(g: torch.Tensor, right: torch.Tensor, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """g'g, residual g'g - |q'g|^2 and correlations of `g` [V, n] with right [n, k + T], whose first k columns are q."""
-    raw = torch.einsum("vn,vn->v", g, g).double().cpu().numpy()
+    raw = torch.sum(g * g, dim=1, dtype=torch.float64).cpu().numpy()
     product = (g @ right).double().cpu().numpy()
     gg = np.maximum(raw - (product[:, :k] ** 2).sum(axis=1), 0)
     with np.errstate(divide="ignore", invalid="ignore"):

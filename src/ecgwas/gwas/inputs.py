@@ -91,10 +91,10 @@ class Scan:
         return np.stack([columns[g] for g in self.traits["group"]], axis=1)
 
 
-def read_scan(sumstats: list[Path], traits: list[Path]) -> Scan:
-    """Concatenated parts of a scan, in the order given, which is genome order."""
+def read_scan(sumstats: list[Path], trait_table: Path) -> Scan:
+    """Concatenated parts of a scan, in the order given, which is genome order; the trait table of any part."""
     table = pl.concat([pl.read_parquet(path) for path in sumstats])
-    per_trait = pl.read_parquet(traits[0])
+    per_trait = pl.read_parquet(trait_table)
     names = [f"t:{name}" for name in per_trait["trait"]]
     t = table.select(pl.col(names).cast(pl.Float64).fill_null(float("nan"))).to_numpy()
     return Scan(table.drop(names), t, per_trait)

@@ -96,7 +96,7 @@ def find(scan: inputs.Scan, hits: np.ndarray, p: np.ndarray, genotypes: np.ndarr
 
 def main(
     sumstats: list[Path],
-    trait_tables: list[Path],
+    trait_table: Path,
     manifest: Path,
     variants: Path,
     samples: Path,
@@ -106,7 +106,7 @@ def main(
     loci: Path,
 ) -> None:
     """Loci of a scan: p below the threshold in the joint test or in any trait."""
-    scan, people = inputs.read_scan(sumstats, trait_tables), inputs.read_people(traits, covariates, samples)
+    scan, people = inputs.read_scan(sumstats, trait_table), inputs.read_people(traits, covariates, samples)
     hits, p = significant(scan, -np.log10(settings.p_threshold))
     wanted = inputs.same_rows(inputs.read_variants(variants), scan.variants)[hits]
     with GenotypeReader(manifest, wanted, people.samples) as reader:
