@@ -96,6 +96,7 @@ def _recovery(truth: recovered.Recovery | None, labels: dict[str, str]) -> dict[
         return None
     rows = recovered.comparison(truth)
     return {
+        "planted": next(iter(truth.summaries.values()))["n_planted"],
         "labels": [labels.get(name, name) for name in truth.tables],
         "rows": rows,
         "totals": [recovered.found_words(truth.summaries[name]) for name in truth.tables],
@@ -117,7 +118,7 @@ def study_context(study: config.Study, made: dict[str, Any], history: pl.DataFra
     return {
         "study": study.study,
         "seed": study.seed,
-        "p_threshold": words.p_value(-math.log10(study.gwas.p_threshold)),
+        "p_threshold": words.p_value(-math.log10(study.gwas.p_threshold)).replace(".0", ""),
         "null_contigs": ", ".join(study.gwas.null_chromosomes),
         "permutations": study.gwas.permutations,
         "coverage": words.percent(study.finemap.coverage, 1).replace(".0", ""),
@@ -142,7 +143,7 @@ def render(context: dict[str, Any]) -> str:
     """The page's HTML."""
     files = resources.files("ecgwas.report")
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters |= {"count": words.count, "plural": words.plural}
+    environment.filters |= {"count": words.count, "plural": words.plural, "test_name": words.test_name}
     template = environment.from_string(files.joinpath("page.html.j2").read_text())
     return template.render(css=files.joinpath("page.css").read_text(), **context) + "\n"
 

@@ -24,7 +24,6 @@ def read_recovery(root: Path, cohort: str, models: list[str], model: str) -> Rec
     order = [model, *(other for other in models if other != model)]
     paths = {name: root / "recovery" / cohort / f"{name}.tsv" for name in order}
     found = {name: read_table(path) for name, path in paths.items() if path.is_file()}
-    found = {name: table for name, table in found.items() if not table.is_empty()}
     if not found:
         return None
     return Recovery(found, {name: _summary(paths[name].with_suffix(".json"), table) for name, table in found.items()})
@@ -40,7 +39,7 @@ def read_table(path: Path) -> pl.DataFrame:
 def _summary(path: Path, table: pl.DataFrame) -> dict:
     """The summary file; counts that it lacks come from the table."""
     written = json.loads(path.read_text()) if path.is_file() else {}
-    return {"n_planted": table.height, "n_found": int(table["found"].sum())} | written
+    return {"n_planted": table.height, "n_found": int(table["found"].sum() or 0)} | written
 
 
 def comparison(recovery: Recovery) -> list[dict]:
@@ -55,7 +54,7 @@ def comparison(recovery: Recovery) -> list[dict]:
             "parameter": words.parameter(str(planted["parameter"])),
             "variance": words.percent(planted.get("variance_explained"), 1),
             "maf": words.percent(planted.get("maf"), 1),
-            "power": words.percent(planted.get("power"), 1),
+            "power": words.percent(planted.get("analytic_power"), 1),
             "cells": [_cell(rows.get(planted["locus"])) for rows in keyed.values()],
         }
         for planted in first.iter_rows(named=True)
@@ -70,7 +69,8 @@ def _cell(row: dict | None) -> dict:
         "p": words.decimal(row.get("best_neg_log10_p"), 1),
         "away": words.distance(row.get("lead_distance_bp")),
         "in_set": row.get("in_credible_set"),
-        "set_size": row.get("credible_set_size", row.get("set_size")),
+        "n_sets": row.get("n_credible_sets"),
+        "set_size": row.get("credible_set_size"),
     }
 
 

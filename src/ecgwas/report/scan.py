@@ -16,7 +16,10 @@ def read_scan(parts: list[Path], traits: pl.DataFrame | None) -> pl.DataFrame:
     if not parts or traits is None:
         return pl.DataFrame(schema=SCAN)
     scan = pl.concat([_strongest(pl.read_parquet(part), traits) for part in parts])
-    return scan.sort(contig_order("contig"), "position", maintain_order=True)
+    order = {contig: contig_key(contig) for contig in scan["contig"].unique().sort()}
+    return scan.sort(
+        pl.col("contig").replace_strict(order, return_dtype=pl.Float64), "contig", "position", maintain_order=True
+    )
 
 
 def _strongest(part: pl.DataFrame, traits: pl.DataFrame) -> pl.DataFrame:
@@ -66,11 +69,6 @@ def _effect(row: dict, trait: dict | None) -> tuple[str, int, float | None, floa
         return row["locus"], n, None, None
     se = float(np.sqrt(trait["yy"] / (gg * (trait["df"] + t * t))))
     return row["locus"], n, t * se, se
-
-
-def contig_order(column: str) -> pl.Expr:
-    """Sort key: 1 to 22, then X, Y, MT, then the rest by name."""
-    return pl.col(column).map_elements(contig_key, pl.Float64, skip_nulls=True)
 
 
 def contig_key(contig: str) -> float:

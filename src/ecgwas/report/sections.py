@@ -195,7 +195,9 @@ def compared_rows(compared: dict[str, dict], recovery: Recovery | None, labels: 
             {
                 "model": labels.get(model, model),
                 "loci": words.count(None if found["loci"] is None else found["loci"].height),
-                "found": f"{summary['n_found']} of {summary['n_planted']}" if summary else None,
+                "found": f"{summary['n_found']} of {summary['n_planted']}" if summary else "–",
+                "false": words.count((summary or {}).get("false_loci_null_chromosomes")),
+                "holding": _holding(summary or {}),
                 "sets": words.count(None if sets is None else sets.height),
                 "size": "–" if size is None else f"{size:g}",
                 "joint": _one_lambda(calibration, "joint", "all"),
@@ -203,6 +205,12 @@ def compared_rows(compared: dict[str, dict], recovery: Recovery | None, labels: 
             }
         )
     return rows
+
+
+def _holding(summary: dict) -> str:
+    """Share of the credible sets near planted variants that hold one."""
+    holding, total = summary.get("n_credible_sets_holding"), summary.get("n_credible_sets")
+    return f"{holding} of {total}" if total else "–"
 
 
 def _one_lambda(calibration: pl.DataFrame | None, trait: str, variants: str) -> str:
@@ -226,8 +234,8 @@ def tiles(inputs: CohortInputs, recovery: Recovery | None, analysed: int | None,
         ("Variants tested", words.count(n_variants), None),
         ("Loci", words.count(inputs.rows("loci").height), "genome-wide significant"),
     ]
-    if recovery is not None:
-        summary = next(iter(recovery.summaries.values()))
+    summary = next(iter(recovery.summaries.values())) if recovery else {"n_planted": 0}
+    if summary["n_planted"]:
         made.append(
             ("Planted loci found", f"{summary['n_found']} of {summary['n_planted']}", "truth known: simulated cohort")
         )

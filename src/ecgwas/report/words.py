@@ -82,8 +82,7 @@ def p_value(neg_log10_p: float | None) -> str:
     mantissa = 10 ** (-neg_log10_p - exponent)
     if round(mantissa, 1) >= 10:
         mantissa, exponent = 1.0, exponent + 1
-    shown = f"{mantissa:.1f}".removesuffix(".0")
-    return f"{shown}\u00a0×\u00a010{superscript(exponent)}"
+    return f"{mantissa:.1f}\u00a0×\u00a010{superscript(exponent)}"
 
 
 def percent(part: float | None, whole: float | None) -> str:
@@ -111,3 +110,8 @@ def superscript(number: int) -> str:
 def plural(number: int, one: str, many: str | None = None) -> str:
     """1 locus, 3 loci."""
     return f"{count(number)} {one if number == 1 else (many or one + 's')}"
+
+
+def test_name(name: str) -> str:
+    """joint -> joint test; mean -> mean of the traits; a trait as it is."""
+    return {"joint": "joint test", "mean": "mean of the traits"}.get(name, name)

@@ -270,11 +270,29 @@ def _write_recovery(root: Path, model: str, planted: int, found: int) -> None:
             "lead_distance_bp": 1200 * k if k < found else None,
             "in_credible_set": k < found,
             "best_neg_log10_p": 12.3 if k < found else 4.1,
+            "credible_set_size": 3 if k < found else None,
+            "n_credible_sets": 2 if k < found else 0,
+            "analytic_power": 0.973,
+            "maf": 0.21,
         }
         for k in range(planted)
     ]
-    lines = pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame({"locus": [], "found": []})
+    lines = (
+        pl.DataFrame(rows, infer_schema_length=None)
+        if rows
+        else pl.DataFrame({"locus": [], "parameter": [], "found": [], "in_credible_set": []})
+    )
     path = root / f"{model}.tsv"
     path.parent.mkdir(parents=True, exist_ok=True)
     lines.write_csv(path, separator="\t")
-    path.with_suffix(".json").write_text(json.dumps({"n_planted": planted, "n_found": found}))
+    path.with_suffix(".json").write_text(
+        json.dumps(
+            {
+                "n_planted": planted,
+                "n_found": found,
+                "n_credible_sets": 2 * found,
+                "n_credible_sets_holding": found,
+                "false_loci_null_chromosomes": 0,
+            }
+        )
+    )

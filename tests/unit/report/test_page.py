@@ -105,6 +105,14 @@ def test_no_loci_and_no_truth(make_study) -> None:
     assert "Planted" not in words
 
 
+def test_simulated_cohort_in_which_nothing_was_planted(make_study) -> None:
+    study = make_study(loci=0, truth=True)
+    words = " ".join(checked(render(study)).words)
+    assert "no locus was planted" in words
+    assert "Planted loci found" in words
+    assert "0 of 0" in words
+
+
 @pytest.mark.parametrize(
     "absent",
     [
