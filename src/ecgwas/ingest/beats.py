@@ -110,14 +110,24 @@ def median_beat(signal: np.ndarray, smooth: np.ndarray, peaks: np.ndarray, rate_
         return None
     position, kept = align(smooth, inside, rate_hz)
     grid = np.arange(-before, after + 1)
-    beats = np.sort(at_samples(signal, position[kept][:, None] + grid), axis=1)  # [lead, beat, sample]
+    beats = at_samples(signal, position[kept][:, None] + grid)  # [lead, beat, sample]
+    rest = beats[:, :, before - round(REST_S[0] * rate_hz) : before - round(REST_S[1] * rate_hz)]
+    error = median_error(rest)
+    beats.sort(axis=1)
     n = beats.shape[1]
     median = (beats[:, (n - 1) // 2] + beats[:, n // 2]) / 2
-    # Spread between beats from the quartiles (normal: 1.349 sd); the median's error is 1.2533 times the mean's.
-    rest = slice(before - round(REST_S[0] * rate_hz), before - round(REST_S[1] * rate_hz))
-    spread = (beats[:, (3 * n) // 4, rest] - beats[:, n // 4, rest]).mean(axis=1) / 1.349
-    error = 1.2533 * spread / np.sqrt(n)
     return MedianBeat(median, r_peak(median, before, rate_hz), rate_hz, n, error, len(inside))
+
+
+def median_error(beats: np.ndarray) -> np.ndarray:
+    """[lead] standard error of the median of [lead, beat, sample], the beats' own levels removed.
+
+    SD between beats from the quartiles (normal: 1.349 SD apart); the median's error is 1.2533 times the mean's.
+    """
+    n = beats.shape[1]
+    ordered = np.sort(beats - beats.mean(axis=2, keepdims=True), axis=1)
+    spread = (ordered[:, (3 * n) // 4] - ordered[:, n // 4]).mean(axis=1) / 1.349
+    return 1.2533 * spread / np.sqrt(n)
 
 
 def r_peak(beat: np.ndarray, near: int, rate_hz: float) -> float:

@@ -166,7 +166,7 @@ def delineate(beat: np.ndarray, error: np.ndarray, peak: float, rr_ms: float) ->
         return Marks(*[np.nan] * 3, onset, offset, np.nan, np.nan)
     smooth -= smooth[:, pq_segment(onset)].mean(axis=1, keepdims=True)
     t_peak, t_end = t_wave(smooth, offset, round(peak), rr_ms)
-    earliest = t_end - rr_ms + 15 if np.isfinite(t_end) else 0.0
+    earliest = t_end - rr_ms + 50 if np.isfinite(t_end) else 0.0
     return Marks(*p_wave(smooth, error, onset, earliest), onset, offset, t_peak, t_end)
 
 

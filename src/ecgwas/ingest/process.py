@@ -77,9 +77,9 @@ def measured(beat: MedianBeat | None, rows: list[int], rr_ms: np.ndarray, unit: 
 def interpolate_gaps(signal: np.ndarray) -> np.ndarray:
     """[lead, sample] with missing samples on the line between their neighbours."""
     signal = signal.copy()
-    for samples in signal[np.isnan(signal).any(axis=1)]:
-        gap = np.isnan(samples)
-        samples[gap] = np.interp(np.flatnonzero(gap), np.flatnonzero(~gap), samples[~gap])
+    for row in np.flatnonzero(np.isnan(signal).any(axis=1)):
+        gap = np.isnan(signal[row])
+        signal[row, gap] = np.interp(np.flatnonzero(gap), np.flatnonzero(~gap), signal[row, ~gap])
     return signal
 
 

@@ -1,0 +1,78 @@
+"""Twelve leads whatever the file calls them, measures them in, or leaves out."""
+
+import numpy as np
+import pytest
+
+from ecgwas.config import LEADS
+from ecgwas.ingest.canonical import lead_row, limb_leads_lost, twelve_leads
+from ecgwas.ingest.readers import Recording
+
+
+def recording(leads: list[str], signal: np.ndarray, unit: str = "mV") -> Recording:
+    """A 500-Hz recording of `signal` [lead, sample]."""
+    return Recording(tuple(leads), (unit,) * len(leads), signal.astype(np.float32), 500.0, signal.shape[1] / 500)
+
+
+@pytest.fixture(scope="module")
+def signal() -> np.ndarray:
+    """[12, 100] whole multiples of 5 microvolts in mV that obey Einthoven and Goldberger."""
+    rng = np.random.default_rng(0)
+    one, two = rng.integers(-100, 100, (2, 100)) * 10
+    limb = [one, two, two - one, -(one + two) // 2, one - two // 2, two - one // 2]
+    return np.concatenate([limb, rng.integers(-200, 200, (6, 100)) * 5]).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("name", "lead"),
+    [
+        ("avr", "aVR"),
+        ("AVF", "aVF"),
+        ("Lead II", "II"),
+        ("MDC_ECG_LEAD_V3", "V3"),
+        ("v6", "V6"),
+        (" i ", "I"),
+        ("ECG V1", "V1"),
+    ],
+)
+def test_names(name: str, lead: str) -> None:
+    assert lead_row(name) == LEADS.index(lead)
+
+
+@pytest.mark.parametrize("name", ["vx", "MLII", "V", "ABP", "RESP", "V7", "ECG 1", ""])
+def test_other_signals_are_not_leads(name: str) -> None:
+    assert lead_row(name) is None
+
+
+@pytest.mark.parametrize(("unit", "scale"), [("mV", 1), ("mv", 1), ("uV", 1000), ("µV", 1000), ("V", 1e-3)])
+def test_units(signal: np.ndarray, unit: str, scale: float) -> None:
+    leads, found = twelve_leads(recording(list(LEADS), signal * scale, unit))
+    assert found == "mV"
+    assert np.allclose(leads, signal, rtol=1e-5)
+
+
+def test_a_unit_that_is_no_voltage_is_unknown(signal: np.ndarray) -> None:
+    assert twelve_leads(recording(list(LEADS), signal, "NU"))[1] == "unknown"
+
+
+def test_lead_order_does_not_matter(signal: np.ndarray) -> None:
+    order = np.random.default_rng(1).permutation(12)
+    leads, _ = twelve_leads(recording([LEADS[k].lower() for k in order], signal[order]))
+    assert np.array_equal(leads, signal)
+
+
+@pytest.mark.parametrize("absent", [{"III", "aVR", "aVL", "aVF"}, {"I", "aVR", "aVL", "aVF"}, {"II", "aVF"}, {"aVL"}])
+def test_absent_limb_leads_are_derived_exactly(signal: np.ndarray, absent: set[str]) -> None:
+    kept = [k for k, lead in enumerate(LEADS) if lead not in absent]
+    leads, _ = twelve_leads(recording([LEADS[k] for k in kept], signal[kept]))
+    assert np.array_equal(leads, signal)
+
+
+def test_a_chest_lead_is_never_made_up(signal: np.ndarray) -> None:
+    leads, _ = twelve_leads(recording(list(LEADS[:11]), signal[:11]))
+    assert np.isnan(leads[11]).all()
+
+
+def test_without_lead_one_only_lead_two_of_the_limb_leads_is_left() -> None:
+    bad = np.zeros(12, bool)
+    bad[0] = True
+    assert np.flatnonzero(~limb_leads_lost(bad))[:2].tolist() == [1, 6]
