@@ -209,10 +209,9 @@ def main(
     credible_sets: Path,
     pips: Path,
     diagnostics: Path,
-    seed: int = 1,
     threads: int = 1,
 ) -> None:
-    """Fine-map each locus, `threads` at a time. Nothing is random: `seed` changes nothing."""
+    """Fine-map each locus, `threads` at a time."""
     cohort, found = ld.open_cohort(manifest, variants, samples, traits, covariates), pl.read_parquet(loci).to_dicts()
     check_scan(cohort, trait_table)
 
