@@ -24,10 +24,12 @@ rule genotypes:
         source=lambda wildcards: as_json(COHORTS[wildcards.cohort].genotypes),
         flags=genotype_flags,
         settings=settings("genotypes"),
+        converted=lambda wildcards: f"cohorts/{wildcards.cohort}/genotypes/converted",
+        hail_log=lambda wildcards: f"logs/{wildcards.cohort}/hail.log",
         code=source("genotypes"),
     shell:
         "python -m ecgwas.genotypes.qc_main --source {params.source:q} --people {input.people}"
         " --recordings {input.recordings} {params.flags} --settings {params.settings:q} --threads {threads}"
-        " --memory_mb {resources.mem_mb} --pruned {output.pruned} --samples {output.samples}"
+        " --memory_mb {resources.mem_mb} --converted {params.converted} --hail_log {params.hail_log} --pruned {output.pruned} --samples {output.samples}"
         " --variants {output.variants} --excluded {output.excluded} --pcs {output.pcs} --kinship {output.kinship}"
         " --manifest {output.manifest} > {log} 2>&1"
