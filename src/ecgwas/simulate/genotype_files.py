@@ -10,15 +10,10 @@ import polars as pl
 
 from ecgwas.simulate.genotypes import Variants
 
-GRCH37_LENGTHS = dict(
-    zip(
-        [*map(str, range(1, 23)), "X"],
-        [249250621, 243199373, 198022430, 191154276, 180915260, 171115067, 159138663, 146364022, 141213431]
-        + [135534747, 135006516, 133851895, 115169878, 107349540, 102531392, 90354753, 81195210, 78077248]
-        + [59128983, 63025520, 48129895, 51304566, 155270560],
-        strict=True,
-    )
-)
+_LENGTHS = """249250621 243199373 198022430 191154276 180915260 171115067 159138663 146364022 141213431 135534747
+135006516 133851895 115169878 107349540 102531392 90354753 81195210 78077248 59128983 63025520 48129895 51304566
+155270560"""
+GRCH37_LENGTHS = dict(zip([*map(str, range(1, 23)), "X"], map(int, _LENGTHS.split()), strict=True))
 BGZF_EOF = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
 
@@ -51,7 +46,7 @@ def write_plink(stem: Path, variants: Variants, calls: np.ndarray, samples: pl.D
 
 
 def pack_bed(calls: np.ndarray) -> np.ndarray:
-    """uint8 [variant, ceil(sample / 4)]: two bits a call, first sample lowest; 00 A1/A1, 01 missing, 10 het, 11 A2/A2."""
+    """uint8 [variant, ceil(sample / 4)]: two bits a call, first sample lowest; 00 A1/A1, 01 missing, 10, 11 A2/A2."""
     codes = np.array([3, 2, 0, 1], np.uint8)[calls]  # index -1 is the last: missing
     codes = np.pad(codes, ((0, 0), (0, -codes.shape[1] % 4))).reshape(len(codes), -1, 4)
     return codes[..., 0] | codes[..., 1] << 2 | codes[..., 2] << 4 | codes[..., 3] << 6

@@ -18,9 +18,12 @@ from ecgwas.config import Simulate
 from ecgwas.errors import UserError
 from ecgwas.simulate.genotypes_people import Pedigree, drop_genes
 
-RECOMBINATION = 1e-8  # per base and generation
-DENSE_BP = 500_000  # block around a planted variant
-SPARSE_MAF, DENSE_MAF = 0.03, 0.01
+# Four fifths of human recombination happen in hotspots (Myers et al. 2005, Science 310:321): the coalescent runs at
+# the rate between them, and hotspots of the sparse part are made by `redeal`.
+RECOMBINATION = 3e-9  # per base and generation
+HOTSPOT_BP = 5_000
+DENSE_BP = 500_000  # block around a planted variant, free of hotspots
+SPARSE_MAF, DENSE_MAF = 0.05, 0.01  # in each population, as variants of an array are chosen; in all together
 MIN_ALLELES = 25  # a rarer variant could not pass quality control in a small cohort
 
 # Start of the simulated region on GRCh37, base pairs: at least 16 Mb free of the long-range LD regions of
@@ -31,16 +34,16 @@ REGION_START = {
 }
 CONTIGS = tuple(REGION_START)
 
-# Three populations with the split times and sizes of Gutenkunst et al. 2009 (PLoS Genet 5:e1000695) made simple
-# (Fst 0.05 to 0.1), late growth, and a fourth mixed 12 generations ago.
+# Three populations that split as out of Africa (Fst 0.05 to 0.1) with late growth, and a fourth mixed of two 12
+# generations ago: Gutenkunst et al. 2009 (PLoS Genet 5:e1000695) made simple.
 DEMOGRAPHY = """\
 time_units: generations
 demes:
-- {name: root, epochs: [{end_time: 2400, start_size: 12000}]}
-- {name: A, ancestors: [root], epochs: [{end_time: 300, start_size: 14000}, {end_time: 0, end_size: 60000}]}
-- {name: out, ancestors: [root], epochs: [{end_time: 1100, start_size: 5000}]}
-- {name: B, ancestors: [out], epochs: [{end_time: 300, start_size: 8000}, {end_time: 0, end_size: 60000}]}
-- {name: C, ancestors: [out], epochs: [{end_time: 300, start_size: 8000}, {end_time: 0, end_size: 60000}]}
+- {name: root, epochs: [{end_time: 2000, start_size: 12000}]}
+- {name: A, ancestors: [root], epochs: [{end_time: 100, start_size: 14000}, {end_time: 0, end_size: 60000}]}
+- {name: out, ancestors: [root], epochs: [{end_time: 900, start_size: 6000}]}
+- {name: B, ancestors: [out], epochs: [{end_time: 100, start_size: 8000}, {end_time: 0, end_size: 60000}]}
+- {name: C, ancestors: [out], epochs: [{end_time: 100, start_size: 8000}, {end_time: 0, end_size: 60000}]}
 - {name: M, ancestors: [A, B], proportions: [0.4, 0.6], start_time: 12, epochs: [{end_time: 0, start_size: 30000}]}
 """
 
@@ -59,8 +62,14 @@ class Variants:
 
     @property
     def rsid(self) -> np.ndarray:
-        """Names [variant]."""
+        """Names in the files, str [variant]."""
         return np.array([f"snp{c}_{p}" for c, p in zip(self.contig, self.position, strict=True)])
+
+    @property
+    def names(self) -> list[str]:
+        """contig:position:ref:alt [variant]."""
+        columns = (self.contig, self.position, self.ref, self.alt)
+        return [":".join(map(str, row)) for row in zip(*columns, strict=True)]
 
 
 def simulate_genotypes(settings: Simulate, pedigree: Pedigree, seed: int, threads: int) -> Variants:
@@ -87,12 +96,16 @@ def simulate_contig(settings: Simulate, pedigree: Pedigree, seed: int, number: i
     floor = MIN_ALLELES / (2 * settings.people)
     with tempfile.TemporaryDirectory() as folder:
         ancestry = run_ancestry(Path(folder), pedigree.founders_of_deme(), length, rng)
-        position, haplotypes = draw_variants(ancestry, (0, length), block, max(SPARSE_MAF, floor), wanted[0], rng)
+        deme = np.repeat(pedigree.founder_deme, 2)
+        position, haplotypes = draw_variants(ancestry, (0, length), block, max(SPARSE_MAF, floor), wanted[0], deme, rng)
         keep = spread(len(position), wanted[0])
-        position, haplotypes, planted = position[keep], haplotypes[keep], np.full(len(keep), -1)
+        position, planted = position[keep], np.full(len(keep), -1)
+        haplotypes = redeal(haplotypes[keep], position, deme, rng)
         if locus:
-            dense, dense_haplotypes = draw_variants(ancestry, block, (0, 0), max(DENSE_MAF, floor), wanted[1], rng)
-            causal = choose_causal(dense, dense_haplotypes, pedigree.founder_deme, locus.maf, sum(block) / 2)
+            dense, dense_haplotypes = draw_variants(
+                ancestry, block, (0, 0), max(DENSE_MAF, floor), wanted[1], 0 * deme, rng
+            )
+            causal = choose_causal(dense, dense_haplotypes, deme, locus.maf, sum(block) / 2)
             others = np.delete(np.arange(len(dense)), causal)
             keep = np.sort(np.append(others[spread(len(others), wanted[1] - 1)], causal))
             planted = np.concatenate([planted, np.where(keep == causal, number, -1)])
@@ -130,11 +143,13 @@ def draw_variants(
     outside: tuple[int, int],
     min_maf: float,
     count: int,
+    group: np.ndarray,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """At least `count` variants of `min_maf`: positions int64 [variant] and haplotypes int8 [variant, haplotype].
+    """At least `count` variants: positions int64 [variant] and haplotypes int8 [variant, haplotype].
 
-    They lie in `inside` and not in `outside` (base pairs). The mutation rate is only as high as needed.
+    Their minor allele frequency is `min_maf` or more in each `group` of haplotypes. They lie in `inside` and not in
+    `outside` (base pairs). The mutation rate is only as high as needed.
     """
     trees = tskit.load(ancestry)
     trees = trees.keep_intervals([inside]) if inside[1] - inside[0] < trees.sequence_length else trees
@@ -144,7 +159,7 @@ def draw_variants(
     rate = 1e-5 * count / (inside[1] - inside[0] - (outside[1] - outside[0]))
     for _ in range(8):
         run_mutations(bare, rate, rng)
-        position, haplotypes = common_variants(tskit.load(ancestry.with_name("mutations.trees")), min_maf)
+        position, haplotypes = common_variants(tskit.load(ancestry.with_name("mutations.trees")), min_maf, group)
         if len(position) >= count:
             return position, haplotypes
         rate *= 2
@@ -157,12 +172,13 @@ def run_mutations(trees: Path, rate: float, rng: np.random.Generator) -> None:
     run_msprime("mutations", "--random-seed", rng.integers(1, 2**31), "--model", "binary", "--output", out, rate, trees)
 
 
-def common_variants(trees: tskit.TreeSequence, min_maf: float) -> tuple[np.ndarray, np.ndarray]:
-    """Positions int64 [variant] and haplotypes int8 [variant, haplotype] at minor allele frequency >= min_maf."""
+def common_variants(trees: tskit.TreeSequence, min_maf: float, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions int64 [variant] and haplotypes int8 [variant, haplotype] that are common in every `group`."""
     positions, rows = [], []
+    members = np.bincount(group)
     for variant in trees.variants(copy=False):
-        frequency = variant.genotypes.mean()
-        if min_maf <= frequency <= 1 - min_maf and variant.num_alleles == 2:
+        counts = np.bincount(group[variant.genotypes == 1], minlength=len(members))
+        if variant.num_alleles == 2 and (np.minimum(counts, members - counts) >= min_maf * members).all():
             positions.append(int(variant.site.position))
             rows.append(variant.genotypes.astype(np.int8))
     return np.array(positions, np.int64), np.array(rows, np.int8).reshape(len(rows), trees.num_samples)
@@ -173,9 +189,21 @@ def spread(available: int, wanted: int) -> np.ndarray:
     return np.unique(np.linspace(0, available - 1, wanted).round().astype(int))
 
 
-def choose_causal(
-    position: np.ndarray, haplotypes: np.ndarray, founder_deme: np.ndarray, maf: float, centre: float
-) -> int:
+def redeal(haplotypes: np.ndarray, position: np.ndarray, deme: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """`haplotypes` int8 [variant, haplotype] dealt anew within each deme at every hotspot.
+
+    Haplotypes of a deme are exchangeable, so this is a sample of the same model with hotspots that leave no LD. A few
+    megabases then hold as many independent variants as kinship needs: with M of them KING's standard error for an
+    unrelated pair is about 0.8 / sqrt(M), and it must stay five times below the threshold of third-degree relatives.
+    """
+    out = np.empty_like(haplotypes)
+    segment = position // HOTSPOT_BP
+    for number in np.unique(segment):
+        out[segment == number] = haplotypes[segment == number][:, np.argsort(deme + rng.random(len(deme)))]
+    return out
+
+
+def choose_causal(position: np.ndarray, haplotypes: np.ndarray, deme: np.ndarray, maf: float, centre: float) -> int:
     """Index of the variant to plant: near the centre and `maf`, and of those the least different among demes.
 
     A variant that mostly tells ancestry has no power left once principal components are adjusted for.
@@ -185,8 +213,7 @@ def choose_causal(
     distance[np.abs(position - centre) > DENSE_BP / 5] += 1
     near = np.argsort(distance, kind="stable")[:20]
     near = near[distance[near] <= max(distance[near[0]], 0.05 * maf)]
-    deme = np.repeat(founder_deme, 2)
-    within = sum(haplotypes[near][:, deme == d].var(axis=1) * np.mean(deme == d) for d in np.unique(deme))
+    within = sum(haplotypes[near][:, deme == d].var(axis=1) * np.mean(deme == d) for d in range(deme.max() + 1))
     return int(near[np.argmax(within / haplotypes[near].var(axis=1))])
 
 

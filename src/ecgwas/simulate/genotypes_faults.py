@@ -53,9 +53,7 @@ def spoil(variants: Variants, faults: Faults, male: np.ndarray, missing: float, 
     return calls
 
 
-def contaminate(
-    calls: np.ndarray, x: np.ndarray, member: int, male: np.ndarray, rng: np.random.Generator
-) -> None:
+def contaminate(calls: np.ndarray, x: np.ndarray, member: int, male: np.ndarray, rng: np.random.Generator) -> None:
     """Mix another member's DNA into `member`, in place: where the two differ, most calls become heterozygous.
 
     X is mixed only between people of one sex, so that the sex check sees no second fault.
