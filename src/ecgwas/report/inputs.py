@@ -47,16 +47,6 @@ class CohortInputs:
         return tables.empty((FLOW | RESULTS)[name][1]) if found is None else found
 
 
-def declared(cohorts: list[str], models: list[str], model: str) -> list[str]:
-    """Paths, from the study's results folder, that the page reads of `cohorts` (recovery tables and history aside)."""
-    paths = []
-    for cohort in cohorts:
-        folder = f"cohorts/{cohort}"
-        paths += [f"{folder}/{path.format(model=model)}" for path, _ in (FLOW | RESULTS).values()]
-        paths += [f"{folder}/{RESULTS[table][0].format(model=other)}" for other in models for table in COMPARED]
-    return sorted(set(paths))
-
-
 def read_cohort(root: Path, cohort: str, model: str) -> CohortInputs:
     """Read the tables of one cohort and model; summary statistics stay on disk."""
     folder = root / "cohorts" / cohort

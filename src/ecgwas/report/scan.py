@@ -30,7 +30,7 @@ def _strongest(part: pl.DataFrame, traits: pl.DataFrame) -> pl.DataFrame:
         largest = (
             part.select(pl.max_horizontal(pl.col(names).abs().fill_nan(None))).to_series().cast(pl.Float64).to_numpy()
         )
-        best = np.fmax(best, from_t(largest, df))
+        best = np.fmax(best, _read_off(largest, df))
     return part.select(
         pl.col("contig").cast(pl.String),
         pl.col("position").cast(pl.Int32),
@@ -39,6 +39,16 @@ def _strongest(part: pl.DataFrame, traits: pl.DataFrame) -> pl.DataFrame:
         .alias("joint"),
         pl.Series("axis", best, pl.Float32),
     )
+
+
+def _read_off(t: np.ndarray, df: float, points: int = 20_001) -> np.ndarray:
+    """−log10 p of |t| by linear interpolation: a figure needs no more, and millions take seconds.
+
+    The error is at most h²/(8 ln 10) for a grid of step h: 5e-7 where the largest |t| is 60.
+    """
+    highest = np.nanmax(t, initial=0.0)
+    grid = np.linspace(0.0, highest, points)
+    return np.where(np.isnan(t), np.nan, np.interp(t, grid, from_t(grid, df)))
 
 
 def lead_effects(parts: list[Path], traits: pl.DataFrame | None, loci: pl.DataFrame) -> pl.DataFrame:

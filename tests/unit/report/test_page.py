@@ -190,12 +190,6 @@ def test_summary_says_loci_recovery_and_where_the_page_is(make_study, capsys: py
         summary.main(study.root, "elsewhere/index.html")
 
 
-def test_declared_inputs_are_those_that_are_read(make_study) -> None:
-    study = make_study()
-    named = inputs.declared([study.cohort], study.models, study.model)
-    assert [path for path in named if not (study.root / path).is_file()] == []
-
-
 def test_provenance_holds_no_absolute_path_or_host(make_study) -> None:
     study = make_study()
     render(study)
