@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
 
-from ecgwas.finemap.susie import best_ratio, log_bayes_factors
+from ecgwas.finemap.susie import best_ratio, log_bayes_factors, log_sum_exp
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ def common_ratio(chi2: np.ndarray, log_prior: np.ndarray) -> float:
     axes, total = len(chi2), chi2.sum(axis=0)
     grid = np.geomspace(1e-2, max(total.max(), 1.0), 50)
     weight = 0.5 * total * (grid / (1 + grid))[:, None]
-    return float(grid[(logsumexp(log_prior + weight, axis=1) - 0.5 * axes * np.log1p(grid)).argmax()])
+    return float(grid[(log_sum_exp(log_prior + weight) - 0.5 * axes * np.log1p(grid)).argmax()])
 
 
 def shared_effect(z: np.ndarray, max_iterations: int = 200, tolerance: float = 1e-6) -> SharedEffect:
@@ -47,5 +46,5 @@ def shared_effect(z: np.ndarray, max_iterations: int = 200, tolerance: float = 1
             log_bf[k] = log_bayes_factors(chi2[k], ratio[k])
         converged = bool((np.abs(ratio - before) <= tolerance * (1 + ratio)).all())
     total = flat + log_bf.sum(axis=0)
-    evidence = logsumexp(total)
+    evidence = log_sum_exp(total)
     return SharedEffect(np.exp(total - evidence), float(evidence), ratio, iteration, converged)

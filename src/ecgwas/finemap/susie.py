@@ -11,7 +11,6 @@ Shapes: K traits, L effects, p variants.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
 
 GRID = 16
 NEWTON_STEPS = 50
@@ -49,6 +48,12 @@ def adjusted_z(t: np.ndarray, df: np.ndarray) -> np.ndarray:
     return np.sqrt(df + 1) * t / np.sqrt(t**2 + df)
 
 
+def log_sum_exp(x: np.ndarray) -> np.ndarray:
+    """log Σ exp over the last axis."""
+    top = x.max(axis=-1)
+    return top + np.log(np.exp(x - top[..., None]).sum(axis=-1))
+
+
 def log_bayes_factors(chi2: np.ndarray, ratio: np.ndarray) -> np.ndarray:
     """Wakefield's log Bayes factor [..., p] of χ² [..., p] where prior variance / squared error is `ratio` [...]."""
     ratio = np.asarray(ratio)[..., None]
@@ -73,7 +78,7 @@ def best_ratio(chi2: np.ndarray, log_prior: np.ndarray) -> np.ndarray:
     """
     top = np.maximum(chi2.max(axis=-1) - 1, 1e-12)
     grid = np.geomspace(np.minimum(1e-3, top / 2), top, GRID, axis=-1)  # [K, GRID]
-    height = logsumexp(log_prior[:, None] + log_bayes_factors(chi2[:, None], grid), axis=-1)
+    height = log_sum_exp(log_prior[:, None] + log_bayes_factors(chi2[:, None], grid))
     best = height.argmax(axis=-1)
     rows = np.arange(len(grid))
     ratio = grid[rows, best]
@@ -86,7 +91,7 @@ def best_ratio(chi2: np.ndarray, log_prior: np.ndarray) -> np.ndarray:
         moved, ratio = np.abs(step - ratio), step
         if (moved <= 1e-12 * ratio).all():
             break
-    gain = logsumexp(log_prior + log_bayes_factors(chi2, ratio), axis=-1) - logsumexp(log_prior, axis=-1)
+    gain = log_sum_exp(log_prior + log_bayes_factors(chi2, ratio)) - log_sum_exp(log_prior)
     return np.where((chi2.max(axis=-1) > 1) & (gain > 0), ratio, 0.0)
 
 
@@ -112,7 +117,7 @@ class State:
             self.V[:, effect] = error * best_ratio(chi2, np.full_like(chi2, -np.log(p)))
         ratio = self.V[:, effect] / error
         log_bf = log_bayes_factors(chi2, ratio)
-        self.log_bf[:, effect] = logsumexp(log_bf, axis=-1) - np.log(p)
+        self.log_bf[:, effect] = log_sum_exp(log_bf) - np.log(p)
         self.alpha[:, effect] = np.exp(log_bf - np.log(p) - self.log_bf[:, effect, None])
         shrink = (ratio / (1 + ratio))[:, None]
         self.mu[:, effect] = shrink * slope

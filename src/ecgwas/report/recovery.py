@@ -145,10 +145,16 @@ def recovery_table(
     return pl.DataFrame(rows, schema=RECOVERY) if rows else pl.DataFrame(schema=RECOVERY)
 
 
+def polygenic_contigs(truth: dict) -> list[str]:
+    """Contigs that hold a variant of the polygenic background of any parameter."""
+    background = truth.get("polygenic", {}).values()
+    return sorted({variant.split(":")[0] for parameter in background for variant in parameter["variant"]})
+
+
 def false_loci(truth: dict, loci: pl.DataFrame) -> dict[str, int]:
     """Loci on null chromosomes, and loci anywhere that neither a planted variant nor the background can explain."""
     null = pl.col("contig").is_in([str(contig) for contig in truth.get("null_chromosomes", [])])
-    explained = pl.col("contig").is_in([str(contig) for contig in truth.get("polygenic_chromosomes", [])])
+    explained = pl.col("contig").is_in(polygenic_contigs(truth))
     for planted in truth["loci"]:
         explained |= is_near(planted, "lead_position")
     return {
