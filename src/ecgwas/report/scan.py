@@ -12,10 +12,14 @@ SCAN = {"contig": pl.String(), "position": pl.Int32(), "joint": pl.Float32(), "a
 
 
 def read_scan(parts: list[Path], traits: pl.DataFrame | None) -> pl.DataFrame:
-    """contig, position, and −log10 p of the joint test (`joint`) and of the strongest single trait (`axis`)."""
+    """contig, position, and −log10 p of the joint test (`joint`) and of the strongest single trait (`axis`).
+
+    Variants without a test, such as those without variation among the people analysed, are left out.
+    """
     if not parts or traits is None:
         return pl.DataFrame(schema=SCAN)
     scan = pl.concat([_strongest(pl.read_parquet(part), traits) for part in parts])
+    scan = scan.filter(pl.col("joint").is_finite() | pl.col("axis").is_finite())
     order = {contig: contig_key(contig) for contig in scan["contig"].unique().sort()}
     return scan.sort(
         pl.col("contig").replace_strict(order, return_dtype=pl.Float64), "contig", "position", maintain_order=True

@@ -33,8 +33,7 @@ def _locus(row: dict, effect: dict, gene_table: pl.DataFrame | None) -> dict:
         "joint_p": words.p_value(row["joint_neg_log10_p"]),
         "trait": row["best_trait"],
         "trait_p": words.p_value(row["best_trait_neg_log10_p"]),
-        "beta": words.decimal(effect.get("beta"), 3),
-        "se": words.decimal(effect.get("se"), 3),
+        "beta": words.estimate(effect.get("beta"), effect.get("se")),
         "n_traits": len(traits),
         "traits": ", ".join(traits),
         "n_variants": words.count(row["n_variants"]),
@@ -231,7 +230,7 @@ def tiles(inputs: CohortInputs, recovery: Recovery | None, analysed: int | None,
     median = None if sets.is_empty() else sets["size"].median()
     made = [
         ("People analysed", words.count(analysed), "unrelated, with ECG and genotypes"),
-        ("Variants tested", words.count(n_variants), None),
+        ("Variants tested", words.count(n_variants or None), None),
         ("Loci", words.count(inputs.rows("loci").height), "genome-wide significant"),
     ]
     summary = next(iter(recovery.summaries.values())) if recovery else {"n_planted": 0}

@@ -62,6 +62,11 @@ def decimal(number: float | None, digits: int = 2) -> str:
     return f"{number:.{digits}f}".replace("-", "−")
 
 
+def estimate(value: float | None, error: float | None) -> str:
+    """0.123 (0.045): an estimate with its standard error."""
+    return "–" if value is None else f"{decimal(value, 3)} ({decimal(error, 3)})"
+
+
 def significant(number: float | None, digits: int = 3) -> str:
     """`digits` significant figures, plain where readable, else 1.2 × 10⁻⁵."""
     if number is None or not math.isfinite(number):
