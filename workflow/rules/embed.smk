@@ -22,6 +22,6 @@ rule embed:
         settings=settings("embed"),
         code=source("embed"),
     shell:
-        "python -m ecgwas.embed.embed --checkpoint {input.checkpoint} --recordings {params.lists[recordings]:q}"
+        "python -m ecgwas.embed.embed --checkpoint {input.checkpoint} --recordings {input.recordings}"
         " --strips {params.lists[strips]:q} --beats {params.lists[beats]:q}"
         " --settings {params.settings:q} --threads {threads} --embeddings {output.embeddings} > {log} 2>&1"
