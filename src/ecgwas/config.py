@@ -246,7 +246,7 @@ class TableModel(Strict):
     """Traits or embeddings made elsewhere: a Parquet or CSV file per cohort."""
 
     kind: Literal["table"] = "table"
-    path: str = Field(description="Path with {cohort}: a table of person_id (or recording_id and person_id) and number columns.")
+    path: str = Field(description="Path with {cohort} in it: a table of person_id (or recording_id and person_id) and number columns.")
     whiten: bool = Field(False, description="Whiten to axes like an embedding; otherwise each column is a trait.")
 
 

@@ -34,7 +34,8 @@ def check(values: dict[str, Any], root: Path) -> Checked:
     `root` is the project's folder: it holds config/ and relative paths start there.
     Raises `UserError` that names the file, the key and what to write.
     """
-    settings = _validate(config.Study, values, "the study's config")
+    settings = _resolve(_validate(config.Study, values, "the study's config"), root)
+    _check_files(settings, Path("the study's config"))
     _no_repeats(settings.cohorts, "cohorts")
     _no_repeats(settings.models, "models")
     cohorts = {name: load_cohort(name, root) for name in settings.cohorts}
@@ -67,7 +68,10 @@ def load_model(name: str, root: Path) -> config.Model:
         return config.Intervals()
     path = root / "config" / "models" / f"{name}.yaml"
     _named_file(path, "models", name)
-    return _validate(pydantic.TypeAdapter(config.Model), _read_yaml(path), str(path))
+    model = _validate(pydantic.TypeAdapter(config.Model), _read_yaml(path), str(path))
+    if model.kind == "table" and not model.path.startswith("simulated/"):
+        return model.model_copy(update={"path": os.path.normpath(root / model.path)})
+    return model
 
 
 def simulated(cohort: config.Cohort) -> config.Cohort:

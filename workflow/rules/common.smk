@@ -37,7 +37,9 @@ def source(stage):
     """Hash of a stage's code where `development` is set: then an edit reruns the stage."""
     if not STUDY.development:
         return ""
-    files = sorted(Path(workflow.basedir, "src", "ecgwas", stage).rglob("*.py"))
+    files = sorted(
+        file for file in Path(workflow.basedir, "src", "ecgwas", stage).rglob("*.*") if file.suffix != ".pyc"
+    )
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 

@@ -1,0 +1,177 @@
+"""The scan as a whole: groups, parts, files, loci, calibration, bad input."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from ecgwas.config import Gwas
+from ecgwas.errors import UserError
+from ecgwas.gwas import calibration, groups, inputs, loci, scan, tails
+from ecgwas.gwas.engine_torch import Engine
+
+
+def write_bed(path, calls):
+    """PLINK 1 .bed from ALT (A1) counts [V, n], -1 missing."""
+    codes = np.array([3, 2, 0, 1], np.uint8)[calls]
+    codes = np.pad(codes, ((0, 0), (0, -calls.shape[1] % 4)))
+    packed = codes[:, 0::4] | codes[:, 1::4] << 2 | codes[:, 2::4] << 4 | codes[:, 3::4] << 6
+    path.write_bytes(b"\x6c\x1b\x01" + packed.tobytes())
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Files of a small study: 400 people, 300 variants on 3 contigs, 3 traits, the first planted at variant 40."""
+    rng = np.random.default_rng(7)
+    n, v = 400, 300
+    calls = rng.binomial(2, np.repeat(rng.uniform(0.05, 0.95, v // 5), 5)[:, None], (v, n))
+    for j in range(v):
+        if j % 5:  # four neighbours of each fifth variant are copies of it but for a tenth
+            calls[j] = np.where(rng.random(n) < 0.9, calls[j - 1], calls[j])
+    ids = [f"s{i}" for i in range(n)]
+    c, y = rng.normal(size=(n, 2)), rng.normal(size=(n, 3))
+    y[:, 0] += 0.9 * (calls[40] - calls[40].mean()) / calls[40].std()
+    calls[rng.random(calls.shape) < 0.01] = -1
+    write_bed(tmp_path / "g.bed", calls)
+    source = {"path": str(tmp_path / "g.bed"), "format": "plink", "n_variants": v, "n_samples": n}
+    (tmp_path / "manifest.json").write_text(json.dumps({"sources": [source], "sample_ids": ids, "build": "GRCh37"}))
+    contig = np.repeat(["1", "2", "10"], v // 3)
+    pl.DataFrame({"contig": contig, "position": np.tile(np.arange(v // 3) * 40_000 + 1, 3), "ref": "A", "alt": "C",
+                  "rsid": [f"rs{i}" for i in range(v)], "source": 0, "source_index": np.arange(v)}
+                 ).sample(fraction=1, shuffle=True, seed=1).write_parquet(tmp_path / "variants.parquet")  # fmt: skip
+    pl.DataFrame({"sample_id": ids, "index": np.arange(n)}).write_parquet(tmp_path / "samples.parquet")
+    people = pl.DataFrame({"person_id": ids, "sample_id": ids})[::-1]
+    people.hstack(pl.DataFrame(y[::-1], schema=["a", "b", "c"])).write_parquet(tmp_path / "traits.parquet")
+    people.hstack(pl.DataFrame(c[::-1], schema=["age", "sex"])).write_parquet(tmp_path / "covariates.parquet")
+    return tmp_path
+
+
+def files(folder, *names):
+    return [folder / f"{name}{'.json' if name == 'manifest' else '.parquet'}" for name in names]
+
+
+INPUTS = ("manifest", "variants", "samples", "traits", "covariates")
+
+
+def run_scan(folder, settings, part=0, name="part"):
+    scan.main(*files(folder, *INPUTS), part, settings, folder / f"{name}-{part}.parquet", folder / "per-trait.parquet")
+    return folder / f"{name}-{part}.parquet"
+
+
+def test_parts_put_together_are_the_whole(study):
+    whole = pl.read_parquet(run_scan(study, Gwas(dtype="float64", block=64)))
+    parts = [run_scan(study, Gwas(dtype="float64", parts=7, block=50), part, "slice") for part in range(7)]
+    table = pl.concat([pl.read_parquet(part) for part in parts])
+    assert table.select(inputs.VARIANT).equals(whole.select(inputs.VARIANT))
+    assert table["contig"].unique(maintain_order=True).to_list() == ["1", "2", "10"]
+    for name in table.select(pl.selectors.numeric()).columns:
+        np.testing.assert_allclose(table[name], whole[name], rtol=1e-6)
+    again = run_scan(study, Gwas(dtype="float64", block=64), name="again")
+    assert again.read_bytes() == (study / "part-0.parquet").read_bytes()
+
+
+def test_more_parts_than_variants_leaves_empty_parts(study):
+    empty = pl.read_parquet(run_scan(study, Gwas(parts=301), 0))
+    assert empty.height == 0 and "t:a" in empty.columns and empty["reason"].dtype == pl.String
+
+
+def test_loci_and_calibration_of_a_planted_effect(study):
+    part = run_scan(study, Gwas(block=100))
+    settings = Gwas(permutations=60, null_chromosomes=["2", "10"])
+    loci.main([part], study / "per-trait.parquet", *files(study, *INPUTS), settings, study / "loci.parquet")
+    found = pl.read_parquet(study / "loci.parquet")
+    assert found.height == 1 and found["lead_rsid"][0] == "rs40" and found["significant_traits"][0].to_list() == ["a"]
+    assert found["n_variants"][0] >= 2 and found["study_wide"][0]
+    calibration.main([part], study / "per-trait.parquet", *files(study, *INPUTS), settings, study / "cal.parquet")
+    table = pl.read_parquet(study / "cal.parquet")
+    assert table["trait"].to_list() == ["a", "b", "c", "joint", "mean"] * 2
+    assert table.select((pl.col("low") < pl.col("high")).all()).item()
+    null = table.filter(variants="null")
+    assert null.select(pl.col("lambda_gc").is_between("low", "high").all()).item()
+    first = (study / "cal.parquet").read_bytes()
+    calibration.main([part], study / "per-trait.parquet", *files(study, *INPUTS), settings, study / "cal.parquet")
+    assert (study / "cal.parquet").read_bytes() == first
+
+
+def test_no_significant_variant_gives_an_empty_table_of_loci(study):
+    part = run_scan(study, Gwas())
+    settings = Gwas(p_threshold=1e-300)
+    loci.main([part], study / "per-trait.parquet", *files(study, *INPUTS), settings, study / "loci.parquet")
+    assert pl.read_parquet(study / "loci.parquet").height == 0
+
+
+def test_people_without_samples_are_counted(study):
+    table = pl.read_parquet(study / "traits.parquet").with_columns(sample_id="x" + pl.col("sample_id"))
+    table.write_parquet(study / "traits.parquet")
+    with pytest.raises(UserError, match=r"400 people with traits, 400 samples .* 0 in both"):
+        run_scan(study, Gwas())
+
+
+def test_covariates_of_other_people_are_refused(study):
+    pl.read_parquet(study / "covariates.parquet").head(300).write_parquet(study / "covariates.parquet")
+    with pytest.raises(UserError, match="not the 400 people"):
+        run_scan(study, Gwas())
+
+
+def test_sumstats_of_other_variants_are_refused(study):
+    part = run_scan(study, Gwas(parts=2))
+    with pytest.raises(UserError, match="150 variants are not the 300 kept"):
+        loci.main([part], study / "per-trait.parquet", *files(study, *INPUTS), Gwas(), study / "loci.parquet")
+
+
+def test_missing_values_make_groups_and_each_trait_is_as_if_alone(arrays):
+    g, y, c = arrays()
+    y[:60, 1] = np.nan
+    y[30:90, 2] = np.nan
+    y[30:90, 3] = np.nan
+    made = groups.build(y, c)
+    assert [(m.name, m.traits.tolist()) for m in made[:-1]] == [("all", [0]), ("g1", [1]), ("g2", [2, 3])]
+    table = scan.columns(Engine(made, "float64").block(g), made, list("abcd"))
+    for j, name in enumerate("abcd"):
+        seen = np.isfinite(y[:, j])
+        alone = groups.build(y[seen][:, [j]], c[seen])
+        t = scan.t_values(Engine(alone, "float64").block(g[:, seen])[0].r[:, 0], alone[0].df)
+        np.testing.assert_allclose(table[f"t:{name}"], t, rtol=2e-6)
+    complete = np.isfinite(y).all(axis=1)
+    whole = groups.build(y[complete], c[complete])
+    r = Engine(whole, "float64").block(g[:, complete])[0].r
+    np.testing.assert_allclose(table["joint_neg_log10_p"], tails.from_r2(
+        ((r @ whole[0].w) ** 2).sum(axis=1), 4, whole[0].df - 3), rtol=1e-9)  # fmt: skip
+
+
+def test_clumping_joins_by_distance_and_by_ld():
+    rng = np.random.default_rng(8)
+    u = np.linalg.qr(rng.normal(size=(50, 4)))[0].T
+    genotypes = np.stack([u[0], u[1], (0.5 * u[0] + 0.75**0.5 * u[2]), u[3], u[0]])
+    contig = np.array(["1", "1", "1", "1", "2"])
+    position = np.array([1_000_000, 1_200_000, 3_000_000, 9_000_000, 1_000_000])
+    lead = loci.clump(contig, position, np.array([9.0, 8, 10, 8, 8]), genotypes, 500_000, 0.1)
+    assert lead.tolist() == [2, 1, 2, 3, 4]  # the weaker neighbour at 1.2 Mb is free of both: its own locus
+
+
+def test_simultaneous_interval_holds_all_rows_at_once():
+    rng = np.random.default_rng(9)
+    values = 1 + rng.normal(size=(4_000, 6)) * np.arange(1, 7)
+    low, high = calibration.simultaneous(values[:2_000])
+    inside = ((values[2_000:] > low) & (values[2_000:] < high)).all(axis=1).mean()
+    assert 0.98 < inside < 0.998
+
+
+def test_stratified_traits_inflate_and_permutation_interval_shows_it():
+    """Two groups of people that differ in traits and frequencies: inflated without, calibrated with the covariate."""
+    rng = np.random.default_rng(10)
+    n, v = 400, 1_500
+    group = np.arange(n) % 2
+    af = rng.uniform(0.2, 0.8, v)[:, None] + 0.1 * rng.normal(size=(v, 1)) * (group - 0.5)
+    g = rng.binomial(2, np.clip(af, 0.02, 0.98)).astype(np.float32)
+    y = rng.normal(size=(n, 4)) + 0.8 * group[:, None]
+    keys = rng.random((80, n))
+    for c, inflated in ((np.zeros((n, 0)), True), (group[:, None].astype(float), False)):
+        made = groups.build(y, c)
+        observed = calibration.lambda_trait(Engine(made).block(g)[0].r.T ** 2, made[0].df)
+        drawn = calibration.permuted_lambdas(lambda: iter([(slice(0, v), g)]), made, 4, [np.arange(v)], keys)[0]
+        low, high = calibration.simultaneous(drawn)
+        assert np.all(np.abs(drawn.mean(axis=0) - 1) < 0.05)
+        assert (observed.mean() > high[-1]) == inflated
+        assert inflated or low[-1] < observed.mean()
