@@ -4,15 +4,19 @@ import polars as pl
 
 # Lengths of chromosomes 1 to 22 and X, base pairs (Genome Reference Consortium; as in the headers of 1000 Genomes).
 _LENGTHS = {
-    "GRCh37": [249250621, 243199373, 198022430, 191154276, 180915260, 171115067, 159138663, 146364022, 141213431]
-    + [135534747, 135006516, 133851895, 115169878, 107349540, 102531392, 90354753, 81195210, 78077248, 59128983]
-    + [63025520, 48129895, 51304566, 155270560],
-    "GRCh38": [248956422, 242193529, 198295559, 190214555, 181538259, 170805979, 159345973, 145138636, 138394717]
-    + [133797422, 135086622, 133275309, 114364328, 107043718, 101991189, 90338345, 83257441, 80373285, 58617616]
-    + [64444167, 46709983, 50818468, 156040895],
+    "GRCh37": """
+    249250621 243199373 198022430 191154276 180915260 171115067 159138663 146364022 141213431
+    135534747 135006516 133851895 115169878 107349540 102531392 90354753 81195210 78077248
+    59128983 63025520 48129895 51304566 155270560
+    """,
+    "GRCh38": """
+    248956422 242193529 198295559 190214555 181538259 170805979 159345973 145138636 138394717
+    133797422 135086622 133275309 114364328 107043718 101991189 90338345 83257441 80373285
+    58617616 64444167 46709983 50818468 156040895
+    """,
 }
 CONTIGS = [*(str(number) for number in range(1, 23)), "X"]
-LENGTHS = {build: dict(zip(CONTIGS, lengths, strict=True)) for build, lengths in _LENGTHS.items()}
+LENGTHS = {build: dict(zip(CONTIGS, map(int, lengths.split()), strict=True)) for build, lengths in _LENGTHS.items()}
 
 # Pseudo-autosomal regions of X: both sexes carry two copies there.
 PSEUDO_AUTOSOMAL = {
@@ -20,8 +24,8 @@ PSEUDO_AUTOSOMAL = {
     "GRCh38": [("X", 10001, 2781479), ("X", 155701383, 156030895)],
 }
 
-# Long-range LD, Mb (Price et al. 2008, doi:10.1016/j.ajhg.2008.06.005; Anderson et al. 2010, doi:10.1038/nprot.2010.116):
-# whole regions would become principal components of their own. HLA and 8p23 are taken wide.
+# Long-range LD, Mb (Price et al. 2008, doi:10.1016/j.ajhg.2008.06.005; Anderson et al. 2010,
+# doi:10.1038/nprot.2010.116): whole regions would become principal components of their own. HLA and 8p23 are taken wide.
 LONG_RANGE_LD = {
     "GRCh37": [
         *[("1", 48, 52), ("2", 86, 100.5), ("2", 134.5, 138), ("2", 183, 190), ("3", 47.5, 50), ("3", 83.5, 87)],

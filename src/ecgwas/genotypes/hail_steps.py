@@ -179,7 +179,7 @@ def write_pruned(mt: "hl.MatrixTable", variants: pl.DataFrame, keep: np.ndarray,
 
 
 def convert_vcf(paths: list[Path], build: str, folder: Path, threads: int) -> list[Path]:
-    """VCF files -> PLINK files in `folder`, one each: multi-allelic sites split, phase dropped, haploid calls doubled."""
+    """VCF files -> PLINK in `folder`, one each: multi-allelic sites split, phase dropped, haploid calls doubled."""
     import hail as hl
 
     made = []
@@ -220,7 +220,7 @@ def _convert_one(path: Path, build: str, out: Path, threads: int) -> None:
     mt = mt.select_entries("GT").select_rows("rsid")
     mt = mt.filter_rows(hl.len(mt.alleles) > 1)
     mt = hl.split_multi_hts(mt)
-    gt = hl.if_else(mt.GT.ploidy == 1, hl.call(mt.GT[0], mt.GT[0]), mt.GT.unphase())
+    mt = mt.annotate_entries(GT=hl.if_else(mt.GT.ploidy == 1, hl.call(mt.GT[0], mt.GT[0]), mt.GT.unphase()))
     name = hl.delimit([mt.locus.contig, hl.str(mt.locus.position), mt.alleles[0], mt.alleles[1]], ":")
     named = hl.if_else(hl.is_defined(mt.rsid) & (mt.rsid != ".") & (mt.rsid != ""), mt.rsid, name)
-    hl.export_plink(mt.annotate_entries(GT=gt), str(out), ind_id=mt.s, fam_id=mt.s, varid=named)
+    hl.export_plink(mt, str(out), ind_id=mt.s, fam_id=mt.s, varid=named)

@@ -29,7 +29,8 @@ def read_bridge(path: Path) -> pl.DataFrame:
         twice = bridge.filter(pl.col(column).is_duplicated())[column].unique().sort().to_list()
         if twice:
             raise UserError(
-                f"{path}: {column} {twice[0]} stands in more than one pair ({len(twice)} such); make the bridge one to one"
+                f"{path}: {column} {twice[0]} stands in more than one pair ({len(twice)} such); "
+                "make the bridge one to one"
             )
     return bridge
 
@@ -52,8 +53,9 @@ def _must_overlap(samples: pl.DataFrame, ids: pl.Series, path: Path, bridge: Pat
     if not known.is_in(ids.implode()).any():
         through = f" through {bridge}" if bridge else " (no id_bridge given)"
         raise UserError(
-            f"no sample of the genotypes is a person of {path}: {samples.height} samples ({_examples(samples['sample_id'].to_list())}),"
-            f" {known.len()} of them with a person_id{through}, against {ids.len()} people ({_examples(ids.to_list())});"
+            f"no sample of the genotypes is a person of {path}: {samples.height} samples "
+            f"({_examples(samples['sample_id'].to_list())}), {known.len()} of them with a person_id{through}, "
+            f"against {ids.len()} people ({_examples(ids.to_list())});"
             " give `id_bridge`, a table of person_id and sample_id, or correct it"
         )
 

@@ -12,7 +12,7 @@ from ecgwas.hail_session import hail_session
 
 
 def open_source(source: GenotypeSource, converted: Path, threads: int) -> sources.Files:
-    """The cohort's files; VCF is first converted to PLINK under `converted`, which is made (empty) for other formats too."""
+    """The cohort's files; VCF is first converted to PLINK under `converted`, which is made for every format."""
     with atomic(converted) as folder:
         folder.mkdir()
         names = []

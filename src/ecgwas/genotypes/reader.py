@@ -82,7 +82,7 @@ class GenotypeReader:
         self._index = table["source_index"].to_numpy()
         self._open: dict[int, _Source] = {}
         total = len(self.manifest["sample_ids"])
-        if self.samples.size and not (0 <= self.samples.min() and self.samples.max() < total):
+        if self.samples.size and not (self.samples.min() >= 0 and self.samples.max() < total):
             raise UserError(f"sample index {self.samples.max()} is not among the {total} samples of the manifest")
 
     @property

@@ -1,4 +1,4 @@
-"""pruned genotypes -> principal components, related pairs, the unrelated set: KING, PCs without relatives, PC-Relate."""
+"""pruned genotypes -> components, related pairs, the unrelated set: KING, PCs without relatives, PC-Relate."""
 
 from dataclasses import dataclass
 
@@ -53,7 +53,8 @@ def relate(calls: np.ndarray, preferred: np.ndarray, settings: Genotypes) -> Rel
     limit = kinship.resolvable(phi, threshold)
     if limit > threshold:
         print(
-            f"  note: {len(calls)} pruned variants cannot tell kinship of {threshold} from chance; pairs above {limit:.4f} count as related",
+            f"  note: {len(calls)} pruned variants cannot tell kinship of {threshold} from chance; "
+            f"pairs above {limit:.4f} count as related",
             flush=True,
         )
     related = kinship.pairs_above(phi, limit)

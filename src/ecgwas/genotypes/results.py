@@ -1,0 +1,48 @@
+"""a cohort after quality control -> the tables that leave the stage."""
+
+import numpy as np
+import polars as pl
+
+from ecgwas import tables
+from ecgwas.genotypes import qc
+from ecgwas.genotypes.cohort import Cohort
+from ecgwas.genotypes.relatedness import Relatedness
+
+
+def sample_table(cohort: Cohort, related: Relatedness) -> pl.DataFrame:
+    """samples.parquet: every sample of the files, in file order."""
+    unrelated = np.zeros(cohort.samples.height, bool)
+    unrelated[cohort.keep] = related.unrelated
+    group = np.full(cohort.samples.height, -1)
+    group[cohort.keep] = related.group
+    table = cohort.samples.with_columns(
+        keep=pl.Series(cohort.keep), unrelated=pl.Series(unrelated), ancestry_group=pl.Series(group, dtype=pl.Int32)
+    )
+    return tables.typed(table.drop("withdrawn"), tables.SAMPLES)
+
+
+def kinship_table(cohort: Cohort, related: Relatedness) -> pl.DataFrame:
+    """kinship.parquet: the related pairs, in file order."""
+    ids = cohort.samples.filter(pl.Series(cohort.keep))["sample_id"].to_list()
+    rows = {"sample_1": [ids[i] for i, _ in related.pairs], "sample_2": [ids[j] for _, j in related.pairs]}
+    return tables.typed(pl.DataFrame({**rows, "king": related.king, "pc_relate": related.pc_relate}), tables.KINSHIP)
+
+
+def pc_table(cohort: Cohort, related: Relatedness) -> pl.DataFrame:
+    """pcs.parquet: scores of every kept sample, to the precision that does not depend on the BLAS (float32)."""
+    ids = cohort.samples.filter(pl.Series(cohort.keep)).select("sample_id")
+    scores = related.scores.astype(np.float32).astype(np.float64)
+    return ids.with_columns(pl.Series(f"pc{k + 1}", scores[:, k]) for k in range(scores.shape[1]))
+
+
+def excluded_table(cohort: Cohort, related: Relatedness) -> pl.DataFrame:
+    """excluded.parquet: a row a reason, and `related` for kept samples outside the unrelated set."""
+    kept = cohort.samples.filter(pl.Series(cohort.keep)).with_columns(nearest=pl.Series(related.nearest).fill_nan(None))
+    rows = kept.filter(~pl.Series(related.unrelated))
+    outside = qc.excluded("sample", rows, pl.col("sample_id"), "related", pl.col("nearest"), pl.lit(related.limit))
+    return pl.concat([*cohort.excluded, outside])
+
+
+def variant_table(cohort: Cohort) -> pl.DataFrame:
+    """variants.parquet: the kept variants in genome order."""
+    return tables.typed(cohort.variants.drop("id"), tables.VARIANTS)
