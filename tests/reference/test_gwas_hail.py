@@ -14,7 +14,7 @@ AF = np.array([0.001, 0.005, 0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98, 0.995, 0.999])
 
 @pytest.fixture(scope="module")
 def data():
-    """Dosages [V, n] with missing calls and imputed fractions, correlated traits, covariates correlated with genotypes."""
+    """Dosages [V, n] with missing calls and fractions, correlated traits, covariates correlated with genotypes."""
     rng = np.random.default_rng(11)
     n, frequencies = 1_500, np.repeat(AF, 2)
     g = rng.binomial(2, frequencies[:, None], (len(frequencies), n)).astype(np.float32)

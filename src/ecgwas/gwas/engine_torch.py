@@ -51,6 +51,7 @@ class Engine:
 
     def block(self, dosage: np.ndarray) -> list[Stats]:
         """Stats of each group for ALT dosages [V, person], NaN missing."""
+        dosage = dosage.astype(np.float64 if self.dtype == torch.float64 else np.float32, copy=False)
         whole = len(self.groups[0].rows)
         return [
             self._group(i, dosage if len(g.rows) == whole else dosage[:, g.rows]) for i, g in enumerate(self.groups)

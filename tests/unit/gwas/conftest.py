@@ -8,7 +8,9 @@ import pytest
 def arrays():
     """A function: ALT dosages [V, n] with missing calls, traits [n, T], covariates [n, c] correlated with genotypes."""
 
-    def make(seed=1, n=600, n_traits=4, n_covariates=3, af=(0.001, 0.01, 0.05, 0.3, 0.5, 0.7, 0.95, 0.99, 0.999), repeat=3):
+    def make(
+        seed=1, n=600, n_traits=4, n_covariates=3, af=(0.001, 0.01, 0.05, 0.3, 0.5, 0.7, 0.95, 0.99, 0.999), repeat=3
+    ):
         rng = np.random.default_rng(seed)
         frequencies = np.repeat(af, repeat)
         g = rng.binomial(2, frequencies[:, None], (len(frequencies), n)).astype(np.float32)

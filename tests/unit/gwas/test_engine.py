@@ -26,9 +26,11 @@ def test_equals_statsmodels(arrays, ols, dtype, tolerance):
 
 def test_float32_near_collinear_variant_is_computed_in_float64(arrays, ols):
     g, y, c = arrays(repeat=1)
-    c[:, 0] = np.nan_to_num(g[3]) + 1e-3 * np.random.default_rng(2).normal(size=len(c))  # leaves about 1e-5 of its variance
+    c[:, 0] = np.nan_to_num(g[3]) + 1e-3 * np.random.default_rng(2).normal(
+        size=len(c)
+    )  # leaves about 1e-5 of its variance
     g = np.nan_to_num(g)
-    beta, se = estimates(g, y, c, "float32")
+    beta, _se = estimates(g, y, c, "float32")
     exact, exact_se = ols(g, y, c)
     assert np.max(np.abs(beta - exact) / exact_se) < 1e-3
 
@@ -51,10 +53,13 @@ def test_swapped_alleles_change_the_sign_only(arrays):
 
 def test_variants_without_information_have_a_reason(arrays):
     g, y, c = arrays(repeat=1)
-    g = np.concatenate([g[:2], np.full((1, g.shape[1]), 2.0), np.full((1, g.shape[1]), np.nan), c[None, :, 0] * 0.1 + 1])
+    g = np.concatenate(
+        [g[:2], np.full((1, g.shape[1]), 2.0), np.full((1, g.shape[1]), np.nan), c[None, :, 0] * 0.1 + 1]
+    )
     found = Engine(groups.build(y, c)).block(g.astype(np.float32))[0]
     assert scan.reason(found) == [None, None, "monomorphic", "no_calls", "collinear"]
-    assert np.isnan(found.r[2:]).all() and np.isfinite(found.r[:2]).all()
+    assert np.isnan(found.r[2:]).all()
+    assert np.isfinite(found.r[:2]).all()
     assert found.n.tolist()[2:4] == [g.shape[1], 0]
 
 
