@@ -125,6 +125,12 @@ def t_wave(beat: np.ndarray, qrs_offset: float, peak: int, rr_ms: float) -> tupl
     return first + top, first + end
 
 
+def level_ends(segment: np.ndarray) -> np.ndarray:
+    """[lead, sample] less the line through the means of its first and last 12 samples: the tail of T goes."""
+    left, right = segment[:, :12].mean(axis=1, keepdims=True), segment[:, -12:].mean(axis=1, keepdims=True)
+    return segment - left - (right - left) * np.linspace(0, 1, segment.shape[1], dtype=segment.dtype)
+
+
 def p_wave(beat: np.ndarray, error: np.ndarray, qrs_onset: float, earliest: float) -> tuple[float, float, float]:
     """P onset, peak and offset on the principal direction of the segment before QRS; NaN where there is no P wave.
 
@@ -134,7 +140,7 @@ def p_wave(beat: np.ndarray, error: np.ndarray, qrs_onset: float, earliest: floa
     last, first = round(qrs_onset) - 4, max(round(earliest), round(qrs_onset) - 330, 0)
     if last - first < 70:
         return none
-    segment = beat[:, first:last]
+    segment = level_ends(beat[:, first:last])
     centred = segment - segment.mean(axis=1, keepdims=True)
     _, vectors = np.linalg.eigh(centred @ centred.T)
     direction = vectors[:, -1]

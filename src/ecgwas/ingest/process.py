@@ -47,7 +47,7 @@ def process(recording: Recording, settings: Ingest) -> Processed:
     spectrum = Spectrum(interpolate_gaps(signal[rows]), rate_hz).without_mains()
     wide = spectrum.filtered(settings.highpass_hz, min(WIDE_HZ, 0.4 * settings.beat_rate_hz))
     smooth = spectrum.filtered(settings.highpass_hz, settings.lowpass_hz)
-    faults |= quality.noise_faults((wide - smooth).std(axis=1), rows, unit)
+    faults = quality.with_derived(faults | quality.filtered_faults(wide, smooth, rows, rate_hz, unit))
     quality.check_leads(faults, settings.min_leads)
     keep = [k for k, row in enumerate(rows) if row not in faults]
     rows, wide, smooth = [rows[k] for k in keep], wide[keep], smooth[keep]

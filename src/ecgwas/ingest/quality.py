@@ -14,8 +14,8 @@ MIN_SECONDS = 5.0
 MAX_CONSTANT_S = 1.0  # longest stretch at one value
 RAIL_MV = 3.0  # a constant stretch this far from the lead's median is saturation, else the lead is flat
 MAX_GAP = 0.02  # share of missing samples that are interpolated
-MAX_RANGE_MV = 20.0  # peak to peak
-MAX_NOISE_MV = 0.2  # SD of what lies above the low-pass corner
+MAX_SIZE_MV, MAX_SIZE_SHARE = 5.0, 0.10  # larger than this, after the high-pass, for more than this share of time
+MAX_NOISE_MV, NOISE_WINDOW_S = 0.1, 0.2  # SD above the low-pass corner, in the typical (median) window
 MIN_QRS_PER_S = 0.4  # 24 a minute
 MIN_TYPICAL = 0.4  # share of beats of the dominant morphology
 QRS_RANGE_MV = (0.1, 15.0)  # largest peak-to-peak QRS of any lead of the median beat
@@ -50,30 +50,47 @@ def lead_fault(samples: np.ndarray, rate_hz: float, unit: str) -> tuple[str, str
         at_rail = unit == "mV" and away > RAIL_MV
         kind = "saturation" if at_rail else "flat_lead"
         return kind, f"constant for {length / rate_hz:.1f} s > {MAX_CONSTANT_S:.1f} s"
-    span = float(np.nanmax(samples) - np.nanmin(samples))
-    if unit == "mV" and span > MAX_RANGE_MV:
-        return "implausible_amplitude", f"range {span:.1f} mV > {MAX_RANGE_MV:.0f} mV"
     return None
 
 
 def lead_faults(signal: np.ndarray, rate_hz: float, unit: str) -> dict[int, tuple[str, str]]:
-    """Faults of [12, sample] (mV, NaN missing) by row; a bad I or II takes the leads made of them along."""
+    """Faults of [12, sample] (mV, NaN missing) by row."""
     faults = {row: fault for row, samples in enumerate(signal) if (fault := lead_fault(samples, rate_hz, unit))}
+    return with_derived(faults)
+
+
+def with_derived(faults: dict[int, tuple[str, str]]) -> dict[int, tuple[str, str]]:
+    """`faults`, and where I or II is among them, the leads made of I and II."""
     bad = np.isin(np.arange(len(LEADS)), list(faults))
-    for row in np.flatnonzero(limb_leads_lost(bad) & ~bad):
-        faults[int(row)] = ("derived", "made of a lead that cannot be used")
-    return faults
+    lost = np.flatnonzero(limb_leads_lost(bad) & ~bad)
+    return faults | {int(row): ("derived", "made of a lead that cannot be used") for row in lost}
 
 
-def noise_faults(noise_mv: np.ndarray, rows: list[int], unit: str) -> dict[int, tuple[str, str]]:
-    """Faults by row of leads whose SD above the low-pass corner, `noise_mv` [lead], is too large."""
+def typical_sd(signal: np.ndarray, width: int) -> np.ndarray:
+    """[lead] median over windows of `width` samples of the SD within the window of [lead, sample]."""
+    n = signal.shape[1] // width
+    return np.median(signal[:, : n * width].reshape(len(signal), n, width).std(axis=2), axis=1)
+
+
+def filtered_faults(
+    wide: np.ndarray, smooth: np.ndarray, rows: list[int], rate_hz: float, unit: str
+) -> dict[int, tuple[str, str]]:
+    """Faults by row of leads that are too large or too noisy once filtered: [lead, sample] before and after low-pass.
+
+    Shares and medians, so that one jump of an electrode does not cost the lead.
+    """
     if unit != "mV":
         return {}
-    return {
-        row: ("noise", f"high-frequency SD {value:.2f} mV > {MAX_NOISE_MV} mV")
-        for row, value in zip(rows, noise_mv, strict=True)
-        if value > MAX_NOISE_MV
-    }
+    large = (np.abs(smooth) > MAX_SIZE_MV).mean(axis=1)
+    noise = typical_sd(wide - smooth, max(2, round(NOISE_WINDOW_S * rate_hz)))
+    faults = {}
+    for row, share, sd in zip(rows, large, noise, strict=True):
+        if share > MAX_SIZE_SHARE:
+            detail = f"beyond {MAX_SIZE_MV:.0f} mV for {share:.0%} of the time > {MAX_SIZE_SHARE:.0%}"
+            faults[row] = ("implausible_amplitude", detail)
+        elif sd > MAX_NOISE_MV:
+            faults[row] = ("noise", f"high-frequency SD {sd:.2f} mV > {MAX_NOISE_MV} mV")
+    return faults
 
 
 def check_length(seconds: float, samples: int) -> None:

@@ -13,6 +13,7 @@ from ecgwas.ingest.readers import Recording, Unreadable, checked, listed
 
 # Bytes per sample of the storage formats without compression (WFDB Programmer's Guide, signal(5)).
 BYTES = {"8": 1, "16": 2, "24": 3, "32": 4, "61": 2, "80": 1, "160": 2, "212": 1.5, "310": 4 / 3, "311": 4 / 3}
+INVALID = -(2**15)  # what a missing sample is in format 16
 
 
 class WfdbReader:
@@ -39,12 +40,35 @@ class WfdbReader:
             _check_size(header, (self.folder / key).parent)
             length = _samples(header)
             stop = min(length, round(self.seconds * header.fs))
-            record = wfdb.rdrecord(str(self.folder / key), sampto=stop, return_res=32)
-            if record.p_signal is None:
-                raise Unreadable("unreadable", f"{key}: no signals")
-            signal = np.ascontiguousarray(record.p_signal.T, dtype=np.float32)
+            if _is_plain(header):
+                record, signal = header, _read_plain(header, self.folder / key, stop)
+            else:
+                record = wfdb.rdrecord(str(self.folder / key), sampto=stop, return_res=32)
+                signal = np.ascontiguousarray(record.p_signal.T, dtype=np.float32)
             units = tuple(unit or "" for unit in record.units)
             return Recording(tuple(record.sig_name), units, signal, float(record.fs), length / float(record.fs))
+
+
+def _is_plain(header: wfdb.Record) -> bool:
+    """All signals are 16-bit in one file, one sample a frame: nearly every 12-lead archive."""
+    return (
+        isinstance(header, wfdb.Record)
+        and set(header.fmt) == {"16"}
+        and len(set(header.file_name)) == 1
+        and set(header.samps_per_frame) == {1}
+        and not any(header.skew or [])
+    )
+
+
+def _read_plain(header: wfdb.Record, record: Path, stop: int) -> np.ndarray:
+    """Float32 [lead, sample] in the header's units; the same as wfdb.rdrecord, which parses the header again."""
+    offset = header.byte_offset[0] or 0
+    path = record.parent / header.file_name[0]
+    counts = np.fromfile(path, "<i2", count=stop * header.n_sig, offset=offset).reshape(stop, header.n_sig).T
+    gain, baseline = (np.array(values, dtype=np.float32)[:, None] for values in (header.adc_gain, header.baseline))
+    signal = (counts - baseline) / gain
+    signal[counts == INVALID] = np.nan
+    return np.ascontiguousarray(signal)
 
 
 def _samples(header: wfdb.Record) -> int:

@@ -1,0 +1,102 @@
+"""Real recordings: quality labels, manual marks, odd files."""
+
+import shutil
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import wfdb
+
+from ecgwas.config import LEADS, EcgSource, Ingest
+from ecgwas.ingest.process import process
+from ecgwas.ingest.quality import Excluded
+from ecgwas.ingest.readers import Unreadable, open_source
+
+pytestmark = pytest.mark.realdata
+
+
+def outcomes(source: EcgSource, settings: Ingest) -> dict[str, object]:
+    """By recording: what is stored, or the exclusion."""
+    reader, out = open_source(source, settings.seconds), {}
+    for entry in reader.entries.iter_rows(named=True):
+        try:
+            out[entry["recording_id"]] = process(reader.read(entry["key"]), settings)
+        except (Excluded, Unreadable) as fault:
+            out[entry["recording_id"]] = fault
+    return out
+
+
+def test_exclusions_agree_with_the_quality_labels(realdata: Path) -> None:
+    """All twelve leads asked for, as the annotators did: most of the bad go, nearly all of the good stay."""
+    folder = realdata / "ecg_challenge2011_seta"
+    labels = pl.read_csv(folder / "records.csv", infer_schema=False)
+    source = EcgSource(
+        format="array",
+        path=folder / "seta_n1000_lead12_t5000_int16.npy.xz",
+        recordings=folder / "records.csv",
+        recording_column="record_id",
+        person_column="record_id",
+        rate_hz=500,
+        microvolts_per_count=5,
+    )
+    found = outcomes(source, Ingest(min_leads=12))
+    total, excluded = Counter(labels["quality"]), Counter()
+    for recording, quality in labels.select("record_id", "quality").iter_rows():
+        excluded[quality] += isinstance(found[recording], Exception)
+    assert excluded["unacceptable"] / total["unacceptable"] > 0.8
+    assert excluded["acceptable"] / total["acceptable"] < 0.045
+    rates = [r.intervals["heart_rate_bpm"] for r in found.values() if not isinstance(r, Exception)]
+    assert 60 < np.median(rates) < 90
+
+
+def test_three_sources_of_one_collection(realdata: Path) -> None:
+    """Units written mV and mv, outliers of 11 mV, premature beats: all are kept and measured."""
+    found = outcomes(EcgSource(path=realdata / "ecg_cinc2021"), Ingest())
+    assert len(found) == 31
+    assert all(r.recording["unit"] == "mV" for r in found.values())
+    assert all(60 < r.intervals["qrs_ms"] < 180 and 240 < r.intervals["qt_ms"] < 500 for r in found.values())
+    # The third source was chosen for atrial ectopy, where there need not be one P wave in front of the typical beat.
+    assert all(90 < r.intervals["pr_ms"] < 220 for name, r in found.items() if not name.startswith("JS"))
+
+
+def test_samples_are_those_of_the_wfdb_package(realdata: Path) -> None:
+    reader = open_source(EcgSource(path=realdata / "ecg_cinc2021"), 10.0)
+    for key in ("E07500", "HR06000", "JS20000"):
+        expected = wfdb.rdrecord(str(realdata / "ecg_cinc2021" / key)).p_signal.T
+        assert np.allclose(reader.read(key).signal, expected, atol=1e-4, equal_nan=True)
+
+
+def test_records_that_are_no_twelve_lead_ecg_are_refused(realdata: Path) -> None:
+    found = outcomes(EcgSource(path=realdata / "ecg_wfdb_samples"), Ingest())
+    kept = [name for name, r in found.items() if not isinstance(r, Exception)]
+    assert kept == ["s0010_re"]
+    assert {r.reason for r in found.values() if isinstance(r, Exception)} <= {"missing_leads", "too_short", "gaps"}
+
+
+def manual_marks(record: Path) -> dict[str, tuple[float, float]]:
+    """Onset and offset (ms from QRS mark) of P, QRS and T: medians over leads and beats of the annotators' marks."""
+    marks = defaultdict(list)
+    for lead in LEADS:
+        annotation = wfdb.rdann(str(record), lead.lower())
+        sample, symbol = annotation.sample * 2.0, annotation.symbol
+        peaks = [k for k in range(1, len(symbol) - 1) if (symbol[k - 1], symbol[k + 1]) == ("(", ")")]
+        r = [sample[k] for k in peaks if symbol[k] == "N"]
+        for k in peaks:
+            near = min(r, key=lambda at: abs(at - sample[k]))
+            marks[symbol[k]].append((sample[k - 1] - near, sample[k + 1] - near))
+    return {name: tuple(np.median(values, axis=0)) for name, values in marks.items()}
+
+
+def test_limits_of_waves_are_near_the_manual_marks(realdata: Path, tmp_path: Path) -> None:
+    for suffix in ("hea", "dat"):  # the header calls its signal file 1.dat
+        shutil.copyfile(realdata / "ecg_ludb_one" / f"ludb-ecg.{suffix}", tmp_path / f"1.{suffix}")
+    found = outcomes(EcgSource(path=tmp_path), Ingest())["1"].intervals
+    manual = manual_marks(realdata / "ecg_ludb_one" / "ludb-ecg")
+    (p_on, p_off), (qrs_on, qrs_off), (_, t_end) = manual["p"], manual["N"], manual["t"]
+    assert found["qrs_ms"] == pytest.approx(qrs_off - qrs_on, abs=12)
+    assert found["pr_ms"] == pytest.approx(qrs_on - p_on, abs=15)
+    assert found["p_duration_ms"] == pytest.approx(p_off - p_on, abs=30)
+    assert found["qt_ms"] == pytest.approx(t_end - qrs_on, abs=45)
+    assert found["heart_rate_bpm"] == pytest.approx(45.4, abs=0.5)
