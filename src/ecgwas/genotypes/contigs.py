@@ -2,7 +2,7 @@
 
 import polars as pl
 
-# Lengths of chromosomes 1 to 22 and X, base pairs (Genome Reference Consortium; as in the headers of 1000 Genomes).
+# Lengths of chromosomes 1 to 22 and X, base pairs (Genome Reference Consortium; as in 1000 Genomes).
 _LENGTHS = {
     "GRCh37": """
     249250621 243199373 198022430 191154276 180915260 171115067 159138663 146364022 141213431
@@ -25,7 +25,7 @@ PSEUDO_AUTOSOMAL = {
 }
 
 # Long-range LD, Mb (Price et al. 2008, doi:10.1016/j.ajhg.2008.06.005; Anderson et al. 2010,
-# doi:10.1038/nprot.2010.116): whole regions would become principal components of their own. HLA and 8p23 are taken wide.
+# doi:10.1038/nprot.2010.116): whole regions would become principal components of their own. HLA, 8p23 wide.
 LONG_RANGE_LD = {
     "GRCh37": [
         *[("1", 48, 52), ("2", 86, 100.5), ("2", 134.5, 138), ("2", 183, 190), ("3", 47.5, 50), ("3", 83.5, 87)],

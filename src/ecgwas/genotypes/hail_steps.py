@@ -191,7 +191,7 @@ def convert_vcf(paths: list[Path], build: str, folder: Path, threads: int) -> li
             _convert_one(path, build, out, threads)
         except hl.utils.java.FatalError as error:
             raise _user_error(error, [path], f"a VCF with GT on {build}, contigs 1 to 22 and X") from error
-        made.append(out.with_suffix(".bed"))
+        made.append(folder / f"{out.name}.bed")
     return made
 
 

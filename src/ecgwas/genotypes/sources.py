@@ -155,8 +155,9 @@ def check_build(variants: pl.DataFrame, build: str, where: str) -> None:
     if beyond.height:
         row = beyond.row(0, named=True)
         raise UserError(
-            f"{where}: {beyond.height} variants lie beyond the end of their contig in {build}, "
-            f"the first {row['rsid']} at {row['contig']}:{row['position']} (end {row['end']}); `build` may have to be {OTHER[build]}"
+            f"{where}: {beyond.height} variants lie beyond the end of their contig in {build}, the first "
+            f"{row['rsid']} at {row['contig']}:{row['position']} (end {row['end']}); "
+            f"`build` may have to be {OTHER[build]}"
         )
 
 
@@ -233,8 +234,8 @@ def check_vcf_header(path: Path, lines: list[str], build: str) -> None:
                 else "that is neither build"
             )
             raise UserError(
-                f"{path}: the header gives contig {contig} {length} base pairs ({hint}), "
-                f"but `build` is {build} ({expected}); set `build` to the reference genome of this file, or lift the file over"
+                f"{path}: the header gives contig {contig} {length} base pairs ({hint}), but `build` is {build} "
+                f"({expected}); set `build` to the reference genome of this file, or lift the file over"
             )
     columns = lines[-1].split("\t")
     if len(columns) < 10:

@@ -1,0 +1,160 @@
+"""Reading genotype files: orientation of alleles, order of samples, and messages for files that are wrong."""
+
+import gzip
+
+import numpy as np
+import polars as pl
+import pytest
+
+from ecgwas.config import Genotypes, GenotypeSource
+from ecgwas.errors import UserError
+from ecgwas.genotypes import contigs, people, qc, sources
+from ecgwas.genotypes.reader import GenotypeReader
+
+IDS = [f"s{i}" for i in range(7)]
+CONTIG = ["1"] * 4 + ["chr2"] * 3 + ["23"] * 2
+POSITION = [10, 20, 30, 40, 5, 6, 7, 3_000_000, 4_000_000]
+
+
+def calls_of(seed: int) -> np.ndarray:
+    """Calls int8 [9, 7] with missing ones."""
+    return np.random.default_rng([seed]).integers(-1, 3, (9, 7)).astype(np.int8)
+
+
+def plink(path, build="GRCh37") -> GenotypeSource:
+    return GenotypeSource(format="plink", paths=[path], build=build)
+
+
+def test_reader_gives_alt_counts_of_bed_in_any_order(tmp_path, writers):
+    calls = calls_of(1)
+    files = sources.open_files(plink(writers[0](tmp_path / "a", calls, CONTIG, POSITION, IDS)))
+    assert files.variants["contig"].to_list() == ["1"] * 4 + ["2"] * 3 + ["X"] * 2
+    assert set(files.variants["ref"]) == {"A"}
+    assert set(files.variants["alt"]) == {"G"}
+    expected = np.where(calls < 0, np.nan, calls)
+    rows, samples = [8, 0, 5, 5], [6, 2, 3]
+    with GenotypeReader(files.manifest(), files.variants[rows], samples) as reader:
+        assert np.array_equal(reader.read([0, 1, 2, 3]), expected[np.ix_(rows, samples)], equal_nan=True)
+        blocks = [block for _, block in reader.blocks(3)]
+    assert np.array_equal(np.concatenate(blocks), expected[np.ix_(rows, samples)], equal_nan=True)
+
+
+def test_reader_joins_several_files(tmp_path, writers):
+    calls = calls_of(2)
+    a = writers[0](tmp_path / "a", calls[:4], CONTIG[:4], POSITION[:4], IDS)
+    b = writers[0](tmp_path / "b", calls[4:], CONTIG[4:], POSITION[4:], IDS)
+    files = sources.open_files(GenotypeSource(format="plink", paths=[b, a], build="GRCh37"))
+    shuffled = files.variants.sample(fraction=1.0, shuffle=True, seed=1)
+    with GenotypeReader(files.manifest(), shuffled, list(range(7))) as reader:
+        dosages = reader.read(slice(None))
+    by_position = dict(zip(POSITION, np.where(calls < 0, np.nan, calls), strict=True))
+    for row, position in zip(dosages, shuffled["position"], strict=True):
+        assert np.array_equal(row, by_position[position], equal_nan=True)
+
+
+def test_reader_gives_alt_dosages_of_bgen(tmp_path, writers):
+    p = np.random.default_rng([3]).dirichlet([1, 1, 1], (9, 7))
+    p[2, 3] = np.nan
+    path = writers[1](tmp_path / "a.bgen", p, CONTIG, POSITION, IDS)
+    source = GenotypeSource(format="bgen", paths=[path], sample_file=path.with_suffix(".sample"), build="GRCh37")
+    files = sources.open_files(source)
+    assert files.sample_ids == IDS
+    with GenotypeReader(files.manifest(), files.variants, [4, 3]) as reader:
+        assert np.allclose(
+            reader.read(slice(None)), (p[:, :, 1] + 2 * p[:, :, 2])[:, [4, 3]], atol=0.01, equal_nan=True
+        )
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (lambda bed: bed.unlink(), r"a\.bed: no such"),
+        (lambda bed: bed.with_suffix(".bim").unlink(), r"a\.bim: no such"),
+        (lambda bed: bed.with_suffix(".fam").unlink(), r"a\.fam: no such"),
+        (lambda bed: bed.write_bytes(bed.read_bytes()[:-1]), "truncated"),
+        (lambda bed: bed.write_bytes(b"abc" + bed.read_bytes()[3:]), "not a variant-major"),
+        (lambda bed: bed.with_suffix(".fam").write_text("s 0 0 0 0 -9\n".replace("0", "s1", 1) * 7), "more than once"),
+    ],
+)
+def test_bad_plink_is_named(tmp_path, writers, harm, words):
+    bed = writers[0](tmp_path / "a", calls_of(1), CONTIG, POSITION, IDS)
+    harm(bed)
+    with pytest.raises(UserError, match=words):
+        sources.open_files(plink(bed))
+
+
+def test_position_beyond_the_contig_suggests_the_other_build(tmp_path, writers):
+    bed = writers[0](tmp_path / "a", calls_of(1)[:1], ["1"], [249_200_000], IDS)
+    sources.open_files(plink(bed))
+    with pytest.raises(UserError, match="GRCh37"):
+        sources.open_files(plink(bed, "GRCh38"))
+
+
+def test_bgen_needs_its_sample_file(tmp_path, writers):
+    path = writers[1](tmp_path / "a.bgen", np.full((1, 7, 3), 1 / 3), ["1"], [5], IDS)
+    with pytest.raises(UserError, match="sample_file"):
+        sources.open_files(GenotypeSource(format="bgen", paths=[path], build="GRCh37"))
+
+
+def test_vcf_of_another_build_is_refused(tmp_path):
+    path = tmp_path / "a.vcf.gz"
+    header = "##fileformat=VCFv4.2\n##contig=<ID=chr7,length=159345973>\n"
+    header += "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ta\tb\n"
+    with gzip.open(path, "wt") as stream:
+        stream.write(header)
+    lines = sources.vcf_header(path)
+    sources.check_vcf_header(path, lines, "GRCh38")
+    with pytest.raises(UserError, match="that is GRCh38"):
+        sources.check_vcf_header(path, lines, "GRCh37")
+
+
+def test_contig_names_of_every_habit_are_understood():
+    names = pl.DataFrame({"c": ["1", "chr1", "01", "Chr22", "23", "chrX", "X", "25", "MT", "chrUn_1"]})
+    found = names.select(contigs.normalise(pl.col("c"))).to_series().to_list()
+    assert found == ["1", "1", "1", "22", "X", "X", "X", "X", "MT", "UN_1"]
+
+
+def test_unusable_variants_go_with_reasons():
+    rows = [
+        ("1", 5, "A", "G"),
+        ("1", 5, "G", "A"),
+        ("MT", 5, "A", "G"),
+        ("2", 0, "A", "G"),
+        ("2", 7, "A", "0"),
+        ("2", 8, "A", "T"),
+    ]
+    table = pl.DataFrame(rows, schema=["contig", "position", "ref", "alt"], orient="row")
+    reasons = qc.unusable_variants(table).select("id", "reason").rows()
+    assert sorted(reasons) == [
+        ("1:5:A:G", "duplicate"),
+        ("1:5:G:A", "duplicate"),
+        ("2:0:A:G", "position"),
+        ("2:7:A:0", "alleles"),
+        ("MT:5:A:G", "contig"),
+    ]
+
+
+def test_every_variant_failure_has_value_and_limit():
+    table = pl.DataFrame(
+        {"contig": ["1", "1"], "position": [1, 2], "ref": "A", "alt": "G", "call_rate": [0.9, 1.0], "mac": [5.0, 500.0]}
+    ).with_columns(hwe_p=pl.lit(0.5), info=pl.lit(None, pl.Float64))
+    rows = qc.variant_failures(table, Genotypes()).rows()
+    assert rows == [("variant", "1:1:A:G", "call_rate", 0.9, 0.97), ("variant", "1:1:A:G", "mac", 5.0, 20.0)]
+
+
+def test_bridge_and_withdrawals(tmp_path):
+    (tmp_path / "people.csv").write_text("person_id,sex\np1,female\np2,M\np3,\n")
+    (tmp_path / "recordings.csv").write_text("recording_id,person_id\nr,p1\n")
+    (tmp_path / "bridge.csv").write_text("person_id,sample_id\np1,s1\np2,s2\n")
+    (tmp_path / "out.txt").write_text("# withdrew in May\ns2\n\n")
+    paths = [tmp_path / name for name in ("people.csv", "recordings.csv", "bridge.csv", "out.txt")]
+    table = people.describe(["s2", "s1", "s9"], *paths)
+    assert table["person_id"].to_list() == ["p2", "p1", None]
+    assert table["sex_reported"].to_list() == ["male", "female", None]
+    assert table["has_ecg"].to_list() == [False, True, False]
+    assert table["withdrawn"].to_list() == [True, False, False]
+    with pytest.raises(UserError, match=r"3 samples \(s2, s1, s9\).*3 people \(p1, p2, p3\)"):
+        people.describe(["s2", "s1", "s9"], *paths[:2], None, None)
+    (tmp_path / "bridge.csv").write_text("person_id,sample_id\np1,s1\np1,s2\n")
+    with pytest.raises(UserError, match="person_id p1"):
+        people.describe(["s2", "s1"], *paths[:3], None)

@@ -1,0 +1,165 @@
+"""Our numbers against Hail's own methods, and the whole stage from files to tables."""
+
+import numpy as np
+import pytest
+
+from ecgwas.config import GenotypeSource
+from ecgwas.errors import UserError
+from ecgwas.genotypes import contigs, hail_steps, kinship, pcs, qc, qc_main, sources
+from ecgwas.genotypes.hardy_weinberg import hardy_weinberg_p
+from ecgwas.genotypes.reader import GenotypeReader
+from ecgwas.hail_session import hail_session
+
+pytestmark = pytest.mark.hail
+
+
+def places(n: int) -> tuple[list[str], list[int]]:
+    """Contigs 1 to 22 and positions 100 kb apart, away from long-range LD."""
+    per = -(-n // 22)
+    return [str(i // per + 1) for i in range(n)], [14_000_000 + (i % per) * 100_000 for i in range(n)]
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    """A running Hail."""
+    folder = tmp_path_factory.mktemp("hail")
+    with hail_session(folder, folder / "hail.log", threads=2, memory_gb=1.5) as inside:
+        assert inside.is_relative_to(folder)
+        yield inside
+
+
+@pytest.fixture(scope="module")
+def plink(session, writers, family_calls, tmp_path_factory):
+    """The families as PLINK files and as Hail's MatrixTable of them."""
+    calls = family_calls[:600]
+    bed = writers[0](
+        tmp_path_factory.mktemp("plink") / "a", calls, *places(600), [f"s{i:03}" for i in range(120)][::-1]
+    )
+    files = sources.open_files(GenotypeSource(format="plink", paths=[bed], build="GRCh37"))
+    return calls, files, hail_steps.import_files(files, 2)
+
+
+def test_contig_lengths_are_hails(session):
+    import hail as hl
+
+    for build, prefix in (("GRCh37", ""), ("GRCh38", "chr")):
+        reference = hl.get_reference(build)
+        assert contigs.LENGTHS[build] == {name: reference.lengths[prefix + name] for name in contigs.CONTIGS}
+        ends = [
+            tuple(map(str, (x.start.position, x.end.position - 1)))
+            for x in reference.par
+            if x.start.contig == prefix + "X"
+        ]
+        assert ends == [(str(a), str(b)) for _, a, b in contigs.PSEUDO_AUTOSOMAL[build]]
+
+
+def test_reader_and_counts_agree_with_hail(plink):
+    calls, files, mt = plink
+    with GenotypeReader(files.manifest(), files.variants, list(range(120))) as reader:
+        ours = reader.read(slice(None))
+    theirs = np.array([np.nan if x is None else x for x in mt.GT.n_alt_alleles().collect()], float).reshape(600, 120)
+    assert np.array_equal(ours, theirs, equal_nan=True)
+    group = np.arange(120) % 3 - 1
+    counts, _ = hail_steps.variant_counts(mt, files.variants, group, "GRCh37")
+    expected = np.stack([[(calls[:, group == g] == s).sum(1) for s in (0, 1, 2, -1)] for g in (0, 1)]).transpose(
+        2, 0, 1
+    )
+    assert np.array_equal(counts, expected)
+    chosen = files.variants[::2]
+    per_sample = hail_steps.sample_counts(mt, chosen, "GRCh37", 120)
+    assert np.array_equal(per_sample[:, 0], np.stack([(calls[::2] == s).sum(0) for s in (0, 1, 2, -1)], 1))
+
+
+def test_hardy_weinberg_and_inbreeding_are_hails(plink):
+    import hail as hl
+
+    calls, _, mt = plink
+    theirs = np.array(mt.annotate_rows(p=hl.agg.hardy_weinberg_test(mt.GT).p_value).p.collect())
+    counts = np.stack([(calls == s).sum(1) for s in (0, 1, 2)], 1)
+    assert np.allclose(hardy_weinberg_p(counts), theirs, rtol=1e-9)
+    mt = mt.annotate_rows(af=hl.agg.call_stats(mt.GT, 2).AF[1]).add_col_index("i")
+    f = mt.select_cols("i", f=hl.agg.inbreeding(mt.GT, mt.af).f_stat).cols().order_by("i").f.collect()
+    assert np.allclose(qc.inbreeding(calls), f, atol=2e-4)
+
+
+def test_king_components_and_pc_relate_are_hails(plink):
+    import hail as hl
+
+    calls, files, mt = plink
+    ids = files.sample_ids
+    place = {name: i for i, name in enumerate(ids)}
+    theirs = np.array(hl.king(mt.GT).key_cols_by().entries().phi.collect()).reshape(120, 120)
+    rows = [place[s] for s in hl.king(mt.GT).s_1.collect()]
+    columns = [place[s] for s in hl.king(mt.GT).s.collect()]
+    ours = kinship.king(calls)[np.ix_(rows, columns)]
+    off = ~np.eye(120, dtype=bool)[np.ix_(rows, columns)]
+    assert np.allclose(ours[off], theirs[off], atol=1e-6)
+
+    values, scores, _ = hl.hwe_normalized_pca(mt.GT, k=4)
+    components = pcs.fit(calls, 4)
+    assert np.allclose(components.eigenvalues, values, rtol=1e-6)
+    found = {row.s: row.scores for row in scores.collect()}
+    hails = np.array([found[s] for s in ids])
+    mine = pcs.project(components, calls)
+    assert np.allclose(np.abs((hails * mine).sum(0)), (mine**2).sum(0), rtol=1e-5)
+
+    literal = hl.literal({s: mine[i, :2].tolist() for i, s in enumerate(ids)})
+    table = hl.pc_relate(mt.GT, 0.01, scores_expr=literal[mt.s], statistics="kin")
+    full = kinship.pc_relate(np.where(calls < 0, 0, calls), mine[:, :2])
+    complete = mt.annotate_entries(GT=hl.or_else(mt.GT, hl.call(0, 0)))
+    table = hl.pc_relate(complete.GT, 0.01, scores_expr=literal[complete.s], statistics="kin")
+    pairs = table.select(k=table.kin).collect()
+    ours = np.array([full[place[row.i.s], place[row.j.s]] for row in pairs])
+    assert len(pairs) == 120 * 119 // 2
+    assert np.allclose(ours, [row.k for row in pairs], atol=1e-5)
+
+
+def test_bgen_counts_dosages_and_info_follow_the_file(session, tmp_path, writers):
+    rng = np.random.default_rng([8])
+    p = rng.dirichlet([0.3, 0.3, 0.3], (6, 40))
+    p[1, 2] = np.nan
+    path = writers[1](
+        tmp_path / "a.bgen",
+        p,
+        ["2", "2", "1", "1", "X", "X"],
+        [9, 5, 7, 8, 3_000_000, 4_000_000],
+        [f"s{i}" for i in range(40)],
+    )
+    source = GenotypeSource(format="bgen", paths=[path], sample_file=path.with_suffix(".sample"), build="GRCh38")
+    files = sources.open_files(source)
+    mt = hail_steps.import_files(files, 2)
+    _, table = hail_steps.variant_counts(mt, files.variants, np.where(np.arange(40) < 30, 0, -1), "GRCh38")
+    with GenotypeReader(files.manifest(), files.variants, list(range(30))) as reader:
+        dosages = reader.read(slice(None))
+    assert np.allclose(table["dosage"], np.nansum(dosages, 1), atol=1e-4)
+    assert table["called"].to_list() == [30, 29, 30, 30, 30, 30]
+    e, f = dosages[0], (p[0, :30, 1] + 4 * p[0, :30, 2])
+    theta = e.mean() / 2
+    assert table["info"][0] == pytest.approx(1 - (f - e**2).sum() / (2 * 30 * theta * (1 - theta)), abs=0.02)
+
+
+def test_vcf_becomes_plink_with_alt_as_effect_allele(session, tmp_path):
+    header = '##fileformat=VCFv4.2\n##FORMAT=<ID=GT,Number=1,Type=String,Description="x">\n##contig=<ID=chr1>\n'
+    lines = [header + "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ta\tb\tc"]
+    lines += [
+        "chr1\t100\trs1\tA\tG\t.\tPASS\t.\tGT\t0|1\t1/1\t./.",
+        "chr1\t200\t.\tC\tT,G\t.\tPASS\t.\tGT\t1/2\t0/2\t0/0",
+    ]
+    lines += ["chrX\t3000000\trs3\tC\tT\t.\tPASS\t.\tGT\t1\t0/1\t0"]
+    path = tmp_path / "my.cohort.vcf"
+    path.write_text("\n".join(lines) + "\n")
+    files = qc_main.open_source(GenotypeSource(format="vcf", paths=[path], build="GRCh37"), tmp_path / "converted", 2)
+    with GenotypeReader(files.manifest(), files.variants, [0, 1, 2]) as reader:
+        dosages = reader.read(slice(None))
+    found = {
+        (r["position"], r["ref"], r["alt"]): d.tolist() for r, d in zip(files.variants.to_dicts(), dosages, strict=True)
+    }
+    assert found[200, "C", "T"] == [1, 0, 0]
+    assert found[200, "C", "G"] == [1, 1, 0]
+    assert found[3_000_000, "C", "T"] == [2, 1, 0]
+    assert found[100, "A", "G"][:2] == [1, 2]
+    assert np.isnan(found[100, "A", "G"][2])
+    assert files.variants["rsid"].to_list()[0] == "rs1"
+    path.write_text(path.read_text().replace("3000000", "300000000"))
+    with pytest.raises(UserError, match=r"my\.cohort\.vcf"):
+        qc_main.open_source(GenotypeSource(format="vcf", paths=[path], build="GRCh37"), tmp_path / "again", 2)
