@@ -84,7 +84,7 @@ def make_panel(region: Region, group: grouping.Group, tested: np.ndarray) -> Pan
     """LD among the `tested` (mask) variants in the people of `group`."""
     residuals = ld.unit_residuals(region.dosages[:, group.rows], group.q)
     used = np.flatnonzero(tested & residuals.any(axis=1))
-    R, lead_r2 = ld.correlation(residuals[used]), (residuals @ residuals[region.lead()]) ** 2
+    R, lead_r2 = ld.correlation(residuals[used]), np.minimum((residuals @ residuals[region.lead()]) ** 2, 1)
     low = ld.smallest_eigenvalue(R, group.df) if len(used) else float("nan")
     return Panel(used, residuals[used], R, lead_r2, len(group.rows), low)
 
@@ -128,14 +128,17 @@ def map_joint(region: Region, group: grouping.Group, settings: Finemap) -> list[
 
 
 def map_locus(region: Region, cohort: ld.Cohort, settings: Finemap) -> list[Result]:
-    """Each axis significant at the locus, or the joint effect where none is; traits of a group share one LD matrix."""
-    wanted = region.locus["significant_traits"]
-    if not len(wanted):
-        return map_joint(region, next(g for g in cohort.groups if g.w is not None), settings)
-    results = []
+    """Each axis significant at the locus; and the joint effect where no axis is, or where the joint test is stronger.
+
+    An effect spread over axes is weak on each: there the shared effect gives the smaller sets, at the same coverage.
+    Traits of a group share one LD matrix.
+    """
+    wanted, results = region.locus["significant_traits"], []
     for group in cohort.groups:
         mine = [trait for trait in wanted if cohort.group_of(trait) is group]
         results += map_axes(region, group, mine, settings) if mine else []
+    if not len(wanted) or region.locus["lead_test"] == JOINT:
+        results += map_joint(region, next(g for g in cohort.groups if g.w is not None), settings)
     return results
 
 

@@ -15,6 +15,7 @@ from ecgwas.finemap import ld
 from ecgwas.gwas import inputs, tails
 
 NEAR_BP = 1_000_000  # a locus farther from a planted variant is not its locus
+SETS_BP = 500_000  # credible sets of a locus farther away are of another variant: the background is on the same contigs
 LIMIT = -np.log10(5e-8)
 TAG_R2 = 0.5  # a lead in less LD with the planted variant has not found it
 
@@ -52,9 +53,9 @@ def is_variant(planted: dict) -> pl.Expr:
     return place & (pl.concat_list("ref", "alt").list.sort() == alleles)
 
 
-def is_near(planted: dict, position: str) -> pl.Expr:
-    """Whether a row is within 1 Mb of the planted variant."""
-    return (pl.col("contig") == str(planted["contig"])) & ((pl.col(position) - planted["position"]).abs() <= NEAR_BP)
+def is_near(planted: dict, position: str, reach_bp: int = NEAR_BP) -> pl.Expr:
+    """Whether a row is within `reach_bp` of the planted variant."""
+    return (pl.col("contig") == str(planted["contig"])) & ((pl.col(position) - planted["position"]).abs() <= reach_bp)
 
 
 def neighbourhood(planted: dict, sumstats: list[Path], trait_table: pl.DataFrame, cohort: ld.Cohort) -> Neighbourhood:
@@ -76,7 +77,7 @@ def r2_with(planted: dict, table: pl.DataFrame, cohort: ld.Cohort) -> np.ndarray
         return np.full(len(table), np.nan)
     everyone = cohort.groups[0]
     residuals = ld.unit_residuals(ld.read_dosages(cohort, table)[:, everyone.rows], everyone.q)
-    return (residuals @ residuals[row[0]]) ** 2
+    return np.minimum((residuals @ residuals[row[0]]) ** 2, 1)
 
 
 def leads(loci: pl.DataFrame, around: Neighbourhood) -> list[tuple[int, int]]:
@@ -116,11 +117,14 @@ def strongest_tag(around: Neighbourhood) -> dict[str, Any]:
 
 
 def sets_near(planted: dict, loci: pl.DataFrame, credible_sets: pl.DataFrame, pips: pl.DataFrame) -> pl.DataFrame:
-    """Credible sets of the planted variant's `loci` with `holds`: whether the variant is in the set."""
+    """Credible sets of the `loci` within 500 kb, with whether the planted variant is in the set (`holds`) and
+    whether the set is of the strongest test of its locus (`leading`).
+    """
     members = pips.filter(is_variant(planted) & (pl.col("cs") > 0)).select("locus", "trait", "cs", holds=pl.lit(True))
-    near = credible_sets.filter(pl.col("locus").is_in(loci["locus"].to_list()))
+    mine = loci.filter(is_near(planted, "lead_position", SETS_BP)).select("locus", "lead_test")
+    near = credible_sets.join(mine, on="locus", maintain_order="left")
     return near.join(members, on=["locus", "trait", "cs"], how="left", maintain_order="left").with_columns(
-        pl.col("holds").fill_null(False)
+        pl.col("holds").fill_null(False), leading=pl.col("trait") == pl.col("lead_test")
     )
 
 
@@ -163,6 +167,16 @@ def false_loci(truth: dict, loci: pl.DataFrame) -> dict[str, int]:
     }
 
 
+def coverage(name: str, sets: pl.DataFrame) -> dict[str, Any]:
+    """How many sets, how many hold their planted variant, their share, and the median size."""
+    return {
+        f"n_{name}s": sets.height,
+        f"n_{name}s_holding": int(sets["holds"].sum()),
+        f"{name}_coverage": sets["holds"].mean(),
+        f"median_{name}_size": sets["size"].median(),
+    }
+
+
 def summarise(
     truth: dict, table: pl.DataFrame, loci: pl.DataFrame, sets: pl.DataFrame, calibration: pl.DataFrame
 ) -> dict:
@@ -177,10 +191,8 @@ def summarise(
         "n_planted": table.height,
         "n_found": int(table["found"].sum()),
         **false_loci(truth, loci),
-        "n_credible_sets": sets.height,
-        "n_credible_sets_holding": int(sets["holds"].sum()),
-        "credible_set_coverage": sets["holds"].mean(),
-        "median_credible_set_size": sets["size"].median(),
+        **coverage("credible_set", sets),
+        **coverage("leading_credible_set", sets.filter("leading")),
         "mean_lambda_gc_null": of["lambda_gc"],
         "mean_lambda_gc_null_low": of["low"],
         "mean_lambda_gc_null_high": of["high"],
@@ -222,9 +234,10 @@ def main(
     )
     found, mapped, posterior = pl.read_parquet(loci), pl.read_parquet(credible_sets), pl.read_parquet(pips)
     around = [neighbourhood(planted, sumstats, scanned, cohort) for planted in known["loci"]]
-    sets = [sets_near(p, found.filter(is_near(p, "lead_position")), mapped, posterior) for p in known["loci"]]
+    sets = [sets_near(p, found, mapped, posterior) for p in known["loci"]]
+    nothing = sets_near({"contig": "", "position": 0, "ref": "", "alt": ""}, found, mapped, posterior)
     table = recovery_table(known, found, sets, around)
-    told = pl.concat([mapped.head(0).with_columns(holds=pl.lit(True)), *sets])
+    told = pl.concat([nothing, *sets])
     whole = {"model": model} | summarise(known, table, found, told, pl.read_parquet(calibration))
     with files.atomic(recovery) as temporary:
         table.write_csv(temporary, separator="\t")

@@ -40,6 +40,15 @@ def test_planted_variants_are_in_sets(study, tmp_path):
     assert found["diagnostics"]["n"].to_list() == [1200, 1200]
 
 
+def test_joint_too_where_it_is_the_stronger_test(study, tmp_path):
+    """Axes significant at a locus are mapped in any case; the joint effect too where its test leads."""
+    inputs = study.inputs()
+    strong = pl.read_parquet(inputs["loci"]).with_columns(lead_test=pl.lit("joint"))
+    strong.write_parquet(tmp_path / "loci.parquet")
+    found = run(inputs | {"loci": tmp_path / "loci.parquet"}, tmp_path)["diagnostics"]
+    assert [(row[0][0], row[1]) for row in found.rows()] == [("1", "axis01"), ("1", "joint"), ("2", "joint")]
+
+
 def test_r2_with_the_lead_is_one_at_the_lead(study, tmp_path):
     found = run(study.inputs(), tmp_path)
     lead = pl.format("{}:{}", "contig", "position") == pl.col("locus")

@@ -13,15 +13,8 @@ from ecgwas.finemap import finemap, ld
 from ecgwas.gwas import groups as grouping
 from ecgwas.report import recovery
 
-LEADING = [
-    "locus",
-    "parameter",
-    "variance_explained",
-    "found",
-    "lead_distance_bp",
-    "in_credible_set",
-    "best_neg_log10_p",
-]
+LEADING = ["locus", "parameter", "variance_explained", "found", "lead_distance_bp", "in_credible_set"]
+LEADING += ["best_neg_log10_p"]
 PLANTED = {"contig": "1", "position": 1000, "ref": "A", "alt": "G", "parameter": "pr_ms", "variance_explained": 0.05}
 
 
@@ -89,6 +82,15 @@ def test_false_loci():
     assert recovery.false_loci(truth, loci) == {"false_loci_null_chromosomes": 2, "false_loci": 3}
 
 
+def test_sets_of_a_locus_far_off_are_of_another_variant():
+    loci = pl.concat([locus("1", 300_000), locus("1", 700_000)])
+    row = {name: None for name in tables.CREDIBLE_SETS} | {"trait": "joint", "cs": 1, "size": 3}
+    sets = tables.typed(pl.DataFrame([row | {"locus": name} for name in loci["locus"]]), tables.CREDIBLE_SETS)
+    pips = pl.DataFrame({"locus": loci["locus"], "trait": "joint", "cs": pl.Series([1, 0], dtype=pl.Int32)})
+    pips = pips.with_columns(contig=pl.lit("1"), position=1000, ref=pl.lit("A"), alt=pl.lit("G"))
+    assert recovery.sets_near(PLANTED, loci, sets, pips).select("locus", "holds").rows() == [("1:300000", True)]
+
+
 def test_alleles_may_be_swapped():
     rows = pl.DataFrame({"contig": ["1", "1"], "position": [1000, 1000], "ref": ["G", "C"], "alt": ["A", "G"]})
     assert rows.select(recovery.is_variant(PLANTED)).to_series().to_list() == [True, False]
@@ -120,7 +122,9 @@ def analysed(tmp_path_factory) -> dict:
     joint = finemap.tails.from_r2(((r @ group.w) ** 2).sum(axis=1), 2, group.df - 1)
     statistics = pl.DataFrame({"joint_neg_log10_p": joint, "t:axis01": t[:, 0], "t:axis02": t[:, 1]})
     lead = 5000 + 1000 * int(np.argmax(np.abs(t[:60, 0])))
-    found = locus("1", lead, ("axis01",)).with_columns(lead_ref=pl.lit("A"), lead_alt=pl.lit("G"))
+    found = locus("1", lead, ("axis01",)).with_columns(
+        lead_ref=pl.lit("A"), lead_alt=pl.lit("G"), lead_test=pl.lit("axis01")
+    )
     planted = [PLANTED | {"position": 35_000, "power": 0.9, "maf": 0.4}, PLANTED | {"contig": "2", "position": 9000}]
     (folder / "truth.json").write_text(json.dumps({"loci": planted, "null_chromosomes": ["2"]}))
     scanned = {"trait": ["axis01", "axis02"], "group": "all", "n": 600, "df": group.df, "yy": 1.0}
@@ -169,6 +173,10 @@ def test_table_and_summary(analysed):
         "n_credible_sets_holding": 1,
         "credible_set_coverage": 1.0,
         "median_credible_set_size": float(sets["size"].item()),
+        "n_leading_credible_sets": 1,
+        "n_leading_credible_sets_holding": 1,
+        "leading_credible_set_coverage": 1.0,
+        "median_leading_credible_set_size": float(sets["size"].item()),
         "mean_lambda_gc_null": 1.01,
         "mean_lambda_gc_null_low": 0.9,
         "mean_lambda_gc_null_high": 1.1,
