@@ -5,7 +5,7 @@ import pytest
 
 from ecgwas.config import LEADS, Ingest
 from ecgwas.ingest.process import MISSING, process
-from ecgwas.ingest.quality import Excluded, longest_constant
+from ecgwas.ingest.quality import Excluded, longest_constant, may_be_constant
 
 SETTINGS = Ingest()
 
@@ -106,3 +106,12 @@ def test_beyond_the_end_is_missing(counts, as_recording) -> None:
 def test_longest_constant() -> None:
     assert longest_constant(np.array([1, 2, 2, 2, 3, 3])) == (3, 1)
     assert longest_constant(np.array([5, 5])) == (2, 0)
+
+
+def test_no_constant_stretch_is_overlooked() -> None:
+    rng = np.random.default_rng(0)
+    for start in range(0, 600, 7):
+        signal = rng.normal(size=(1, 1200))
+        signal[0, start : start + 501] = 1.0
+        assert may_be_constant(signal, 500)[0], start
+    assert not may_be_constant(rng.normal(size=(3, 1200)), 500).any()
