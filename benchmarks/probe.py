@@ -19,7 +19,7 @@ def whitened(x: np.ndarray, axes: int) -> np.ndarray:
 
 
 def ridge_r2(x: np.ndarray, y: np.ndarray, folds: int = 5, penalties: tuple[float, ...] = (1e-4, 1e-2, 1.0)) -> float:
-    """Best over penalties (a share of the mean eigenvalue) of the cross-validated R² of y [person] from x [person, width]."""
+    """Cross-validated R² of y [person] from x [person, width]; best over penalties, shares of the mean eigenvalue."""
     fold = np.random.default_rng([0]).permutation(len(x)) % folds
     best = -np.inf
     for penalty in penalties:
@@ -54,11 +54,18 @@ def main(embeddings: dict[str, Path], parameters: Path, axes: int = 16) -> None:
     truth, lines = pl.read_parquet(parameters), {}
     for name, path in embeddings.items():
         x, y = per_person(pl.read_parquet(path), truth)
-        for label, features in ((f"{name}, all {x.shape[1]}", whitened(x, x.shape[1])), (f"{name}, {axes} axes", whitened(x, axes))):
+        for label, features in (
+            (f"{name}, all {x.shape[1]}", whitened(x, x.shape[1])),
+            (f"{name}, {axes} axes", whitened(x, axes)),
+        ):
             lines[label] = [ridge_r2(features, y[parameter].to_numpy().astype(float)) for parameter in y.columns]
     print(f"| {'model':24s} | " + " | ".join(y.columns) + " |\n|" + "---|" * (len(y.columns) + 1))
     for label, values in lines.items():
-        print(f"| {label:24s} | " + " | ".join(f"{v:.3f}".rjust(len(c)) for v, c in zip(values, y.columns, strict=True)) + " |")
+        print(
+            f"| {label:24s} | "
+            + " | ".join(f"{v:.3f}".rjust(len(c)) for v, c in zip(values, y.columns, strict=True))
+            + " |"
+        )
 
 
 if __name__ == "__main__":

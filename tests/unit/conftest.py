@@ -30,7 +30,10 @@ def _waves(t: np.ndarray, p: dict[str, np.ndarray]) -> np.ndarray:
     centre = [-p["pr"], -p["qrs"] / 3, 0 * p["pr"], p["qrs"] / 3, p["qt"]]
     width = [0.02 + 0 * p["pr"], p["qrs"] / 9, p["qrs"] / 9, p["qrs"] / 9, 0.045 + 0 * p["pr"]]
     height = [p["p_mv"], 0.15 + 0 * p["pr"], p["r_mv"], 0.25 + 0 * p["pr"], p["t_mv"]]
-    shapes = [h[:, None] * np.exp(-0.5 * ((t - c[:, None]) / w[:, None]) ** 2) for c, w, h in zip(centre, width, height, strict=True)]
+    shapes = [
+        h[:, None] * np.exp(-0.5 * ((t - c[:, None]) / w[:, None]) ** 2)
+        for c, w, h in zip(centre, width, height, strict=True)
+    ]
     return 1000 * np.einsum("wnt,wl->nlt", np.array(shapes), _LEADS)
 
 
@@ -42,7 +45,10 @@ def make_cohort(folder: Path, n: int, seed: int = 0, shards: int = 2, no_beat: i
     t = np.arange(int(settings.seconds * settings.model_rate_hz)) / settings.model_rate_hz
     phase = (t + rng.uniform(0, 1, (n, 1))) % p["rr"][:, None]
     strip = _waves(phase, p) + _waves(phase - p["rr"][:, None], p)
-    beat_t = np.arange(round((settings.beat_before_s + settings.beat_after_s) * settings.beat_rate_hz)) / settings.beat_rate_hz
+    beat_t = (
+        np.arange(round((settings.beat_before_s + settings.beat_after_s) * settings.beat_rate_hz))
+        / settings.beat_rate_hz
+    )
     beat = _waves(np.tile(beat_t - settings.beat_before_s, (n, 1)), p)
     strip, beat = strip + 20 * rng.standard_normal(strip.shape), beat + 6 * rng.standard_normal(beat.shape)
     strip, beat = strip.round().astype(np.int16), beat.round().astype(np.int16)
@@ -54,10 +60,12 @@ def make_cohort(folder: Path, n: int, seed: int = 0, shards: int = 2, no_beat: i
         for kind, array in (("strip", strip), ("beat", beat)):
             files[kind].append(folder / "signals" / f"shard-{shard:03d}.{kind}.npy")
             np.save(files[kind][-1], array[rows])
-        pieces.append(pl.DataFrame({"recording_id": [f"r{i:04d}" for i in rows], "shard": shard, "row": range(len(rows))}))
+        pieces.append(
+            pl.DataFrame({"recording_id": [f"r{i:04d}" for i in rows], "shard": shard, "row": range(len(rows))})
+        )
     table = pl.concat(pieces).with_columns(
-        person_id=pl.col("recording_id").str.replace("r", "p"), rate_hz=500.0, seconds=10.0, unit=pl.lit("mV"), n_leads=12,
-        n_beats=10, rr_ms=pl.Series(1000 * p["rr"]),
+        person_id=pl.col("recording_id").str.replace("r", "p"), rate_hz=500.0, seconds=10.0, unit=pl.lit("mV"),
+        n_leads=12, n_beats=10, rr_ms=pl.Series(1000 * p["rr"]),
     )  # fmt: skip
     tables.typed(table, tables.RECORDINGS).write_parquet(folder / "recordings.parquet")
     return Cohort(folder / "recordings.parquet", files["strip"], files["beat"], pl.DataFrame(p))

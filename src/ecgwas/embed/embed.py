@@ -84,7 +84,9 @@ def check_signals(signals: data.Signals, checkpoint: dict[str, Any], path: Path)
     expected = {"strip": round(ingest.seconds * ingest.model_rate_hz), "beat": samples}
     found = {"strip": signals.strips[0].shape[2], "beat": signals.beats[0].shape[2]}
     if expected != found:
-        raise UserError(f"{path}: trained on samples {expected}, the cohort has {found}; ingest both with the same settings")
+        raise UserError(
+            f"{path}: trained on samples {expected}, the cohort has {found}; ingest both with the same settings"
+        )
 
 
 def main(
@@ -103,7 +105,7 @@ def main(
         recordings: The cohort's recordings.parquet.
         strips: Its shards of rhythm strips.
         beats: Its shards of median beats.
-        embeddings: Written: a row a recording. Principal components need a median beat: recordings without one have no row.
+        embeddings: Written: a row a recording. Principal components leave out recordings without a median beat.
         settings: Batch size.
         threads: CPU threads.
     """
@@ -113,7 +115,9 @@ def main(
     check_signals(signals, trained, checkpoint)
     encode = {"transformer": transformer, "pca": principal_components}[trained["kind"]](trained)
     table = to_table(signals, embed(encode, signals, (settings or config.Embed()).batch))
-    print(f"{table.height} recordings embedded, {len(signals) - table.height} without a median beat left out", flush=True)
+    print(
+        f"{table.height} recordings embedded, {len(signals) - table.height} without a median beat left out", flush=True
+    )
     write_parquet(table, embeddings)
 
 

@@ -43,7 +43,7 @@ class Signals:
         places = list(zip(chosen["file"], chosen["row"], strict=True))
         strip = np.stack([self.strips[file][row, COLUMNS] for file, row in places])
         beat = np.stack([self.beats[file][row, COLUMNS] for file, row in places])
-        return Batch(strip, beat, chosen["rr_ms"].cast(pl.Float32).fill_null(np.nan).to_numpy())
+        return Batch(strip, beat, chosen["rr_ms"].cast(pl.Float32).fill_null(np.nan).to_numpy().copy())
 
 
 def open_signals(recordings: list[Path], strips: list[Path], beats: list[Path]) -> Signals:
@@ -58,13 +58,15 @@ def open_signals(recordings: list[Path], strips: list[Path], beats: list[Path]) 
             arrays += [_open(shards[kind], path, number, kind) for number in numbers]
         tables.append(table.with_columns(file=pl.col("shard").replace_strict(files, return_dtype=pl.Int32)))
     if not tables or not sum(map(len, tables)):
-        raise UserError(f"{', '.join(map(str, recordings))}: no recordings; see the cohort's excluded.parquet for the reasons")
+        raise UserError(
+            f"{', '.join(map(str, recordings))}: no recordings; see the cohort's excluded.parquet for the reasons"
+        )
     _check_shapes(opened)
     return Signals(pl.concat(tables, how="diagonal"), opened["strip"], opened["beat"])
 
 
 def rows_of_step(n: int, batch: int, step: int, seed: int) -> np.ndarray:
-    """Rows of a step's batch: shuffled epochs laid end to end, `batch` rows a step; a function of its arguments alone."""
+    """Rows of a step's batch: shuffled epochs laid end to end, `batch` rows a step, from the arguments alone."""
     positions = np.arange(step * batch, (step + 1) * batch)
     epochs = range(positions[0] // n, positions[-1] // n + 1)
     order = np.concatenate([np.random.default_rng([seed, ORDER, epoch]).permutation(n) for epoch in epochs])
@@ -90,10 +92,14 @@ def _by_place(paths: list[Path]) -> dict[tuple[Path, int], Path]:
 def _open(shards: dict[tuple[Path, int], Path], recordings: Path, number: int, kind: str) -> np.ndarray:
     path = shards.get((Path(recordings).parent.resolve(), number))
     if path is None:
-        raise UserError(f"{recordings}: shard {number} has no file among --{kind}s; give signals/shard-{number:03d}.{kind}.npy")
+        raise UserError(
+            f"{recordings}: shard {number} has no file among --{kind}s; give signals/shard-{number:03d}.{kind}.npy"
+        )
     array = np.load(path, mmap_mode="r")
     if array.dtype != np.int16 or array.ndim != 3 or array.shape[1] != len(LEADS):
-        raise UserError(f"{path}: expected int16 [recording, {len(LEADS)}, sample], got {array.dtype} {list(array.shape)}")
+        raise UserError(
+            f"{path}: expected int16 [recording, {len(LEADS)}, sample], got {array.dtype} {list(array.shape)}"
+        )
     return array
 
 
@@ -104,26 +110,40 @@ def _check_shapes(opened: dict[str, list[np.ndarray]]) -> None:
             raise UserError(f"{kind} shards of {lengths} samples; ingest all cohorts with the same settings")
 
 
-def statistics(signals: Signals, seed: int, recordings: int = 2000) -> dict[str, np.ndarray]:
+def statistics(signals: Signals, seed: int, patch: int = 20, recordings: int = 2000) -> dict[str, np.ndarray]:
     """Robust centres and scales of up to `recordings` recordings: what the models standardise with.
 
-    strip_scale [8, 1] mV: median over recordings of a lead's standard deviation in time. beat_mean, beat_scale
-    [8, samples] mV: median and interquartile range / 1.349 of each sample of the median beat, the scale at least
-    half its lead's median, so that noise between the waves is not blown up. rr_mean, rr_scale: of log(RR / ms).
+    strip_scale [8, 1] mV: median over recordings of a lead's standard deviation in time. beat_mean [8, samples] mV:
+    median of each sample of the median beat. beat_scale: geometric mean of the sample's own scale (at least half its
+    lead's median, so that noise between the waves is not blown up) and its lead's, so that a P wave is not drowned
+    by the QRS complex. energy_mean, energy_scale [8, patches]: of `log_energy`. rr_mean, rr_scale: of log(RR / ms).
     """
     rows = np.sort(np.random.default_rng([seed, STATISTICS]).permutation(len(signals))[:recordings])
     batch = signals.read(rows)
     strip, beat = (np.where(x == MISSING, np.nan, x / np.float32(1000)) for x in (batch.strip, batch.beat))
+    patches = beat[..., : beat.shape[2] // patch * patch].reshape(*beat.shape[:2], -1, patch)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a lead that no recording has gives NaN: centre 0, scale 1
         strip_scale = np.nanmedian(np.nanstd(strip, 2), 0)[:, None]
         beat_mean, beat_scale = _robust(beat)
-        beat_scale = np.maximum(beat_scale, np.nanmedian(beat_scale, 1, keepdims=True) / 2)
+        own = np.maximum(beat_scale, np.nanmedian(beat_scale, 1, keepdims=True) / 2)
+        beat_scale = np.sqrt(own * np.sqrt((own**2).mean(1, keepdims=True)))
+        energy_mean, energy_scale = _robust(log_energy(patches))
         rr_mean, rr_scale = _robust(np.log(batch.rr_ms))
-    scales = {"strip_scale": strip_scale, "beat_scale": beat_scale, "rr_scale": rr_scale}
-    means = {"beat_mean": beat_mean, "rr_mean": rr_mean}
-    filled = {name: np.where(x > 0, x, 1) for name, x in scales.items()} | {n: np.nan_to_num(x) for n, x in means.items()}
+    means = {"beat_mean": beat_mean, "energy_mean": energy_mean, "rr_mean": rr_mean}
+    scales = {"strip_scale": strip_scale, "beat_scale": beat_scale, "energy_scale": energy_scale, "rr_scale": rr_scale}
+    filled = {name: np.where(x > 0, x, 1) for name, x in scales.items()} | {
+        n: np.nan_to_num(x) for n, x in means.items()
+    }
     return {name: np.asarray(x, np.float32) for name, x in sorted(filled.items())}
+
+
+def log_energy(patches: np.ndarray) -> np.ndarray:
+    """Log of the root mean square of patches [..., samples] in mV: how high a wave is, not just when.
+
+    20 microvolts, about the noise of a median beat, are added.
+    """
+    return np.log(np.sqrt((patches**2).mean(-1)) + 0.02)
 
 
 def _robust(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ecgwas import config
 from ecgwas.pretrain.data import MISSING, MODEL_LEADS
 
-CLIP = 8.0  # standard deviations; pacing spikes and artefacts go no farther
+CLIP = 3.0  # standard deviations; pacing spikes and artefacts go no farther
 L = len(MODEL_LEADS)
 
 
@@ -63,7 +62,7 @@ class Block(nn.Module):
         q = self.query(y)
         k, v = self.key_value(y if memory is None else memory).chunk(2, -1)
         q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v))  # [B, heads, tokens, D/heads]
-        y = F.scaled_dot_product_attention(q, k, v)
+        y = nn.functional.scaled_dot_product_attention(q, k, v)
         x = x + self.out(y.transpose(1, 2).flatten(2))
         return x + self.mlp(self.norm_mlp(x))
 
@@ -86,10 +85,11 @@ class Model(nn.Module):
         self.mask_token = nn.Parameter(0.02 * torch.randn(D))
         self.decoder = nn.ModuleList(Block(D, settings.heads) for _ in range(settings.decoder_depth))
         self.strip_out, self.beat_out = nn.Linear(D, grid.strip_patch), nn.Linear(D, grid.beat_patch)
-        self.pool_gain = nn.Parameter(torch.ones(grid.n_strip + grid.n_beat, D))
-        self.absent = nn.Parameter(torch.zeros(2, D))  # stands for a view without a token
-        self.embedding = nn.Linear(2 * D, E)
-        self.bottleneck = nn.Sequential(nn.Linear(E, 4 * D), nn.GELU(), nn.Linear(4 * D, L * grid.beat_samples + 1))
+        self.embedding = nn.Parameter(0.2 * torch.randn(grid.n_strip + grid.n_beat, D, E))
+        self.embedding_bias, self.absent = nn.Parameter(torch.zeros(E)), nn.Parameter(torch.zeros(2, E))
+        out = L * grid.beat_samples + grid.n_beat + 1
+        self.linear_out = nn.Linear(E, out)
+        self.bottleneck = nn.Sequential(nn.Linear(E, 4 * D), nn.GELU(), nn.Linear(4 * D, out))
 
     def standardise(self, strip: Tensor, beat: Tensor) -> tuple[Tensor, Tensor]:
         """int16 microvolts [B, L, S], [B, L, T] -> the same in standard deviations, NaN where missing.
@@ -120,15 +120,18 @@ class Model(nn.Module):
         return self.norm(x)
 
     def embed(self, x: Tensor, kept: Tensor) -> Tensor:
-        """Encoded tokens [B, K, D] -> embeddings [B, E]: the mean of each view's tokens, through one linear map."""
-        x = x * self.pool_gain[kept]
-        is_beat = (kept >= self.grid.n_strip)[..., None].float()  # [B, K, 1]
-        pooled = []
-        for view, share in enumerate((1 - is_beat, is_beat)):
-            count = share.sum(1)  # [B, 1]
-            mean = (x * share).sum(1) / count.clamp(min=1)
-            pooled.append(torch.where(count > 0, mean, self.absent[view]))
-        return self.embedding(torch.cat(pooled, 1))
+        """Encoded tokens [B, K, D] -> embeddings [B, E]: each place has its own linear map, each view takes the mean.
+
+        A median beat is aligned, so what a token tells depends on its place; places that were not seen add nothing.
+        """
+        n, total = self.grid.n_strip, self.grid.n_strip + self.grid.n_beat
+        placed = x.new_zeros(len(x), total, x.shape[2]).scatter(1, kept[..., None].expand_as(x), x)
+        z = self.embedding_bias
+        for view, first, last in ((0, 0, n), (1, n, total)):
+            count = ((kept >= first) & (kept < last)).sum(1, keepdim=True)  # [B, 1]
+            summed = placed[:, first:last].flatten(1) @ self.embedding[first:last].flatten(0, 1)
+            z = z + torch.where(count > 0, summed / count.clamp(min=1), self.absent[view])
+        return z
 
     def predict(self, x: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Encoded tokens [B, K, D], indices [B, H] -> what lies in the hidden tokens, read as strip and as beat."""
@@ -137,10 +140,17 @@ class Model(nn.Module):
             y = block(y, x)
         return self.strip_out(y), self.beat_out(y)
 
-    def decode(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Embeddings [B, E] -> the median beat [B, L, T] and log RR [B], both standardised."""
-        y = self.bottleneck(z)
-        return y[:, :-1].unflatten(1, (L, -1)), y[:, -1]
+    def energies(self, beat: Tensor) -> Tensor:
+        """int16 microvolts [B, L, T] -> log energy of each beat patch [B, L·Q], standardised, NaN where missing."""
+        x = torch.where(beat == MISSING, torch.nan, beat.float() / 1000)
+        x = x.unfold(2, self.grid.beat_patch, self.grid.beat_patch)  # [B, L, Q, samples]
+        x = (x.square().mean(3).sqrt() + 0.02).log()  # as data.log_energy
+        return ((x - self.energy_mean) / self.energy_scale).clamp(-CLIP, CLIP).flatten(1)
+
+    def decode(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Embeddings [B, E] -> the median beat [B, L·T], its energies [B, L·Q] and log RR [B, 1], all standardised."""
+        y = self.linear_out(z) + self.bottleneck(z)
+        return y.split([L * self.grid.beat_samples, self.grid.n_beat, 1], 1)
 
 
 def take(x: Tensor, index: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from ecgwas.pretrain import checkpoint as files
 from ecgwas.pretrain import data
 
 BLOCK = 512  # recordings read at once
-CLIP = 8.0  # standard deviations, as in the transformer
+CLIP = 3.0  # standard deviations, as in the transformer
 
 
 def features(batch: data.Batch, statistics: dict[str, np.ndarray]) -> np.ndarray:
@@ -24,7 +24,9 @@ def features(batch: data.Batch, statistics: dict[str, np.ndarray]) -> np.ndarray
     beat = (beat - statistics["beat_mean"]) / statistics["beat_scale"]
     rr = (np.log(batch.rr_ms.astype(float)) - statistics["rr_mean"]) / statistics["rr_scale"]
     weight = np.sqrt(beat.shape[2])
-    return np.nan_to_num(np.column_stack([beat.reshape(len(beat), -1), weight * rr]).clip(-CLIP * weight, CLIP * weight))
+    return np.nan_to_num(
+        np.column_stack([beat.reshape(len(beat), -1), weight * rr]).clip(-CLIP * weight, CLIP * weight)
+    )
 
 
 def fit(signals: data.Signals, statistics: dict[str, np.ndarray], components: int) -> dict[str, np.ndarray]:
@@ -40,7 +42,10 @@ def fit(signals: data.Signals, statistics: dict[str, np.ndarray], components: in
     variances, directions = np.linalg.eigh(square / n - np.outer(mean, mean))
     directions = directions[:, ::-1][:, :components].T
     sign = np.sign(np.take_along_axis(directions, np.abs(directions).argmax(1)[:, None], 1))
-    print(f"{n} recordings; {components} components hold {variances[-components:].sum() / variances.sum():.1%}", flush=True)
+    print(
+        f"{n} recordings; {components} components hold {variances[-components:].sum() / variances.sum():.1%}",
+        flush=True,
+    )
     return {"mean": mean, "directions": directions * sign, "variances": variances[::-1][:components].copy()}
 
 

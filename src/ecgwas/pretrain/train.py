@@ -14,7 +14,6 @@ import numpy as np
 import polars as pl
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ecgwas import config
 from ecgwas.cli import run
@@ -22,7 +21,7 @@ from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
 from ecgwas.pretrain import checkpoint as files
 from ecgwas.pretrain import data, masks
-from ecgwas.pretrain.model import Model, make_grid, present, take
+from ecgwas.pretrain.model import CLIP, Model, make_grid, present, take
 
 HISTORY = {
     "step": (pl.Int32(), "Training step, from 0."),
@@ -30,20 +29,33 @@ HISTORY = {
     "loss_strip": (pl.Float64(), "Squared error of hidden strip tokens, in variances of their lead."),
     "loss_beat": (pl.Float64(), "Squared error of hidden beat tokens, in variances of their lead and sample."),
     "loss_embedding": (pl.Float64(), "Squared error of the median beat decoded from the embedding."),
+    "loss_energy": (pl.Float64(), "Squared error of the log energies of its patches, decoded from the embedding."),
     "loss_rr": (pl.Float64(), "Squared error of log RR decoded from the embedding, in variances."),
     "loss_power": (pl.Float64(), "Mean square of the embedding, weighted: the price of its channel."),
     "learning_rate": (pl.Float64(), "Learning rate of the step."),
-    "effective_rank": (pl.Float64(), "Effective rank of the batch's embeddings; null between the steps it is taken at."),
+    "effective_rank": (
+        pl.Float64(),
+        "Effective rank of the batch's embeddings; null between the steps it is taken at.",
+    ),
 }
-WEIGHTS = {"loss_strip": 0.25, "loss_beat": 0.25, "loss_embedding": 1.0, "loss_rr": 0.2, "loss_power": 0.003}
+WEIGHTS = {
+    "loss_strip": 0.25,
+    "loss_beat": 0.25,
+    "loss_embedding": 1.0,
+    "loss_energy": 1.0,
+    "loss_rr": 0.3,
+    "loss_power": 0.001,
+}
 RANK_EVERY = 20
 
 
 def losses(model: Model, batch: data.Batch, settings: config.Transformer, seed: int, step: int) -> tuple[dict, Tensor]:
     """Parts of the loss of a batch, unweighted, and its embeddings [B, E]; random numbers from (seed, step) alone."""
     device = model.beat_mean.device
-    strip, beat = model.standardise(torch.from_numpy(batch.strip).to(device), torch.from_numpy(batch.beat).to(device))
-    log_rr = (torch.from_numpy(batch.rr_ms).to(device).log() - model.rr_mean) / model.rr_scale
+    counts, rr_ms = [torch.from_numpy(x).to(device) for x in (batch.strip, batch.beat)], torch.from_numpy(batch.rr_ms)
+    strip, beat = model.standardise(*counts)
+    log_rr = (rr_ms.to(device).log() - model.rr_mean) / model.rr_scale
+    targets = beat.flatten(1), model.energies(counts[1]), log_rr.clamp(-CLIP, CLIP)[:, None]
     strip_patches, beat_patches = model.patches(strip, beat)
     there = present(strip_patches, beat_patches).cpu().numpy()
     rng = np.random.default_rng([seed, data.MASKS, step])
@@ -57,7 +69,7 @@ def losses(model: Model, batch: data.Batch, settings: config.Transformer, seed: 
         z = model.embed(x, kept)
         errors.append(
             hidden_errors(model, x, strip_patches[rows], beat_patches[rows], hidden, weight)
-            | embedding_errors(model, z + noise[rows], beat[rows], log_rr[rows])
+            | embedding_errors(model, z + noise[rows], [t[rows] for t in targets])
             | {"loss_power": (z.square().sum(), z.numel())}
         )
         embeddings.append(z)
@@ -79,10 +91,10 @@ def hidden_errors(
     return parts
 
 
-def embedding_errors(model: Model, z: Tensor, beat: Tensor, log_rr: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-    """{part: (sum of squared errors, number)} of median beat and log RR decoded from noisy embeddings z."""
+def embedding_errors(model: Model, z: Tensor, targets: list[Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
+    """{part: (sum of squared errors, number)} of median beat, energies and log RR decoded from noisy embeddings z."""
     parts = {}
-    for name, p, t in zip(("loss_embedding", "loss_rr"), model.decode(z), (beat, log_rr), strict=True):
+    for name, p, t in zip(("loss_embedding", "loss_energy", "loss_rr"), model.decode(z), targets, strict=True):
         parts[name] = (p.float() - t.nan_to_num())[~t.isnan()].square().sum(), (~t.isnan()).sum()
     return parts
 
@@ -104,7 +116,12 @@ def effective_rank(z: Tensor) -> float:
 
 
 def train(
-    model: Model, signals: data.Signals, settings: config.Transformer, seed: int, resume: Path, stop_after: int | None = None
+    model: Model,
+    signals: data.Signals,
+    settings: config.Transformer,
+    seed: int,
+    resume: Path,
+    stop_after: int | None = None,
 ) -> pl.DataFrame:
     """Train `model` in place from the state in `resume`, if there is one; returns the history, one row a step.
 
@@ -125,7 +142,8 @@ def train(
             parts, z = losses(model, batch, settings, seed, step)
             loss = sum(WEIGHTS[name] * part for name, part in parts.items())
         if not math.isfinite(loss.item()):
-            raise UserError(f"step {step}: the loss is {loss.item()}; lower learning_rate ({settings.learning_rate}) or lengthen warmup")
+            remedy = f"lower learning_rate ({settings.learning_rate}) or lengthen warmup"
+            raise UserError(f"step {step}: the loss is {loss.item()}; {remedy}")
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -134,7 +152,9 @@ def train(
         history.append([step, loss.item(), *(parts[name].item() for name in WEIGHTS), rate, rank])
         if rank is not None:
             speed = (step + 1 - first) * settings.batch / (time.monotonic() - began)
-            print(f"step {step}: loss {loss.item():.4f}, effective rank {rank:.1f}, {speed:.0f} recordings/s", flush=True)
+            print(
+                f"step {step}: loss {loss.item():.4f}, effective rank {rank:.1f}, {speed:.0f} recordings/s", flush=True
+            )
         if (step + 1) % settings.checkpoint_every == 0 or step == settings.steps - 1:
             state = {"key": key, "step": step + 1, "model": model.state_dict(), "optimiser": optimiser.state_dict()}
             files.save(state | {"history": history}, resume / "state.pt")
@@ -163,7 +183,7 @@ def fingerprint(model: Model, signals: data.Signals, settings: config.Transforme
     what = [settings.model_dump(exclude={"checkpoint_every"}), seed, torch.__version__, torch.get_num_threads()]
     digest = hashlib.sha256(json.dumps([*what, str(model.beat_mean.device), dataclasses.asdict(model.grid)]).encode())
     digest.update(signals.table.select("recording_id", "rr_ms").write_csv().encode())
-    for name in ("strip_scale", "beat_mean", "beat_scale"):
+    for name in ("strip_scale", "beat_mean", "beat_scale", "energy_mean"):
         digest.update(getattr(model, name).cpu().numpy().tobytes())
     return digest.hexdigest()
 
@@ -221,9 +241,13 @@ def main(
     """
     device = set_threads(threads)
     signals = data.open_signals(recordings, strips, beats)
-    statistics = {name: torch.from_numpy(x) for name, x in data.statistics(signals, seed).items()}
+    statistics = {
+        name: torch.from_numpy(x)
+        for name, x in data.statistics(signals, seed, make_grid(settings, ingest).beat_patch).items()
+    }
     model = make_model(settings, ingest, statistics, seed).to(device)
-    print(f"{len(signals)} recordings, {sum(p.numel() for p in model.parameters()):,} weights, {device}, {threads} threads", flush=True)
+    size = sum(p.numel() for p in model.parameters())
+    print(f"{len(signals)} recordings, {size:,} weights, {device}, {threads} threads", flush=True)
     table = train(model, signals, settings, seed, resume, stop_after)
     values = {"kind": settings.kind, "settings": settings.model_dump(), "ingest": ingest.model_dump(), "seed": seed}
     weights = {name: w.cpu() for name, w in model.state_dict().items()}
