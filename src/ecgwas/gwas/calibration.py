@@ -50,16 +50,11 @@ def lambda_joint(r2: np.ndarray, k: int, df2: int) -> np.ndarray:
     return stats.chi2.isf(p, k) / stats.chi2.ppf(0.5, k)
 
 
-def permuted(group: grouping.Group, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Unit residual traits [P, n, T] permuted by the order of `keys` [P, person], and joint axes [P, T, K].
-
-    Keys belong to people, so groups with different people are permuted alike.
-    """
-    moved = group.unit[np.argsort(keys[:, group.rows], axis=1)]
+def permuted(group: grouping.Group, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Unit residual traits [P, n, T] permuted by the order of `keys` [P, n], and their joint axes [P, T, K]."""
+    moved = group.unit[np.argsort(keys, axis=1)]
     moved = moved - group.q @ (group.q.T @ moved)
     moved /= np.linalg.norm(moved, axis=1, keepdims=True)
-    if group.w is None:
-        return moved, None
     axes = moved @ group.w
     factor = np.linalg.cholesky(np.swapaxes(axes, 1, 2) @ axes)
     return moved, group.w @ np.linalg.inv(factor).swapaxes(1, 2)
@@ -67,42 +62,45 @@ def permuted(group: grouping.Group, keys: np.ndarray) -> tuple[np.ndarray, np.nd
 
 def permuted_r2(
     blocks: Blocks, n_variants: int, group: grouping.Group, keys: np.ndarray
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """r^2 of permuted traits float32 [P, T, V], and R^2 of the joint test [P, V] where it is in this group."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """r^2 of permuted traits float32 [P, T, V] and R^2 of the joint test [P, V]."""
     moved, w = permuted(group, keys)
     n_perm, n, k = moved.shape
     columns = moved.transpose(1, 0, 2).reshape(n, n_perm * k)
     right = torch.from_numpy(np.column_stack([group.q, columns])).float()
     single = np.empty((n_perm, k, n_variants), np.float32)
-    joint = None if w is None else np.empty((n_perm, n_variants), np.float32)
+    joint = np.empty((n_perm, n_variants), np.float32)
     for rows, dosage in blocks():
-        g = torch.from_numpy(coded(dosage[:, group.rows])[0])
-        raw, gg, r = partial_correlations(g, right, group.q.shape[1])
+        raw, gg, r = partial_correlations(torch.from_numpy(coded(dosage)[0]), right, group.q.shape[1])
         r[~(gg > CANCELLED * raw)] = np.nan
         r = r.reshape(-1, n_perm, k).transpose(1, 2, 0).astype(np.float32)
         single[:, :, rows] = r**2
-        if joint is not None:
-            joint[:, rows] = ((w.transpose(0, 2, 1).astype(np.float32) @ r) ** 2).sum(axis=1)
+        joint[:, rows] = ((w.transpose(0, 2, 1).astype(np.float32) @ r) ** 2).sum(axis=1)
     return single, joint
 
 
-def permuted_lambdas(
-    blocks: Blocks, groups: list[grouping.Group], n_traits: int, subsets: list[np.ndarray], keys: np.ndarray
-) -> np.ndarray:
-    """[subset, P, T + 2] lambda of each trait, the joint test and the mean over traits under permutation by `keys`."""
-    out = np.full((len(subsets), len(keys), n_traits + 2), np.nan)
+def everyone(groups: list[grouping.Group], c: np.ndarray, n_traits: int) -> grouping.Group:
+    """One group of all people: residual traits, 0 (their expectation) where missing.
+
+    Missing values change the median of a permuted statistic next to nothing, and one group is one matrix product.
+    """
+    y = np.zeros((len(c), n_traits))
     for group in groups:
-        if not len(group.traits):
-            continue
-        r2, joint = permuted_r2(blocks, len(subsets[0]), group, keys)
-        for s, rows in enumerate(subsets):
-            if group.name != "joint":
-                out[s][:, group.traits] = lambda_trait(r2[:, :, rows], group.df)
-            if joint is not None:
-                k = group.w.shape[1]
-                out[s, :, n_traits] = lambda_joint(joint[:, rows], k, group.df + 1 - k)
-    out[:, :, -1] = out[:, :, :n_traits].mean(axis=2)
-    return out
+        if group.name != "joint":
+            y[np.ix_(group.rows, group.traits)] = group.unit * np.sqrt(len(group.rows))
+    return grouping.build(y, c)[0]
+
+
+def permuted_lambdas(blocks: Blocks, group: grouping.Group, subsets: list[np.ndarray], keys: np.ndarray) -> np.ndarray:
+    """[subset, P, T + 2] lambda of each trait, the joint test and the mean over traits under permutation by `keys`."""
+    k = group.w.shape[1]
+    r2, joint = permuted_r2(blocks, len(subsets[0]), group, keys)
+    out = []
+    for rows in subsets:
+        each = lambda_trait(r2[:, :, rows], group.df)
+        whole = lambda_joint(joint[:, rows], k, group.df + 1 - k)
+        out.append(np.column_stack([each, whole, each.mean(axis=1)]))
+    return np.stack(out)
 
 
 def observed_lambdas(scan: inputs.Scan, groups: list[grouping.Group], rows: np.ndarray) -> np.ndarray:
@@ -155,6 +153,7 @@ def main(
     torch.set_num_threads(threads)
     scan, people = inputs.read_scan(sumstats, trait_table), inputs.read_people(traits, covariates, samples)
     groups = grouping.build(people.y, people.c)
+    whole = everyone(groups, people.c, len(people.traits))
     null = scan.variants["contig"].is_in(settings.null_chromosomes).to_numpy()
     sets = {"all": np.ones(len(null), bool)} | ({"null": null} if null.any() else {})
     some = np.unique(np.linspace(0, len(null) - 1, min(MAX_VARIANTS, len(null))).round().astype(int))
@@ -166,7 +165,7 @@ def main(
         for first in range(0, settings.permutations, step):
             subsets = [chosen[some] for chosen in sets.values()]
             blocks = functools.partial(reader.blocks, settings.block)
-            made.append(permuted_lambdas(blocks, groups, len(people.traits), subsets, keys[first : first + step]))
+            made.append(permuted_lambdas(blocks, whole, subsets, keys[first : first + step]))
             print(f"{first + len(made[-1][0])} of {settings.permutations} permutations", flush=True)
     drawn = np.concatenate(made, axis=1) if made else np.zeros((len(sets), 0, len(people.traits) + 2))
     rows = [

@@ -175,8 +175,20 @@ def test_stratified_traits_inflate_and_permutation_interval_shows_it():
     for c, inflated in ((np.zeros((n, 0)), True), (group[:, None].astype(float), False)):
         made = groups.build(y, c)
         observed = calibration.lambda_trait(Engine(made).block(g)[0].r.T ** 2, made[0].df)
-        drawn = calibration.permuted_lambdas(lambda: iter([(slice(0, v), g)]), made, 4, [np.arange(v)], keys)[0]
+        drawn = calibration.permuted_lambdas(
+            lambda: iter([(slice(0, v), g)]), calibration.everyone(made, c, 4), [np.arange(v)], keys
+        )[0]
         low, high = calibration.simultaneous(drawn)
         assert np.all(np.abs(drawn.mean(axis=0) - 1) < 0.05)
         assert (observed.mean() > high[-1]) == inflated
         assert inflated or low[-1] < observed.mean()
+
+
+def test_calibration_with_missing_values_uses_everyone(arrays):
+    _, y, c = arrays()
+    y[:60, 1] = np.nan
+    whole = calibration.everyone(groups.build(y, c), c, 4)
+    assert len(whole.rows) == len(y)
+    assert whole.w.shape == (4, 4)
+    complete = groups.build(y, c)[0]
+    np.testing.assert_allclose(np.abs(whole.unit[:, 0]), np.abs(complete.unit[:, 0]), rtol=1e-8)
