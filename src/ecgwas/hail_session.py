@@ -5,7 +5,6 @@ import importlib
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -87,14 +86,29 @@ def _spark_conf(folder: Path, memory_gb: float) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Environment variables set for a while."""
-    before = {name: os.environ.get(name) for name in values}
+    """Environment variables, TMPDIR among them, set for a while."""
+    before, folder = {name: os.environ.get(name) for name in values}, tempfile.tempdir
     os.environ.update(values)
+    tempfile.tempdir = values["TMPDIR"]  # tempfile looks at TMPDIR once only
     try:
         yield
     finally:
+        tempfile.tempdir = folder
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
+
+
+def _end_jvm() -> None:
+    """End the Java process that Spark leaves behind: it holds memory, and its temporary folder is about to go."""
+    from pyspark import SparkContext
+
+    gateway = SparkContext._gateway
+    SparkContext._gateway = SparkContext._jvm = None
+    if gateway is not None:
+        gateway.shutdown()
+        gateway.proc.stdin.close()  # the gateway ends when its standard input does
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            gateway.proc.wait(timeout=30)
 
 
 @contextlib.contextmanager
@@ -130,7 +144,7 @@ def hail_session(
             try:
                 yield folder
             finally:
-                sys.stdout.flush()
                 hl.stop()
+                _end_jvm()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -65,9 +65,9 @@ def variant_failures(variants: pl.DataFrame, settings: Genotypes) -> pl.DataFram
 def inbreeding(calls: np.ndarray, haploid_males: bool = False) -> np.ndarray:
     """F [sample] = 1 - observed / expected heterozygous calls, of calls int8 [variant, sample], -1 missing.
 
-    The expectation is 2 p (1 - p) n / (n - 1) with n called alleles (Nei 1978, as in PLINK --het and Hail's
-    impute_sex); NaN where nothing was called. `haploid_males` says what one reads from it: about 0 in females, 1 in
-    males.
+    The expectation is 2 p (1 - p) n / (n - 1) with n called alleles (Nei 1978, as in PLINK --het); with
+    `haploid_males`, where n is not known, plain 2 p (1 - p), as in Hail's agg.inbreeding and impute_sex: about 0 in
+    females, 1 in males. NaN where nothing was called.
     """
     called = (calls >= 0).sum(1)
     p = np.where(calls > 0, calls, 0).sum(1, dtype=np.int64) / np.maximum(2 * called, 1)
