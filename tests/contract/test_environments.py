@@ -19,7 +19,9 @@ def test_conda_and_pip_have_the_same_pins(project):
     files = sorted((project / "envs").glob("*.yaml"))
     assert {file.stem for file in files} == {"torch", "hail", "stats"}
     for file in files:
-        listed = next(item["pip"] for item in yaml.safe_load(file.read_text())["dependencies"] if isinstance(item, dict))
+        listed = next(
+            item["pip"] for item in yaml.safe_load(file.read_text())["dependencies"] if isinstance(item, dict)
+        )
         for requirement in listed:
             name, version = requirement.split("==")
             assert expected[canonical(name)] == version, f"{file.name}: {requirement}"

@@ -31,7 +31,9 @@ NOT_RESULTS = {"logs", "benchmarks", ".snakemake", "pruned.mt", "tmp", "resume"}
 
 def start(project: Path, *targets: str) -> subprocess.Popen:
     command = [sys.executable, "workflow/run.py", "config/tiny.yaml"]
-    return subprocess.Popen([*command, *targets], cwd=project, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [*command, *targets], cwd=project, start_new_session=True, stderr=subprocess.PIPE, text=True
+    )
 
 
 def finish(run: subprocess.Popen) -> None:
@@ -40,7 +42,7 @@ def finish(run: subprocess.Popen) -> None:
 
 
 def job_of(stage: str, run: subprocess.Popen) -> psutil.Process:
-    """The stage's Python process among the run's own (not an orphan of an earlier run), as soon as there is one."""
+    """The stage's Python process among the run's own, as soon as there is one; orphans of other runs do not count."""
     while run.poll() is None:
         for process in psutil.Process(run.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):

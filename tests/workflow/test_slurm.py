@@ -1,11 +1,10 @@
-"""The tiny study through a real Slurm of one node. Run it with `make slurm-test` where slurm-wlm and munge are installed."""
+"""The tiny study through a real Slurm of one node: `make slurm-test` where slurm-wlm and munge are installed."""
 
 import os
 import shutil
 import subprocess
 
 import pytest
-
 from tests.conftest import PROJECT, run_study
 
 pytestmark = [pytest.mark.slurm, pytest.mark.workflow]
@@ -29,10 +28,8 @@ def test_the_tiny_study_runs_through_slurm(slurm):
     folder = PROJECT / "results" / "slurm"
     shutil.rmtree(folder, ignore_errors=True)
     # Without accounts the executor has only squeue to ask how a job ended.
-    finished = run_study(
-        study, "--profile", "slurm", "--config", "study=slurm", "--slurm-status-command", "squeue", "--slurm-no-account",
-        "--latency-wait", "10", "--slurm-logdir", str(slurm / "logs"),
-    )  # fmt: skip
+    cluster = ["--profile", "slurm", "--slurm-status-command", "squeue", "--slurm-no-account", "--latency-wait", "10"]
+    finished = run_study(study, "--config", "study=slurm", *cluster, "--slurm-logdir", str(slurm / "logs"))
     (PROJECT / "results" / "slurm.log").write_text(finished.stderr)
     assert finished.returncode == 0, finished.stderr[-5000:]
     assert "submitted with SLURM jobid" in finished.stderr or "SLURM jobid" in finished.stderr

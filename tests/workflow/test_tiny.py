@@ -6,9 +6,9 @@ import sys
 
 import polars as pl
 import pytest
+from tests.conftest import run_study
 
 from ecgwas import tables
-from tests.conftest import run_study
 
 pytestmark = pytest.mark.workflow
 
@@ -75,10 +75,9 @@ def test_a_wrong_study_is_refused_before_it_starts(override, words):
 
 
 def test_one_run_of_a_study_at_a_time(project, tiny):
-    first = subprocess.Popen(
-        [sys.executable, "-c", "import fcntl,sys,time; f=open(sys.argv[1],'w'); fcntl.flock(f,2); print(1,flush=True); time.sleep(60)",
-         str(project / "results/.locks/tiny")], stdout=subprocess.PIPE,
-    )  # fmt: skip
+    held = project / "results" / ".locks" / "tiny"
+    hold = f"import fcntl, time; f = open({str(held)!r}, 'w'); fcntl.flock(f, 2); print(flush=True); time.sleep(60)"
+    first = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE)
     first.stdout.readline()
     try:
         refused = run_study("config/tiny.yaml")
