@@ -25,13 +25,13 @@ from ecgwas.pretrain.model import CLIP, Model, make_grid, present, take
 
 HISTORY = {
     "step": (pl.Int32(), "Training step, from 0."),
-    "loss": (pl.Float64(), "What is minimised: the sum of the parts."),
+    "loss": (pl.Float64(), "What is minimised: the weighted sum of the parts."),
     "loss_strip": (pl.Float64(), "Squared error of hidden strip tokens, in variances of their lead."),
     "loss_beat": (pl.Float64(), "Squared error of hidden beat tokens, in variances of their lead and sample."),
     "loss_embedding": (pl.Float64(), "Squared error of the median beat decoded from the embedding."),
     "loss_energy": (pl.Float64(), "Squared error of the log energies of its patches, decoded from the embedding."),
     "loss_rr": (pl.Float64(), "Squared error of log RR decoded from the embedding, in variances."),
-    "loss_power": (pl.Float64(), "Mean square of the embedding, weighted: the price of its channel."),
+    "loss_power": (pl.Float64(), "Mean square of the embedding: the price of its channel."),
     "learning_rate": (pl.Float64(), "Learning rate of the step."),
     "effective_rank": (
         pl.Float64(),
@@ -44,8 +44,9 @@ WEIGHTS = {
     "loss_embedding": 1.0,
     "loss_energy": 1.0,
     "loss_rr": 0.3,
-    "loss_power": 0.001,
+    "loss_power": 0.01,
 }
+NOISE = 0.3  # standard deviation of the noise in the embedding that its decoder must live with
 RANK_EVERY = 20
 
 
@@ -69,7 +70,7 @@ def losses(model: Model, batch: data.Batch, settings: config.Transformer, seed: 
         z = model.embed(x, kept)
         errors.append(
             hidden_errors(model, x, strip_patches[rows], beat_patches[rows], hidden, weight)
-            | embedding_errors(model, z + noise[rows], [t[rows] for t in targets])
+            | embedding_errors(model, z + NOISE * noise[rows], [t[rows] for t in targets])
             | {"loss_power": (z.square().sum(), z.numel())}
         )
         embeddings.append(z)
