@@ -189,7 +189,7 @@ def second_look(cohort: Cohort, related: Relatedness) -> None:
     p = hardy_weinberg(padded, cohort.files.build, cohort.variants)
     table = cohort.variants.with_columns(**columns, hwe_p=pl.Series(p), info=dosage["info"].fill_nan(None))
     if cohort.files.format == "bgen":
-        af = dosage["dosage"] / (2 * dosage["called"])
+        af = dosage["dosage_sum"] / (2 * dosage["called"])
         mac = (
             2
             * dosage["called"]

@@ -1,5 +1,6 @@
 """genotype files -> Hail: import, counts of genotypes per variant and per sample, the pruned MatrixTable."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -130,8 +131,9 @@ def variant_counts(
     mt = _with_groups(mt, group)
     fields = {"counts": _counts(mt._group * STATES + _code(mt), n * STATES)}
     if "GP" in mt.entry:
-        fields |= {"dosage": hl.agg.sum(mt.dosage), "called": hl.agg.count_where(hl.is_defined(mt.dosage))}
-        fields["info"] = hl.agg.info_score(mt.GP).score
+        exact = partial(hl.format, "%.15e")  # Hail's own export rounds to five digits
+        fields |= {"dosage_sum": exact(hl.agg.sum(mt.dosage)), "called": hl.agg.count_where(hl.is_defined(mt.dosage))}
+        fields["info"] = exact(hl.agg.info_score(mt.GP).score)
     rows = mt.select_rows(**fields).rows()
     path = _temporary("tsv")
     rows = rows.key_by()
@@ -144,7 +146,7 @@ def variant_counts(
     )
     rows.export(str(path))
     types = {"contig": pl.String, "position": pl.Int32, "ref": pl.String, "alt": pl.String, "counts": pl.String}
-    types |= {"dosage": pl.Float64, "called": pl.Int64, "info": pl.Float64}
+    types |= {"dosage_sum": pl.Float64, "called": pl.Int64, "info": pl.Float64}
     found = pl.read_csv(path, separator="\t", schema_overrides=types, null_values=["NA", "NaN"])
     found = found.with_columns(contig=contigs.normalise(pl.col("contig")))
     keys = ["contig", "position", "ref", "alt"]
@@ -152,9 +154,11 @@ def variant_counts(
     if joined.height != variants.height or joined["counts"].null_count():
         raise UserError("Hail did not return every variant of the files; are two rows the same?")
     absent = [
-        pl.lit(None, types[name]).alias(name) for name in ("dosage", "called", "info") if name not in joined.columns
+        pl.lit(None, types[name]).alias(name) for name in ("dosage_sum", "called", "info") if name not in joined.columns
     ]
-    return _read_counts(joined["counts"], (n, STATES)), joined.with_columns(absent).select("dosage", "called", "info")
+    return _read_counts(joined["counts"], (n, STATES)), joined.with_columns(absent).select(
+        "dosage_sum", "called", "info"
+    )
 
 
 def sample_counts(mt: "hl.MatrixTable", variants: pl.DataFrame, build: str, n_samples: int) -> np.ndarray:

@@ -93,6 +93,21 @@ def pairs_above(phi: np.ndarray, limit: float) -> list[tuple[int, int]]:
     return [(int(i), int(j)) for i, j in np.argwhere(np.triu(phi > limit, 1))]
 
 
+def king_limit(frequency: np.ndarray, n: int, limit: float) -> float:
+    """`limit`, raised to z SD of KING's kinship of two strangers from independent variants of these frequencies.
+
+    d = (X_i - X_j)^2 is 1 with probability 4pq(p^2 + q^2) and 4 with 2p^2q^2 in strangers, and kinship is
+    1/2 - sum d / (4 sum 2pq); z would leave half a false pair among n people were the counts of
+    heterozygotes fixed; they vary, and some pairs in ten thousand exceed it. It only guards a choice that PC-Relate remakes.
+    """
+    from scipy.stats import norm
+
+    pq = frequency * (1 - frequency)
+    variance = 4 * pq * (1 - 2 * pq) + 32 * pq**2 - 16 * pq**2
+    sd = np.sqrt(variance.sum()) / (8 * pq.sum())
+    return max(limit, float(norm.isf(1 / max(n * (n - 1), 3)) * sd))
+
+
 def resolvable(phi: np.ndarray, limit: float) -> float:
     """`limit`, raised where noise alone would exceed it: median + z SD of the pairs, for half a false pair expected.
 

@@ -42,9 +42,10 @@ def relate(calls: np.ndarray, preferred: np.ndarray, settings: Genotypes) -> Rel
     """
     threshold = settings.kinship_threshold
     king = kinship.king(calls)
-    first = kinship.pairs_above(king, threshold)
+    coarse = kinship.king_limit(pcs.frequencies(calls), calls.shape[1], threshold)
+    first = kinship.pairs_above(king, coarse)
     base = relatives.unrelated(calls.shape[1], first, preferred)
-    print(f"  KING: {len(first)} pairs above {threshold}; components computed on {base.sum()} unrelated", flush=True)
+    print(f"  KING: {len(first)} pairs above {coarse:.4f}; components computed on {base.sum()} unrelated", flush=True)
     components = pcs.fit(calls[:, base], settings.pcs)
     scores = pcs.project(components, calls)
     structural = pcs.n_structural(components.eigenvalues)
