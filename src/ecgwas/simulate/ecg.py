@@ -56,13 +56,14 @@ class Parameter:
     heart_rate: float = 0.0
 
 
-# Means and SD of middle-aged adults (Rijnbeek et al. 2014, J Electrocardiol 47:914), effects rounded from there.
+# Round figures for middle-aged adults, chosen to be plausible (normal limits: Rijnbeek et al. 2014, J Electrocardiol
+# 47:914). P waves vary enough in height for it to be told from their timing in a median beat.
 PARAMETERS = {
     "heart_rate_bpm": Parameter(68.0, 10.0, 42.0, 115.0, "beats/min", male=-0.25, bmi=0.15),
-    "pr_ms": Parameter(160.0, 22.0, 110.0, 260.0, "ms", age=0.20, male=0.25, bmi=0.10, heart_rate=-0.15),
+    "pr_ms": Parameter(160.0, 20.0, 115.0, 260.0, "ms", age=0.20, male=0.25, bmi=0.10, heart_rate=-0.15),
     "qrs_ms": Parameter(92.0, 10.0, 66.0, 135.0, "ms", age=0.05, male=0.70),
     "qt_ms": Parameter(400.0, 28.0, 310.0, 500.0, "ms", age=0.15, male=-0.30, heart_rate=-0.60),
-    "p_amplitude_mv": Parameter(0.13, 0.035, 0.04, 0.27, "mV", age=-0.05, heart_rate=0.15),
+    "p_amplitude_mv": Parameter(0.14, 0.045, 0.04, 0.30, "mV", age=-0.05, heart_rate=0.15),
     "r_amplitude_mv": Parameter(1.00, 0.28, 0.35, 2.20, "mV", age=-0.10, male=0.15, bmi=-0.20),
     "t_amplitude_mv": Parameter(0.30, 0.09, 0.07, 0.75, "mV", age=-0.20, male=0.40, heart_rate=-0.20),
     "qrs_axis_deg": Parameter(40.0, 26.0, -60.0, 110.0, "degrees", age=-0.30, bmi=-0.30),
@@ -159,8 +160,8 @@ def _chunk(
 
 def _lead_field(n: int, rng: np.random.Generator) -> np.ndarray:
     """Projections [n, 8, 3]: electrodes never sit twice in the same place, which matters for the chest leads."""
-    gain = 1 + np.array([0.02] * 2 + [0.06] * 6)[:, None] * rng.standard_normal((n, 8, 1))
-    shift = np.array([0.01] * 2 + [0.06] * 6)[:, None] * rng.standard_normal((n, 8, 3))
+    gain = 1 + np.array([0.02] * 2 + [0.03] * 6)[:, None] * rng.standard_normal((n, 8, 1))
+    shift = np.array([0.01] * 2 + [0.03] * 6)[:, None] * rng.standard_normal((n, 8, 3))
     return LEAD_FIELD * gain + shift
 
 
@@ -178,7 +179,7 @@ def _waves(parameters: dict[str, np.ndarray], rhythm: np.ndarray, rng: np.random
     qrs = qrs + np.select(list(wide.values()), [0.070, 0.055, 0.045], 0.0)
     qt = parameters["qt_ms"] / 1e3 + 0.6 * (qrs - parameters["qrs_ms"] / 1e3)
     fall = 0.105 * qt
-    p_sigma = np.full(n, 0.020)
+    p_sigma = np.full(n, 0.022)
     onset = -qrs / 2
     offset = np.stack(
         [
