@@ -21,7 +21,7 @@ MIN_TYPICAL = 0.4  # share of beats of the dominant morphology
 QRS_RANGE_MV = (0.1, 15.0)  # largest peak-to-peak QRS of any lead of the median beat
 
 
-class Excluded(Exception):  # noqa: N818 (a verdict on data, not an error of ours)
+class Excluded(Exception):
     """A recording that fails: `reason` is one word, `detail` what was seen with its limit."""
 
     def __init__(self, reason: str, detail: str):

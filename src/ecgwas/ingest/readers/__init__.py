@@ -27,7 +27,7 @@ class Recording:
     seconds: float  # native length, also where only its beginning was read
 
 
-class Unreadable(Exception):  # noqa: N818 (a verdict on data, not an error of ours)
+class Unreadable(Exception):
     """One record that cannot be used: `reason` is one word, `detail` says what was seen."""
 
     def __init__(self, reason: str, detail: str):
