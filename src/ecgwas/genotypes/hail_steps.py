@@ -13,6 +13,7 @@ from ecgwas.genotypes import contigs, sources
 if TYPE_CHECKING:
     import hail as hl
 
+DOSAGES = ("dosage_sum", "spread_sum", "called")
 STATES = 4  # homozygous REF, heterozygous, homozygous ALT, missing
 
 
@@ -38,13 +39,15 @@ def import_files(files: sources.Files, threads: int) -> "hl.MatrixTable":
         index = {str(path): str(_temporary("idx2")) for path in files.paths}
         try:
             hl.index_bgen(list(index), index_file_map=index, **common)
-            return hl.import_bgen(
+            mt = hl.import_bgen(
                 list(index),
                 ["GT", "GP", "dosage"],
                 str(files.sample_file),
                 n_partitions=4 * threads,
                 index_file_map=index,
             )
+            # Hail leaves entries without a genotype out, and aggregators then do not see them; as missing they count.
+            return mt.unfilter_entries()
         except hl.utils.java.FatalError as error:
             raise _user_error(
                 error, files.paths, "8-bit, diploid, unphased: plink2 --export bgen-1.2 bits=8"
@@ -116,6 +119,17 @@ def _read_counts(text: pl.Series, shape: tuple[int, ...]) -> np.ndarray:
     return flat.reshape(len(text), *shape)
 
 
+def info_score() -> pl.Expr:
+    """IMPUTE's INFO (Marchini & Howie 2010, doi:10.1038/nrg2796, box 2), in [0, 1]; 1 where the variant does not vary.
+
+    1 - sum of var(dosage_i) / (2 n p (1 - p)), var(dosage_i) = f_i - e_i^2 (`spread_sum`). Not Hail's
+    agg.info_score, which in 0.2.139 gives values above 1 for GP read from BGEN.
+    """
+    p = pl.col("dosage_sum") / (2 * pl.col("called"))
+    info = 1 - pl.col("spread_sum") / (2 * pl.col("called") * p * (1 - p))
+    return pl.when((p > 0) & (p < 1)).then(info.clip(0, 1)).when(p.is_finite()).then(1.0)
+
+
 def variant_counts(
     mt: "hl.MatrixTable", variants: pl.DataFrame, group: np.ndarray, build: str
 ) -> tuple[np.ndarray, pl.DataFrame]:
@@ -123,7 +137,7 @@ def variant_counts(
 
     `group` (int [sample], -1 leaves a sample out) is in file order. Only whole numbers are summed across people, save
     for dosages, which Hail sums along one row in file order: so the result does not depend on the number of threads.
-    INFO is IMPUTE's (hl.agg.info_score). The second table has nulls for hard calls.
+    The second table has nulls for hard calls.
     """
     import hail as hl
 
@@ -132,8 +146,9 @@ def variant_counts(
     fields = {"counts": _counts(mt._group * STATES + _code(mt), n * STATES)}
     if "GP" in mt.entry:
         exact = partial(hl.format, "%.15e")  # Hail's own export rounds to five digits
-        fields |= {"dosage_sum": exact(hl.agg.sum(mt.dosage)), "called": hl.agg.count_where(hl.is_defined(mt.dosage))}
-        fields["info"] = exact(hl.agg.info_score(mt.GP).score)
+        spread = mt.GP[1] + 4 * mt.GP[2] - (mt.GP[1] + 2 * mt.GP[2]) ** 2
+        fields |= {"dosage_sum": exact(hl.agg.sum(mt.dosage)), "spread_sum": exact(hl.agg.sum(spread))}
+        fields["called"] = hl.agg.count_where(hl.is_defined(mt.dosage))
     rows = mt.select_rows(**fields).rows()
     path = _temporary("tsv")
     rows = rows.key_by()
@@ -146,19 +161,16 @@ def variant_counts(
     )
     rows.export(str(path))
     types = {"contig": pl.String, "position": pl.Int32, "ref": pl.String, "alt": pl.String, "counts": pl.String}
-    types |= {"dosage_sum": pl.Float64, "called": pl.Int64, "info": pl.Float64}
+    types |= {"dosage_sum": pl.Float64, "spread_sum": pl.Float64, "called": pl.Int64}
     found = pl.read_csv(path, separator="\t", schema_overrides=types, null_values=["NA", "NaN"])
     found = found.with_columns(contig=contigs.normalise(pl.col("contig")))
     keys = ["contig", "position", "ref", "alt"]
     joined = variants.select(keys).join(found, on=keys, how="left", maintain_order="left", coalesce=True)
     if joined.height != variants.height or joined["counts"].null_count():
         raise UserError("Hail did not return every variant of the files; are two rows the same?")
-    absent = [
-        pl.lit(None, types[name]).alias(name) for name in ("dosage_sum", "called", "info") if name not in joined.columns
-    ]
-    return _read_counts(joined["counts"], (n, STATES)), joined.with_columns(absent).select(
-        "dosage_sum", "called", "info"
-    )
+    absent = [pl.lit(None, types[name]).alias(name) for name in DOSAGES if name not in joined.columns]
+    table = joined.with_columns(absent).select("dosage_sum", "called", info=info_score())
+    return _read_counts(joined["counts"], (n, STATES)), table
 
 
 def sample_counts(mt: "hl.MatrixTable", variants: pl.DataFrame, build: str, n_samples: int) -> np.ndarray:

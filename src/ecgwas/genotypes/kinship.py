@@ -98,7 +98,8 @@ def king_limit(frequency: np.ndarray, n: int, limit: float) -> float:
 
     d = (X_i - X_j)^2 is 1 with probability 4pq(p^2 + q^2) and 4 with 2p^2q^2 in strangers, and kinship is
     1/2 - sum d / (4 sum 2pq); z would leave half a false pair among n people were the counts of
-    heterozygotes fixed; they vary, and some pairs in ten thousand exceed it. It only guards a choice that PC-Relate remakes.
+    heterozygotes fixed; they vary, and some pairs in ten
+    thousand exceed it. It only guards a choice that PC-Relate remakes.
     """
     from scipy.stats import norm
 

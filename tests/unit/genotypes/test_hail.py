@@ -126,7 +126,9 @@ def test_bgen_counts_dosages_and_info_follow_the_file(session, tmp_path, writers
     source = GenotypeSource(format="bgen", paths=[path], sample_file=path.with_suffix(".sample"), build="GRCh38")
     files = sources.open_files(source)
     mt = hail_steps.import_files(files, 2)
-    _, table = hail_steps.variant_counts(mt, files.variants, np.where(np.arange(40) < 30, 0, -1), "GRCh38")
+    counts, table = hail_steps.variant_counts(mt, files.variants, np.where(np.arange(40) < 30, 0, -1), "GRCh38")
+    assert counts[:, 0, 3].tolist() == [0, 1, 0, 0, 0, 0]
+    assert hail_steps.sample_counts(mt, files.variants, "GRCh38", 40)[:, 0, 3].tolist() == [0, 0, 1] + [0] * 37
     with GenotypeReader(files.manifest(), files.variants, list(range(30))) as reader:
         dosages = reader.read(slice(None))
     assert np.allclose(table["dosage_sum"], np.nansum(dosages, 1), atol=1e-4)
