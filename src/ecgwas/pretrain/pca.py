@@ -24,9 +24,8 @@ def features(batch: data.Batch, statistics: dict[str, np.ndarray]) -> np.ndarray
     beat = (beat - statistics["beat_mean"]) / statistics["beat_scale"]
     rr = (np.log(batch.rr_ms.astype(float)) - statistics["rr_mean"]) / statistics["rr_scale"]
     weight = np.sqrt(beat.shape[2])
-    return np.nan_to_num(
-        np.column_stack([beat.reshape(len(beat), -1), weight * rr]).clip(-CLIP * weight, CLIP * weight)
-    )
+    beat, rr = beat.clip(-CLIP, CLIP), rr.clip(-CLIP, CLIP)
+    return np.nan_to_num(np.column_stack([beat.reshape(len(beat), -1), weight * rr]))
 
 
 def fit(signals: data.Signals, statistics: dict[str, np.ndarray], components: int) -> dict[str, np.ndarray]:

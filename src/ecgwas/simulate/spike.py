@@ -112,6 +112,8 @@ def plan(
     change = sum((beta * (dose - dose.mean()) for beta, dose in zip(betas, doses, strict=True)), np.zeros(len(values)))
     if population:
         names = sorted(set(groups))
+        if len(names) < 2:
+            raise UserError("simulate.population_variance needs people of two or more super-populations; give labels")
         offset = np.array([names.index(group) for group in groups], dtype=float)
         change = change + np.sqrt(population * total) * (offset - offset.mean()) / offset.std()
     return Plan(change, betas, total)
