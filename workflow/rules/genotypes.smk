@@ -8,6 +8,7 @@ rule genotypes:
         recordings="cohorts/{cohort}/ecg/recordings.parquet",
     output:
         pruned=directory("cohorts/{cohort}/genotypes/pruned.mt"),
+        converted=directory("cohorts/{cohort}/genotypes/converted"),
         samples="cohorts/{cohort}/genotypes/samples.parquet",
         variants="cohorts/{cohort}/genotypes/variants.parquet",
         excluded="cohorts/{cohort}/genotypes/excluded.parquet",
@@ -24,12 +25,11 @@ rule genotypes:
         source=lambda wildcards: as_json(COHORTS[wildcards.cohort].genotypes),
         flags=genotype_flags,
         settings=settings("genotypes"),
-        converted=lambda wildcards: f"cohorts/{wildcards.cohort}/genotypes/converted",
         hail_log=lambda wildcards: f"logs/{wildcards.cohort}/hail.log",
         code=source("genotypes"),
     shell:
         "python -m ecgwas.genotypes.qc_main --source {params.source:q} --people {input.people}"
         " --recordings {input.recordings} {params.flags} --settings {params.settings:q} --threads {threads}"
-        " --memory_mb {resources.mem_mb} --converted {params.converted} --hail_log {params.hail_log} --pruned {output.pruned} --samples {output.samples}"
+        " --memory_mb {resources.mem_mb} --converted {output.converted} --hail_log {params.hail_log} --pruned {output.pruned} --samples {output.samples}"
         " --variants {output.variants} --excluded {output.excluded} --pcs {output.pcs} --kinship {output.kinship}"
         " --manifest {output.manifest} > {log} 2>&1"
