@@ -1,0 +1,52 @@
+"""Real recordings and real genotypes through the whole workflow: a stratified null, and a spike of known effects."""
+
+import json
+
+import polars as pl
+import pytest
+
+from tests.conftest import PROJECT, run_study
+
+pytestmark = [pytest.mark.workflow, pytest.mark.realdata]
+
+NULL, SPIKE = "cohorts/realdata-null", "cohorts/realdata-spike"
+
+
+@pytest.fixture(scope="module")
+def study(realdata):
+    """Results of config/realdata.yaml with the models that need no training."""
+    overrides = ["study=realdata-test", "models=[pca, intervals]", "report={model: pca}"]
+    finished = run_study("config/realdata.yaml", "--config", *overrides)
+    assert finished.returncode == 0, finished.stderr[-5000:]
+    return PROJECT / "results" / "realdata-test"
+
+
+def mean_lambda(folder):
+    table = pl.read_parquet(folder / "calibration.parquet")
+    return table.filter(pl.col("trait") == "mean", pl.col("variants") == "all")["lambda_gc"].item()
+
+
+def test_components_calm_a_stratified_null(study):
+    for model in ("pca", "intervals"):
+        assert mean_lambda(study / NULL / "gwas" / model) == pytest.approx(1.0, abs=0.05)
+        assert pl.read_parquet(study / NULL / "gwas" / model / "loci.parquet").height <= 1
+
+
+def test_every_planted_variant_is_found(study):
+    for model in ("pca", "intervals"):
+        summary = json.loads((study / f"recovery/realdata-spike/{model}.json").read_text())
+        assert (summary["n_planted"], summary["n_found"]) == (5, 5), model
+
+
+def test_what_the_challenge_calls_unacceptable_is_mostly_excluded(study, realdata):
+    labels = pl.read_csv(realdata / "ecg_challenge2011_seta/records.csv", infer_schema=False)
+    excluded = pl.read_parquet(study / NULL / "ecg/excluded.parquet")
+    share = dict(
+        labels.with_columns(out=pl.col("record_id").is_in(excluded["recording_id"].to_list()))
+        .group_by("quality")
+        .agg(pl.col("out").mean())
+        .iter_rows()
+    )
+    assert share["unacceptable"] > 0.75
+    assert share["acceptable"] < 0.06
+    assert excluded["reason"].null_count() == 0
