@@ -4,7 +4,6 @@ import json
 
 import polars as pl
 import pytest
-
 from tests.conftest import PROJECT, run_study
 
 pytestmark = [pytest.mark.workflow, pytest.mark.realdata]

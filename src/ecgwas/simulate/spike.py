@@ -26,6 +26,8 @@ DRAWN_MAF = (0.2, 0.5)
 AUTOSOMES = [str(contig) for contig in range(1, 23)]
 TOLD = ("contig", "position", "ref", "alt", "rsid", "parameter", "variance_explained", "beta")
 LONGEST_S = 60.0
+UNKNOWN = "unknown"  # population of people whom the labels lack: they get no offset
+COUNTS_PER_MV, COARSE_PER_MV = 1000.0, 200.0  # of files, where the source does not say; coarse where 16 bits overflow
 
 
 class Genotyped(NamedTuple):
@@ -97,6 +99,7 @@ class Plan(NamedTuple):
     change: np.ndarray  # [recording] in the parameter's unit (log for t_amplitude)
     betas: list[float]  # per ALT allele, one per effect
     total_variance: float
+    offsets: dict[str, float]  # by population, in the parameter's unit
 
 
 def plan(
@@ -105,30 +108,35 @@ def plan(
     """Scale effects and offsets so that each makes its share of the altered parameter's total variance.
 
     With natural variance V and shares h_1 … h_k, s the total is V / (1 - Σh - s); the measured effects are uncorrelated
-    with the natural values, since the join is random.
+    with the natural values, since the join is random. The offset rises evenly over the populations in the order of
+    their names, and is 0 where the population is unknown.
     """
     total = natural_variance(values) / (1 - sum(shares) - population)
     betas = [np.sqrt(share * total / dose.var()) for share, dose in zip(shares, doses, strict=True)]
     change = sum((beta * (dose - dose.mean()) for beta, dose in zip(betas, doses, strict=True)), np.zeros(len(values)))
-    if population:
-        names = sorted(set(groups))
-        if len(names) < 2:
-            raise UserError("simulate.population_variance needs people of two or more super-populations; give labels")
-        offset = np.array([names.index(group) for group in groups], dtype=float)
-        change = change + np.sqrt(population * total) * (offset - offset.mean()) / offset.std()
-    return Plan(change, betas, total)
+    if not population:
+        return Plan(change, betas, total, {})
+    known = groups != UNKNOWN
+    names, rank = np.unique(groups[known], return_inverse=True)
+    if len(names) < 2:
+        raise UserError("simulate.population_variance needs people of two or more super-populations; give labels")
+    offset = np.zeros(len(groups))
+    offset[known] = rank - rank.mean()
+    size = np.sqrt(population * total) / offset.std()
+    offsets = dict(zip(names.tolist(), (size * (np.arange(len(names)) - rank.mean())).tolist(), strict=True))
+    return Plan(change + size * offset, betas, total, offsets)
 
 
 def labels_of(samples: pl.Series, labels: Path | None) -> pl.DataFrame:
-    """person rows -> sex (female, male, null) and population ('unknown' where the labels lack the sample)."""
+    """person rows -> sex (female, male, null) and population (UNKNOWN where the labels lack the sample)."""
     if labels is None:
-        return pl.DataFrame({"sex": [None] * len(samples), "population": ["unknown"] * len(samples)})
+        return pl.DataFrame({"sex": [None] * len(samples), "population": [UNKNOWN] * len(samples)})
     table = pl.read_csv(labels, separator="\t", infer_schema=False, truncate_ragged_lines=True)
     lacking = {"sample", "super_pop", "gender"} - set(table.columns)
     if lacking:
         raise UserError(f"{labels}: columns {sorted(lacking)} are missing; the table has {table.columns}")
     found = pl.DataFrame({"sample": samples}).join(table, on="sample", how="left", maintain_order="left")
-    return found.select(sex=pl.col("gender"), population=pl.col("super_pop").fill_null("unknown"))
+    return found.select(sex=pl.col("gender"), population=pl.col("super_pop").fill_null(UNKNOWN))
 
 
 def measure_all(reader: Reader, keys: list) -> list[tuple[np.ndarray, float, Fiducials | None] | None]:
@@ -185,9 +193,12 @@ def expected_power(r2: float, n: int) -> dict[str, float]:
     return {"power": float(stats.ncx2.sf(stats.chi2.isf(5e-8, 1), 1, n * r2 / (1 - r2)))}
 
 
-def truth_of(effects: list[dict], altered: list[dict], n: int) -> dict:
-    """truth.json: the planted loci, contigs without one, and what was done to each recording."""
-    loci = []
+def truth_of(effects: list[dict], made: dict[str, Plan], altered: list[dict]) -> dict:
+    """truth.json: planted loci, contigs without one, offsets of populations, what was done to each recording.
+
+    t_amplitude is on the log scale, the others are in ms.
+    """
+    n, loci = len(altered), []
     for effect in effects:
         frequency = effect["doses"].mean() / 2
         about = {name: effect[name] for name in TOLD}
@@ -195,7 +206,8 @@ def truth_of(effects: list[dict], altered: list[dict], n: int) -> dict:
         loci.append(about | {"maf": min(frequency, 1 - frequency)} | expected)
     planted = {locus["contig"] for locus in loci}
     null = [contig for contig in AUTOSOMES if contig not in planted]
-    return {"loci": loci, "null_chromosomes": null, "recordings": altered}
+    offsets = {name: planned.offsets | {UNKNOWN: 0.0} for name, planned in made.items() if planned.offsets}
+    return {"loci": loci, "null_chromosomes": null, "population_offsets": offsets, "recordings": altered}
 
 
 def main(settings: Spike, seed: int, folder: Path) -> None:
@@ -224,15 +236,15 @@ def main(settings: Spike, seed: int, folder: Path) -> None:
     made = plans(settings, effects, values, about["population"].to_numpy())
     with atomic(folder) as temporary:
         temporary.mkdir()
-        altered = write_recordings(joined["recording_id"].to_list(), found, made, temporary / "ecg")
+        altered = write_recordings(joined["recording_id"].to_list(), found, made, settings, temporary / "ecg")
         tables(joined, about, temporary)
-        write_json(truth_of(effects, altered, joined.height), temporary / "truth.json")
+        write_json(truth_of(effects, made, altered), temporary / "truth.json")
     print(f"{sum(bool(a['altered']) for a in altered)} of {joined.height} recordings altered", flush=True)
 
 
-def write_recordings(names: list[str], found: list, made: dict[str, Plan], folder: Path) -> list[dict]:
+def write_recordings(names: list[str], found: list, made: dict[str, Plan], settings: Spike, folder: Path) -> list[dict]:
     """Write every recording, altered as planned where it has fiducials; one dict a recording on what was done."""
-    done = []
+    step_uv, done = settings.ecg.microvolts_per_count, []
     for number, (name, item) in enumerate(zip(names, found, strict=True)):
         if item is None:
             done.append({"recording_id": name, "altered": {}, "written": False})
@@ -240,14 +252,25 @@ def write_recordings(names: list[str], found: list, made: dict[str, Plan], folde
         signal, rate_hz, marks = item
         changes = {p: as_change(p, plan_.change[number]) for p, plan_ in made.items()} if marks else {}
         millivolts = alter(signal, marks, rate_hz, changes) if changes else signal
-        write_wfdb(folder, [name], microvolts(millivolts)[None], rate_hz)
+        # In the source's own counts, so that what is not altered is copied exactly.
+        overflows = np.nanmax(np.abs(millivolts), initial=0) * COUNTS_PER_MV > np.iinfo(np.int16).max
+        per_mv = 1000 / step_uv if step_uv else COARSE_PER_MV if overflows else COUNTS_PER_MV
+        write_wfdb(folder, [name], counts(millivolts, signal, per_mv)[None], rate_hz, counts_per_mv=per_mv)
         done.append({"recording_id": name, "altered": changes, "written": True})
     return done
 
 
-def microvolts(millivolts: np.ndarray) -> np.ndarray:
-    """Int16 microvolts, clipped to the format's range."""
-    return np.clip(np.rint(np.nan_to_num(millivolts, nan=-32.768) * 1000), -32768, 32767).astype(np.int16)
+def counts(millivolts: np.ndarray, source: np.ndarray, per_mv: float) -> np.ndarray:
+    """Int16 counts of [12, sample], missing = -32768; III = II - I to the count where `source` has it so."""
+
+    def whole(signal: np.ndarray) -> np.ndarray:
+        scaled = np.rint(signal.astype(np.float64) * per_mv)
+        return np.clip(np.nan_to_num(scaled, nan=-32768), -32768, 32767).astype(np.int16)
+
+    out, before = whole(millivolts), whole(source).astype(np.int32)
+    if np.array_equal(before[2], before[1] - before[0]):
+        out[2] = out[1].astype(np.int32) - out[0]
+    return out
 
 
 def tables(joined: pl.DataFrame, about: pl.DataFrame, folder: Path) -> None:

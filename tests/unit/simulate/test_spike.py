@@ -128,3 +128,22 @@ def test_an_unknown_variant_is_named(tmp_path):
     effect = Spike.model_fields["effects"].annotation.__args__[0](parameter="qt", variance_explained=0.1, variant="rs2")
     with pytest.raises(UserError, match="rs2"):
         spike.choose(effect, genotyped, set(), np.array([0]), 1)
+
+
+def test_people_of_unknown_population_get_no_offset():
+    groups = np.array(["AFR", "EUR", spike.UNKNOWN] * 100)
+    planned = spike.plan(np.random.default_rng(1).normal(400, 30, 300), [], [], groups, 0.2)
+    assert not planned.change[groups == spike.UNKNOWN].any()
+    for group, offset in planned.offsets.items():
+        np.testing.assert_allclose(planned.change[groups == group], offset)
+    assert planned.change.var() == pytest.approx(0.2 * planned.total_variance)
+
+
+def test_counts_are_copied_exactly_and_keep_einthoven(sinus):
+    rng = np.random.default_rng(1)
+    raw = rng.integers(-27094, 27094, (12, 500)).astype(np.int16)
+    raw[2] = np.int16(raw[1] // 2) - (raw[0] // 2)
+    assert np.array_equal(spike.counts(raw.astype(np.float32) * np.float32(0.005), raw * 0.005, 200), raw)
+    signal, marks = sinus
+    out = spike.counts(spike_signal.alter(signal, marks, RATE, {"qt": 31.0, "t_amplitude": 1.3}), signal, 1000)
+    np.testing.assert_array_equal(out[2], out[1] - out[0])
