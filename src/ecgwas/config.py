@@ -91,7 +91,7 @@ class Spike(Strict):
     genotypes: GenotypeSource = Field(description="The real genotypes.")
     labels: Path | None = Field(None, description="Table with columns sample, super_pop and gender of the genotyped people.")
     effects: list[SpikeEffect] = Field([], description="Planted variants; empty leaves a null.")
-    population_variance: Fraction = Field(0.0, description="Share of each altered parameter's variance that differs between super-populations.")
+    population_variance: Fraction = Field(0.0, description="Share of each altered parameter's variance that lies between super-populations; without effects, of QT, PR and T amplitude.")
 
 
 class Cohort(Strict):

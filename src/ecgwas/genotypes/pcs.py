@@ -80,7 +80,7 @@ def n_structural(eigenvalues: np.ndarray, most: int = 10) -> int:
     """How many leading components stand out of the noise: eigenvalue over 1.5 times the last one computed.
 
     Under no structure the top eigenvalues fall slowly along the Marchenko-Pastur edge (Patterson et al. 2006,
-    doi:10.1371/journal.pgen.0020190), so the last of 20 stands for that edge.
+    doi:10.1371/journal.pgen.0020190), so the last component computed stands for that edge.
     """
     if len(eigenvalues) < 3:
         return 0

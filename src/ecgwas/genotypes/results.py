@@ -29,7 +29,7 @@ def kinship_table(cohort: Cohort, related: Relatedness) -> pl.DataFrame:
 
 
 def pc_table(cohort: Cohort, related: Relatedness) -> pl.DataFrame:
-    """pcs.parquet: scores of every kept sample, to the precision that does not depend on the BLAS (float32)."""
+    """pcs.parquet: scores of every kept sample, rounded to float32, which hides most of the BLAS's last digits."""
     ids = cohort.samples.filter(pl.Series(cohort.keep)).select("sample_id")
     scores = related.scores.astype(np.float32).astype(np.float64)
     return ids.with_columns(pl.Series(f"pc{k + 1}", scores[:, k]) for k in range(scores.shape[1]))

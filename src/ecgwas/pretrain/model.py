@@ -94,7 +94,7 @@ class Model(nn.Module):
     def standardise(self, strip: Tensor, beat: Tensor) -> tuple[Tensor, Tensor]:
         """int16 microvolts [B, L, S], [B, L, T] -> the same in standard deviations, NaN where missing.
 
-        Strip: per lead. Beat: per lead and sample, so that a P wave weighs as much as a QRS complex. The scales are
+        Strip: per lead. Beat: per lead and sample, so that P waves are not drowned by QRS complexes. The scales are
         those of the training cohorts, the same for every recording: amplitudes stay amplitudes.
         """
         x, y = (torch.where(v == MISSING, torch.nan, v.float() / 1000) for v in (strip, beat))

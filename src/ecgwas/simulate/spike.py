@@ -247,7 +247,7 @@ def write_recordings(names: list[str], found: list, made: dict[str, Plan], setti
     step_uv, done = settings.ecg.microvolts_per_count, []
     for number, (name, item) in enumerate(zip(names, found, strict=True)):
         if item is None:
-            done.append({"recording_id": name, "altered": {}, "written": False})
+            done.append({"recording_id": name, "altered": {}, "written": False, "reason": "unreadable"})
             continue
         signal, rate_hz, marks = item
         changes = {p: as_change(p, plan_.change[number]) for p, plan_ in made.items()} if marks else {}
@@ -256,7 +256,8 @@ def write_recordings(names: list[str], found: list, made: dict[str, Plan], setti
         overflows = np.nanmax(np.abs(millivolts), initial=0) * COUNTS_PER_MV > np.iinfo(np.int16).max
         per_mv = 1000 / step_uv if step_uv else COARSE_PER_MV if overflows else COUNTS_PER_MV
         write_wfdb(folder, [name], counts(millivolts, signal, per_mv)[None], rate_hz, counts_per_mv=per_mv)
-        done.append({"recording_id": name, "altered": changes, "written": True})
+        why_not = None if changes else "no_fiducials" if made else "nothing_planned"
+        done.append({"recording_id": name, "altered": changes, "written": True, "reason": why_not})
     return done
 
 

@@ -46,7 +46,7 @@ def simulate_parameters(
     """Parameters of all members: covariates + offset of ancestry + planted + polygenic + noise.
 
     The noise is made orthogonal to the sum of the others and fills the variance up to one in-sample, so a planted
-    variant explains exactly the declared share of its parameter's variance.
+    variant explains the declared share of its parameter's variance (before values are clipped to their range).
     """
     rng = np.random.default_rng([seed, 6])
     z: dict[str, np.ndarray] = {}
