@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TextIO
 
 ROOT = Path(__file__).resolve().parents[1]
 PROFILES = ROOT / "workflow" / "profiles"
@@ -24,14 +23,13 @@ def arguments() -> tuple[argparse.Namespace, list[str]]:
     return parser.parse_known_args()
 
 
-def snakemake(options: argparse.Namespace, lock: TextIO, *more: str) -> int:
-    """Run Snakemake; it holds the lock too, so that a Snakemake that outlives this process still counts as live."""
+def snakemake(options: argparse.Namespace, *more: str) -> int:
     profile = PROFILES / options.profile if (PROFILES / options.profile).is_dir() else Path(options.profile)
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
     command += ["--configfile", str(options.config), "--profile", str(profile)]
     command += ["--config", *options.overrides] if options.overrides else []
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    return subprocess.run([*command, *more], env=environment, pass_fds=[lock.fileno()], check=False).returncode
+    return subprocess.run([*command, *more], env=environment, check=False).returncode
 
 
 def study_name(options: argparse.Namespace) -> str:
@@ -51,9 +49,9 @@ def main() -> int | str:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return f"error: study '{study_name(options)}' is being run by another process; wait for it or stop it"
-        if (status := snakemake(options, lock, "--unlock", "--quiet", "all")) != 0:
+        if (status := snakemake(options, "--unlock", "--quiet", "all")) != 0:
             return status
-        return snakemake(options, lock, *more)
+        return snakemake(options, *more)
 
 
 if __name__ == "__main__":
