@@ -49,7 +49,7 @@ def main() -> int | str:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return f"error: study '{study_name(options)}' is being run by another process; wait for it or stop it"
-        if (status := snakemake(options, "--unlock", "--quiet", "all")) != 0:
+        if (status := snakemake(options, "--unlock")) != 0:
             return status
         return snakemake(options, *more)
 
