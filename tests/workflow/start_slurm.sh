@@ -10,6 +10,7 @@ if [ "${2:-start}" = stop ]; then
   for name in slurmd slurmctld munged; do
     [ -f "$folder/$name.pid" ] && kill "$(cat "$folder/$name.pid")" 2>/dev/null || true
   done
+  [ "$(readlink /etc/slurm/slurm.conf)" = "$folder/slurm.conf" ] && rm /etc/slurm/slurm.conf
   exit 0
 fi
 
@@ -59,6 +60,8 @@ NodeName=$host NodeAddr=127.0.0.1 CPUs=$cores RealMemory=$memory State=UNKNOWN
 PartitionName=main Nodes=$host Default=YES MaxTime=INFINITE State=UP
 EOF
 export SLURM_CONF=$folder/slurm.conf
+# Jobs do not inherit SLURM_CONF from the executor: their srun looks where Slurm looks by itself.
+mkdir -p /etc/slurm && [ ! -e /etc/slurm/slurm.conf ] && ln -s "$SLURM_CONF" /etc/slurm/slurm.conf
 slurmctld
 slurmd
 for _ in $(seq 60); do
