@@ -29,7 +29,7 @@ lint: $(VENV)/.developed
 	$(BIN)/snakemake --lint --configfile config/demo.yaml
 
 bench: $(VENV)/.developed
-	set -e; for script in benchmarks/*.py; do $(BIN)/python $$script; done
+	set -e; for script in simulate demo recovery; do $(BIN)/python benchmarks/$$script.py; done
 
 docs: $(VENV)/.developed
 	$(BIN)/python -m ecgwas.docs --check false
