@@ -144,6 +144,9 @@ class Phenotypes(Strict):
     axes_by: Literal["variance", "repeatability"] = Field(
         "variance", description="Axes with most variance, or those most alike in two recordings of a person (needs people with two)."
     )
+    relatives: Literal["drop", "keep"] = Field(
+        "drop", description="Scan the largest unrelated set; or everyone, less leave-one-chromosome-out predictions (`gwas.step1`)."
+    )
     min_people: int = Field(50, ge=10, description="Fewer people with trait, covariates and genotypes stop the run.")
 
 
@@ -166,8 +169,22 @@ class Genotypes(Strict):
     duplicate_threshold: float = Field(0.354, gt=0, lt=0.5, description="Pairs above are duplicates or twins.")
 
 
+class Step1(Strict):
+    """Whole-genome ridge regression before the scan, where relatives are kept; defaults are REGENIE's."""
+
+    block: int = Field(1000, ge=1, description="Variants a block; a block lies on one chromosome.")
+    folds: int = Field(5, ge=2, description="Folds of people; both levels predict a fold from the others.")
+    min_maf: Fraction = Field(0.01, description="Autosomal variants with a smaller minor allele frequency are not used.")
+    min_mac: int = Field(100, ge=1, description="Nor those with a smaller minor allele count.")
+    pruned: bool = Field(False, description="Use the LD-pruned variants only: for cohorts with millions of imputed ones.")
+    dtype: Literal["float32", "float64"] = Field("float32", description="Arithmetic.")
+    memory_mb: int = Field(4000, ge=100, description="Memory the predictors may take; more traits than fit are done in passes.")
+
+
 class Gwas(Strict):
     """Association."""
+
+    step1: Step1 = Step1()
 
     engine: Literal["auto", "torch", "hail"] = Field("auto", description="auto takes torch; both give the same numbers.")
     dtype: Literal["float32", "float64"] = Field("float32", description="Arithmetic of the torch engine.")
