@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 
 class ArrayRows:
-    """An .npy file of rows of one shape and type, appended chunk by chunk: memory holds one chunk."""
+    """An .npy file of rows of one shape and type, appended one by one: memory holds none."""
 
     def __init__(self, path: Path | str, shape: tuple[int, ...], dtype: np.dtype | type):
         self.shape, self.dtype, self.n = shape, np.dtype(dtype), 0
@@ -21,11 +21,11 @@ class ArrayRows:
         about = {"descr": self.dtype.str, "fortran_order": False, "shape": (self.n, *self.shape)}
         np.lib.format.write_array_header_1_0(self.file, about)
 
-    def append(self, rows: np.ndarray) -> None:
-        """Write [row, *shape] behind what is there."""
-        assert (rows.shape[1:], rows.dtype) == (self.shape, self.dtype)
-        np.ascontiguousarray(rows).tofile(self.file)
-        self.n += len(rows)
+    def append(self, row: np.ndarray) -> None:
+        """Write one row behind what is there."""
+        assert (row.shape, row.dtype) == (self.shape, self.dtype)
+        self.file.write(row.tobytes())
+        self.n += 1
 
     def close(self) -> None:
         """Say in the header how many rows there are."""

@@ -29,20 +29,20 @@ def shard_entries(entries: pl.DataFrame, shard: int, shards: int) -> pl.DataFram
 
 
 class Output:
-    """The five files of a shard, written `CHUNK` recordings at a time."""
+    """The files of a shard, written `CHUNK` recordings at a time."""
 
-    def __init__(self, tables: dict[str, Path], strip: Path, beat: Path, settings: Ingest):
+    def __init__(self, tables: dict[str, Path], strips: list[Path], beat: Path, settings: Ingest):
         self.rows: dict[str, list[dict]] = {name: [] for name in SCHEMAS}
-        self.signals: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
         self.counts = dict.fromkeys(SCHEMAS, 0)
         self.tables = {
             name: TableRows(tables[name], {column: kind for column, (kind, _) in schema.items()})
             for name, schema in SCHEMAS.items()
         }
-        self.arrays = (
-            ArrayRows(strip, (len(LEADS), strip_samples(settings)), np.int16),
-            ArrayRows(beat, (len(LEADS), beat_samples(settings)), np.int16),
-        )
+        self.strips = [
+            ArrayRows(path, (len(LEADS), strip_samples(settings, bucket)), np.int16)
+            for bucket, path in enumerate(strips)
+        ]
+        self.beats = ArrayRows(beat, (len(LEADS), beat_samples(settings)), np.int16)
 
     def add(self, name: str, row: dict) -> None:
         """One row of a table."""
@@ -51,26 +51,23 @@ class Output:
 
     def keep(self, entry: dict, shard: int, result: Processed) -> None:
         """One kept recording."""
-        place = {"shard": shard, "row": self.counts["recordings"]}
+        strips = self.strips[result.recording["bucket"]]
+        place = {"shard": shard, "row": self.beats.n, "strip_row": strips.n}
         self.add("recordings", entry | place | result.recording)
         self.add("intervals", entry | result.intervals)
-        for signals, signal in zip(self.signals, (result.strip, result.beat), strict=True):
-            signals.append(signal)
+        strips.append(result.strip)
+        self.beats.append(result.beat)
 
     def flush(self) -> None:
         """Write what has gathered."""
         for name, rows in self.rows.items():
             self.tables[name].append(table(rows, SCHEMAS[name]))
             rows.clear()
-        for array, signals in zip(self.arrays, self.signals, strict=True):
-            if signals:
-                array.append(np.stack(signals))
-                signals.clear()
 
     def close(self) -> None:
         """Write the rest and the ends of the files."""
         self.flush()
-        for file in (*self.tables.values(), *self.arrays):
+        for file in (*self.tables.values(), *self.strips, self.beats):
             file.close()
 
 
@@ -102,7 +99,7 @@ def main(
     recordings: Path,
     intervals: Path,
     excluded: Path,
-    strip: Path,
+    strips: list[Path],
     beat: Path,
 ) -> None:
     """Ingest shard number `shard` of the recordings of `ecg`.
@@ -114,14 +111,15 @@ def main(
         recordings: table of the kept recordings, written.
         intervals: table of their classical measurements, written.
         excluded: table of the other recordings with reasons, written.
-        strip: array of rhythm strips (.npy), written.
+        strips: array of rhythm strips (.npy) of each bucket of lengths, written.
         beat: array of median beats (.npy), written.
     """
-    paths = dict(recordings=recordings, intervals=intervals, excluded=excluded, strip=strip, beat=beat)
+    paths = {"recordings": recordings, "intervals": intervals, "excluded": excluded}
     with contextlib.ExitStack() as stack:
         names = {name: stack.enter_context(atomic(path)) for name, path in paths.items()}
-        output = Output(names, names["strip"], names["beat"], settings)
-        ingest(open_source(ecg, settings.seconds), shard, settings, output)
+        arrays = [stack.enter_context(atomic(path)) for path in (*strips, beat)]
+        output = Output(names, arrays[:-1], arrays[-1], settings)
+        ingest(open_source(ecg, settings.longest_s), shard, settings, output)
         output.close()
     print(f"shard {shard}: {output.counts['recordings']} kept, {output.counts['excluded']} excluded", flush=True)
 
