@@ -116,7 +116,8 @@ class Ingest(Strict):
     """Raw files to clean signals."""
 
     model_rate_hz: float = Field(100.0, gt=20, description="Rate of the stored rhythm strips, Hz.")
-    seconds: float = Field(10.0, ge=2.5, description="Length of the stored rhythm strips, s; shorter ones are padded as missing.")
+    seconds: float = Field(10.0, ge=2.5, description="Length of the shortest stored rhythm strips and of a model's window, s; shorter ones are padded as missing.")
+    doublings: int = Field(0, ge=0, le=12, description="Longer recordings are stored in buckets of twice, four times, … `seconds`, so many; beyond the last their beginning is kept.")
     highpass_hz: float = Field(0.5, gt=0, description="Zero-phase high-pass corner, Hz.")
     lowpass_hz: float = Field(40.0, gt=0, description="Zero-phase low-pass corner of the strips, Hz.")
     beat_rate_hz: float = Field(250.0, gt=50, description="Rate of the stored median beats, Hz.")
@@ -124,6 +125,16 @@ class Ingest(Strict):
     beat_after_s: float = Field(0.56, gt=0, description="Median beat: seconds after the R peak.")
     shards: int = Field(2, ge=1, description="Number of jobs and of signal shards a cohort is cut into.")
     min_leads: int = Field(8, ge=1, le=12, description="Recordings with fewer usable leads are excluded.")
+
+    @property
+    def longest_s(self) -> float:
+        """What is stored of a recording at most, s."""
+        return self.seconds * 2**self.doublings
+
+    @property
+    def buckets(self) -> list[str]:
+        """What stands in the file names of the buckets of strips, the shortest first: nothing, -2x, -4x, …"""
+        return ["", *(f"-{2**k}x" for k in range(1, self.doublings + 1))]
 
 
 class Embed(Strict):
