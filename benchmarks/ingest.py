@@ -19,6 +19,8 @@ import numpy as np
 PROJECT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("ECGWAS_REALDATA", PROJECT.parent / "shared" / "data"))
 RATE_HZ, MODEL_RATE_HZ = 500, 100
+TOLD = ("wfdb_ratio", "ukb_xml_ratio", "core_hours_100k", "core_hours_10m")
+TOLD += ("peak_mb_1000", "peak_mb_50000", "quality_auroc")
 
 INGEST = """
 import json, resource, sys, time
@@ -119,9 +121,7 @@ def main() -> None:
     parser.add_argument("--large", type=int, default=50_000, help="recordings of the run that shows memory")
     arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
-    told = dict.fromkeys(
-        "wfdb_ratio ukb_xml_ratio core_hours_100k core_hours_10m peak_mb_1000 peak_mb_50000 quality_auroc".split()
-    )
+    told = dict.fromkeys(TOLD)
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
         folders = {name: work / name for name in ("wfdb", "xml", "plain")}
