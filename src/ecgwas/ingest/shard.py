@@ -6,9 +6,11 @@ import numpy as np
 import polars as pl
 
 from ecgwas.cli import run
-from ecgwas.config import LEADS, EcgSource, Ingest
+from ecgwas.config import EcgSource, Ingest
 from ecgwas.errors import UserError
 from ecgwas.files import atomic, write_parquet
+from ecgwas.ingest.about import about, machine
+from ecgwas.ingest.other import process_other
 from ecgwas.ingest.process import beat_samples, process, strip_samples
 from ecgwas.ingest.quality import Excluded
 from ecgwas.ingest.readers import Reader, Unreadable, open_source
@@ -26,23 +28,24 @@ def shard_entries(entries: pl.DataFrame, shard: int, shards: int) -> pl.DataFram
 
 
 def ingest(reader: Reader, shard: int, settings: Ingest) -> tuple[dict[str, list[dict]], np.ndarray, np.ndarray]:
-    """Rows of the three tables, strips [recording, 12, sample] and beats [recording, 12, sample] of one shard."""
+    """Rows of the three tables, strips [recording, channel, sample] and beats [recording, channel, sample] of one shard."""
     entries = shard_entries(reader.entries, shard, settings.shards)
-    strips = np.empty((entries.height, len(LEADS), strip_samples(settings)), dtype=np.int16)
-    beats = np.empty((entries.height, len(LEADS), beat_samples(settings)), dtype=np.int16)
+    strips = np.empty((entries.height, len(settings.channels), strip_samples(settings)), dtype=np.int16)
+    beats = np.empty((entries.height, len(settings.channels), beat_samples(settings)), dtype=np.int16)
     rows = {"recordings": [], "intervals": [], "excluded": []}
     for done, entry in enumerate(entries.iter_rows(named=True)):
         if done % PROGRESS_EVERY == 0:
             print(f"shard {shard}: {done} of {entries.height} recordings", flush=True)
         key, row = entry.pop("key"), len(rows["recordings"])
         try:
-            result = process(reader.read(key), settings)
+            recording = reader.read(key)
+            result = process(recording, settings) if settings.heart else process_other(recording, settings)
         except (Unreadable, Excluded) as fault:
             rows["excluded"].append(entry | {"reason": fault.reason, "detail": fault.detail})
             continue
         strips[row], beats[row] = result.strip, result.beat
-        rows["recordings"].append(entry | {"shard": shard, "row": row} | result.recording)
-        rows["intervals"].append(entry | result.intervals)
+        rows["recordings"].append(entry | {"shard": shard, "row": row} | about(recording) | result.recording)
+        rows["intervals"].append(entry | result.intervals | machine(recording))
     kept = len(rows["recordings"])
     return rows, strips[:kept], beats[:kept]
 
