@@ -89,9 +89,9 @@ def fast(data: bytes) -> tuple[ET.Element, dict[str, Waves]] | None:
         data = data[:start] + data[stop:]
     for tag in SAMPLES:
         start, stop = span(data, tag)
-        block = data[start:stop]
-        blocks[tag.decode()] = [(name.decode("latin-1"), wave) for name, wave in WAVE.findall(block)]
-        data = data[:start] + WAVE.sub(b"", block) + data[stop:]
+        pieces = WAVE.split(data[start:stop])  # what is between, lead, samples, what is between, …
+        blocks[tag.decode()] = [(lead.decode("latin-1"), wave) for lead, wave in zip(pieces[1::3], pieces[2::3], strict=True)]
+        data = data[:start] + b"".join(pieces[::3]) + data[stop:]
     unclear = b"<!" in data or b"xmlns" in data or len(data) > MAX_REST or data.count(b"<StripData") != 1
     try:
         return None if unclear else (ET.fromstring(data), blocks)
@@ -101,9 +101,18 @@ def fast(data: bytes) -> tuple[ET.Element, dict[str, Waves]] | None:
 
 def span(data: bytes, tag: bytes) -> tuple[int, int]:
     """Where the first element `tag` starts and ends; (0, 0) where there is none."""
-    first = re.search(rb"<" + tag + rb"[\s>]", data)
-    last = re.compile(rb"</" + tag + rb"\s*>").search(data, first.end()) if first else None
-    return (first.start(), last.end()) if last else (0, 0)
+    start = found(data, b"<" + tag, 0)
+    stop = found(data, b"</" + tag, start) if start >= 0 else -1
+    return (start, data.find(b">", stop) + 1) if stop >= 0 else (0, 0)
+
+
+def found(data: bytes, opening: bytes, at: int) -> int:
+    """Where `opening` stands from `at` on as a whole name (FullDisclosure is not FullDisclosureData); -1 if nowhere."""
+    at = data.find(opening, at)
+    while at >= 0 and data[at + len(opening) : at + len(opening) + 1] not in (b">", b" ", b"\t", b"\r", b"\n"):
+        at = data.find(opening, at + 1)
+    return at
+
 
 
 def general(data: bytes) -> tuple[ET.Element, dict[str, Waves]]:

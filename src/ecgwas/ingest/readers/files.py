@@ -55,7 +55,7 @@ def from_table(path: Path) -> tuple[tuple[str, ...], np.ndarray, float]:
         raise Unreadable("unreadable", "no column of numbers")
     check_shape(len(columns), table.num_rows, 500.0)
     steps = np.diff(time) if time is not None and len(time) > 1 else np.array([np.nan])
-    rate_hz = float(1 / np.median(steps)) if np.median(steps) > 0 else np.nan
+    rate_hz = round(float(1 / np.median(steps)), 6) if np.median(steps) > 0 else np.nan
     return tuple(name[:16] for name in columns), np.stack(list(columns.values())), rate_hz
 
 
