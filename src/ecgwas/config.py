@@ -24,18 +24,27 @@ class Strict(pydantic.BaseModel):
 class EcgSource(Strict):
     """Where the ECG files of a cohort are and how to read them."""
 
-    format: Literal["wfdb", "array"] = Field("wfdb", description="File format: WFDB records, or one packed array.")
-    path: Path = Field(description="Folder of WFDB records, or one .npy or .npy.xz array [recording, lead, sample].")
+    format: Literal["wfdb", "array", "cardiosoft", "muse", "philips", "aecg", "dicom", "scp", "code15", "edf", "files"] = Field(
+        "wfdb",
+        description="File format: WFDB records; one packed array; XML of GE CardioSoft (UK Biobank field 20205), GE MUSE,"
+        " Philips Sierra or HL7 aECG; DICOM waveforms; SCP-ECG; CODE-15 (HDF5, or split into .mat); EDF; files of one array each"
+        " (.csv, .npy, .parquet, .mat).",
+    )
+    path: Path = Field(description="Folder of the files, or one .npy or .npy.xz array [recording, lead, sample].")
     recordings: Path | None = Field(
         None,
-        description="CSV or Parquet with recording_id and person_id, and path for WFDB (relative to `path`, no suffix);"
-        " row order for an array. Without it a WFDB folder is listed and person_id is the record's name up to '_'.",
+        description="CSV or Parquet with recording_id and person_id, and path (below `path`; WFDB records without suffix, CODE-15"
+        " the HDF5 file); row order for an array. Without it the folder is listed and person_id is the file's name up to '_'.",
     )
     recording_column: str = Field("recording_id", description="Column of `recordings` that names the recording.")
     person_column: str = Field("person_id", description="Column of `recordings` that names the person.")
-    leads: list[str] = Field(list(LEADS), description="Lead order of an array; WFDB files name their own.")
-    rate_hz: float | None = Field(None, gt=0, description="Sampling rate of an array, Hz.")
-    microvolts_per_count: float | None = Field(None, gt=0, description="Size of one count of an array, microvolts.")
+    path_column: str = Field("path", description="Column of `recordings` that names the file.")
+    leads: list[str] = Field(list(LEADS), description="Lead order of arrays; other files name their own.")
+    rate_hz: float | None = Field(None, gt=0, description="Sampling rate of arrays that do not give it, Hz.")
+    microvolts_per_count: float | None = Field(None, gt=0, description="Size of one count of arrays, microvolts.")
+    unit: Literal["mV", "uV", "sd", "unknown"] | None = Field(
+        None, description="Unit of the samples whatever the files say; sd: z-scored, so that amplitudes and sums of leads mean nothing."
+    )
 
 
 class GenotypeSource(Strict):
@@ -124,7 +133,20 @@ class Ingest(Strict):
     beat_before_s: float = Field(0.32, gt=0, description="Median beat: seconds before the R peak.")
     beat_after_s: float = Field(0.56, gt=0, description="Median beat: seconds after the R peak.")
     shards: int = Field(2, ge=1, description="Number of jobs and of signal shards a cohort is cut into.")
-    min_leads: int = Field(8, ge=1, le=12, description="Recordings with fewer usable leads are excluded.")
+    min_leads: int = Field(8, ge=1, description="Recordings with fewer usable leads are excluded.")
+    montage: Name | None = Field(None, description="File of config/montages with keys of this block for another kind of signal.")
+    channels: list[str] = Field(list(LEADS), min_length=1, description="Channels stored, by name and in this order.")
+    derive_limb_leads: bool = Field(True, description="Make absent limb leads from I and II; needs the twelve leads of an ECG.")
+    heart: bool = Field(True, description="Look for heart beats; false for signals such as EEG and EMG, stored without beats and intervals.")
+
+    @pydantic.model_validator(mode="after")
+    def _twelve_leads(self) -> "Ingest":
+        """An ECG is stored as the twelve leads; fewer leads of a file are missing rows."""
+        if self.heart and (tuple(self.channels) != LEADS or not self.derive_limb_leads):
+            raise ValueError("with heart: true the channels are the twelve leads, limb leads derived; write heart: false")
+        if self.min_leads > len(self.channels):
+            raise ValueError(f"min_leads {self.min_leads} is more than the {len(self.channels)} channels")
+        return self
 
     @property
     def longest_s(self) -> float:

@@ -34,6 +34,7 @@ def check(values: dict[str, Any], root: Path) -> Checked:
     `root` is the project's folder: it holds config/ and relative paths start there.
     Raises `UserError` that names the file, the key and what to write.
     """
+    values = _with_montage(values, root)
     settings = _resolve(_validate(config.Study, values, "the study's config"), root)
     _check_files(settings, Path("the study's config"))
     _no_repeats(settings.cohorts, "cohorts")
@@ -43,6 +44,18 @@ def check(values: dict[str, Any], root: Path) -> Checked:
     if settings.report.model and settings.report.model not in models:
         raise UserError(f"report.model: '{settings.report.model}' is not among models: {', '.join(models)}")
     return Checked(settings, cohorts, models)
+
+
+def _with_montage(values: dict[str, Any], root: Path) -> dict[str, Any]:
+    """`values` with the keys of the montage that `ingest.montage` names; keys of the study's own block come first."""
+    ingest = values.get("ingest")
+    if not isinstance(ingest, dict) or not isinstance(ingest.get("montage"), str):
+        return values
+    path = root / "config" / "montages" / f"{ingest['montage']}.yaml"
+    _named_file(path, "ingest.montage", ingest["montage"])
+    montage = _read_yaml(path)
+    _validate(config.Ingest, montage, str(path))
+    return values | {"ingest": montage | ingest}
 
 
 def load_cohort(name: str, root: Path) -> config.Cohort:

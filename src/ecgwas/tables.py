@@ -17,10 +17,19 @@ RECORDINGS: Schema = {
     "strip_row": (pl.Int32(), "Row within the shard's array of strips of that bucket."),
     "rate_hz": (pl.Float64(), "Native sampling rate, Hz."),
     "seconds": (pl.Float64(), "Native length, s."),
-    "unit": (pl.String(), "mV, or unknown."),
+    "unit": (pl.String(), "mV, sd (z-scored), or unknown."),
     "n_leads": (pl.Int32(), "Usable leads among the twelve."),
     "n_beats": (pl.Int32(), "Beats averaged in the median beat; 0 where there is none."),
     "rr_ms": (pl.Float64(), "Median RR interval, ms; null where no rhythm was found."),
+    "leads": (pl.List(pl.String()), "Leads of the file, by its own names and in its order."),
+    "einthoven_uv": (pl.Float64(), "RMS of II - I - III and of Goldberger's sums over the leads present, offsets removed, microvolts; null where none can be checked, or the unit is not mV."),
+    "valid_from_s": (pl.Float64(), "First sample that is there, s from the start of the file's samples."),
+    "valid_to_s": (pl.Float64(), "Last sample that is there and was read, s."),
+    "native_highpass_hz": (pl.Float64(), "High-pass of the machine, Hz; null where the file does not say."),
+    "native_lowpass_hz": (pl.Float64(), "Low-pass of the machine, Hz; null where the file does not say."),
+    "device": (pl.String(), "Model and software of the machine; null where the file does not say."),
+    "start_time": (pl.String(), "Start of the recording, ISO 8601 by the machine's clock; null where the file does not say."),
+    "statements": (pl.List(pl.String()), "Interpretation by the machine, lines that name people removed."),
 }
 
 RECORDINGS_EXCLUDED: Schema = {
@@ -54,6 +63,15 @@ INTERVALS: Schema = {
     },
     "sokolov_mv": (pl.Float64(), "S in V1 + the larger R of V5 and V6, mV."),
     "cornell_mv": (pl.Float64(), "R in aVL + S in V3, mV."),
+    "machine_heart_rate_bpm": (pl.Float64(), "Ventricular rate by the machine, per minute; null where the file has none, as below."),
+    "machine_p_duration_ms": (pl.Float64(), "P duration by the machine, ms."),
+    "machine_pr_ms": (pl.Float64(), "PR (PQ) interval by the machine, ms."),
+    "machine_qrs_ms": (pl.Float64(), "QRS duration by the machine, ms."),
+    "machine_qt_ms": (pl.Float64(), "QT interval by the machine, ms."),
+    "machine_qtc_bazett_ms": (pl.Float64(), "Corrected QT by the machine, ms."),
+    "machine_p_axis_deg": (pl.Float64(), "Frontal P axis by the machine, degrees."),
+    "machine_qrs_axis_deg": (pl.Float64(), "Frontal QRS axis by the machine, degrees."),
+    "machine_t_axis_deg": (pl.Float64(), "Frontal T axis by the machine, degrees."),
 }
 
 SAMPLES: Schema = {

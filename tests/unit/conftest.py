@@ -75,6 +75,7 @@ def make_cohort(folder: Path, n: int, seed: int = 0, shards: int = 2, no_beat: i
         person_id=pl.col("recording_id").str.replace("r", "p"), rate_hz=500.0, seconds=10.0, unit=pl.lit("mV"),
         n_leads=12, n_beats=10, rr_ms=pl.Series(1000 * p["rr"]),
     )  # fmt: skip
+    table = pl.concat([tables.empty(tables.RECORDINGS), table], how="diagonal_relaxed")
     tables.typed(table, tables.RECORDINGS).write_parquet(folder / "recordings.parquet")
     return Cohort(folder / "recordings.parquet", files["strip"], files["beat"], pl.DataFrame(p))
 

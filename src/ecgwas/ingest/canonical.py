@@ -1,46 +1,108 @@
-"""Recording -> twelve leads in mV: names and units normalised, absent limb leads derived."""
+"""Recording -> twelve leads in mV: names and units normalised, absent limb leads derived, present ones checked."""
 
 import numpy as np
 
 from ecgwas.config import LEADS
-from ecgwas.ingest.readers import Recording
+from ecgwas.ingest.readers import Recording, Unreadable
 
 MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "microvolt": 1e-3, "v": 1e3, "nv": 1e-6}
 _ROWS = {name.upper(): row for row, name in enumerate(LEADS)}
 _PREFIXES = ("MDC_ECG_LEAD_", "LEAD_", "LEAD", "ECG_", "ECG")
 I, II, III, AVR, AVL, AVF = range(6)  # noqa: E741 (the names of the leads)
 LIMB = slice(0, 6)
+RATE_HZ = (62.0, 2000.0)  # outside, waves or filters are beyond what is measured here
+SD = "sd"  # the unit of z-scored samples
 # The eight leads that carry the information; the other four are sums of I and II.
 INDEPENDENT = (I, II, 6, 7, 8, 9, 10, 11)
 
 
-def lead_row(name: str) -> int | None:
-    """Row in `LEADS` of a lead called `name` in some file ('avr', 'Lead II', 'MDC_ECG_LEAD_V1'), or None."""
+def lead_row(
+    name: str, rows: dict[str, int] | None = None, prefixes: tuple[str, ...] = _PREFIXES
+) -> int | None:
+    """Row in `LEADS` (or `rows`) of a lead called `name` in some file ('avr', 'Lead II', 'MDC_ECG_LEAD_V1'), or None.
+
+    By the whole name only: MLII is not II, and a V without a number is no chest lead.
+    """
+    rows = _ROWS if rows is None else rows
     key = name.strip().upper().replace(" ", "_").replace("-", "")
-    for prefix in _PREFIXES:
-        if key.startswith(prefix) and key.removeprefix(prefix).strip("_") in _ROWS:
+    for prefix in prefixes:
+        if key.startswith(prefix) and key.removeprefix(prefix).strip("_") in rows:
             key = key.removeprefix(prefix).strip("_")
-    return _ROWS.get(key)
+    return rows.get(key)
 
 
 def twelve_leads(recording: Recording) -> tuple[np.ndarray, str]:
-    """Float32 [12, sample] in mV, order `LEADS`, NaN rows for absent leads; and the unit, "mV" or "unknown".
+    """Float32 [12, sample] in mV, order `LEADS`, NaN rows for absent leads; and the unit: "mV", "sd" or "unknown".
+
+    Absent limb leads are made from those present. Raises `Unreadable` for a recording that no step can take: a rate
+    outside `RATE_HZ`, or leads recorded one after the other (a print of 4 x 2.5 s), which share no time.
+    """
+    check_rate(recording.rate_hz)
+    signal, unit = named_leads(recording)
+    if recording.simultaneous and not apart(signal):
+        return derive_limb_leads(signal), unit
+    raise Unreadable("not_simultaneous", "leads were recorded one after the other: no time is in all of them")
+
+
+def check_rate(rate_hz: float) -> None:
+    """Raise `Unreadable` for a sampling rate that the filters and measurements are not made for."""
+    low, high = RATE_HZ
+    if not low <= rate_hz <= high:
+        raise Unreadable("sampling_rate", f"{rate_hz:g} Hz, not from {low:g} to {high:g} Hz")
+
+
+def named_leads(
+    recording: Recording, rows: dict[str, int] | None = None, prefixes: tuple[str, ...] = _PREFIXES
+) -> tuple[np.ndarray, str]:
+    """Float32 [lead, sample] in mV of the leads of `rows` (name in capitals -> row), NaN rows for absent ones; the unit.
 
     A lead in a unit that is no voltage leaves the whole recording in an unknown unit (taken as mV). Leads that a
-    file names twice are taken from their first row.
+    file names twice are taken from their first row. Leads of other names are left out.
     """
-    signal = np.full((len(LEADS), recording.signal.shape[1]), np.nan, dtype=np.float32)
+    rows = _ROWS if rows is None else rows
+    signal = np.full((len(rows), recording.signal.shape[1]), np.nan, dtype=np.float32)
     unit = "mV"
     for name, lead_unit, samples in reversed(
         list(zip(recording.leads, recording.units, recording.signal, strict=True))
     ):
-        row = lead_row(name)
+        row = lead_row(name, rows, prefixes)
         if row is None:
             continue
         scale = MILLIVOLTS.get(lead_unit.strip().lower())
-        unit = unit if scale else "unknown"
+        if not scale:
+            unit = SD if lead_unit == SD else "unknown"
         signal[row] = samples * np.float32(scale or 1.0)
-    return derive_limb_leads(signal), unit
+    return signal, unit
+
+
+def spans(signal: np.ndarray) -> np.ndarray:
+    """[lead, 2] first and one past the last sample that is there of [lead, sample], of the leads that are there."""
+    finite = np.isfinite(signal)
+    finite = finite[finite.any(axis=1)]
+    return np.stack([finite.argmax(axis=1), finite.shape[1] - finite[:, ::-1].argmax(axis=1)], axis=1)
+
+
+def apart(signal: np.ndarray) -> bool:
+    """Whether two leads of [lead, sample] are there at no common time."""
+    if np.isfinite(signal[:, [0, -1]]).any(axis=0).all() and not np.isnan(signal[:, [0, -1]]).any():
+        return False
+    present = spans(signal)
+    return len(present) > 0 and bool(present[:, 0].max() >= present[:, 1].min())
+
+
+def einthoven_residual(recording: Recording) -> float:
+    """RMS in µV of II - I - III and of Goldberger's sums over limb leads present; NaN where none can be checked.
+
+    The identities hold for leads in one unit of voltage recorded together, not for z-scored ones. Offsets of leads
+    are removed: electronics may shift each lead, and the filters take it away.
+    """
+    signal, unit = named_leads(recording)
+    if unit != "mV" or not recording.simultaneous or apart(signal):
+        return float("nan")
+    one, two, three, avr, avl, avf = signal[LIMB]
+    sums = (two - one - three, avr + (one + two) / 2, avl - one + two / 2, avf - two + one / 2)
+    squares = [np.square(rest - np.nanmean(rest)) for rest in sums if np.isfinite(rest).any()]
+    return float(1000 * np.sqrt(np.nanmean(np.stack(squares)))) if squares else float("nan")
 
 
 def derive_limb_leads(signal: np.ndarray) -> np.ndarray:

@@ -98,8 +98,8 @@ def counts(millivolts: np.ndarray) -> np.ndarray:
 
 
 def stored_strip(smooth: np.ndarray, rows: list[int], bucket: int, settings: Ingest) -> np.ndarray:
-    """[12, samples of the bucket] of filtered leads at that rate; missing where a lead or the recording ends."""
-    out = np.full((len(LEADS), strip_samples(settings, bucket)), MISSING, dtype=np.int16)
+    """[channel, samples of the bucket] of filtered leads at model_rate_hz; missing where a lead or the recording ends."""
+    out = np.full((len(settings.channels), strip_samples(settings, bucket)), MISSING, dtype=np.int16)
     strip = counts(smooth)[:, : out.shape[1]]
     out[rows, : strip.shape[1]] = strip
     return out

@@ -10,7 +10,7 @@ from ecgwas.config import LEADS
 from ecgwas.ingest.beats import MedianBeat
 from ecgwas.ingest.canonical import limb_leads_lost
 
-MIN_SECONDS = 5.0
+MIN_SECONDS = 2.5
 MAX_CONSTANT_S = 1.0  # longest stretch at one value
 RAIL_MV = 3.0  # a constant stretch this far from the lead's median is saturation, else the lead is flat
 MAX_GAP = 0.02  # share of missing samples that are interpolated

@@ -7,12 +7,14 @@ import numpy as np
 import polars as pl
 
 from ecgwas.cli import run
-from ecgwas.config import LEADS, EcgSource, Ingest
+from ecgwas.config import EcgSource, Ingest
 from ecgwas.errors import UserError
 from ecgwas.files import atomic
+from ecgwas.ingest.about import about, machine
+from ecgwas.ingest.other import process_other
 from ecgwas.ingest.process import Processed, beat_samples, process, strip_samples
 from ecgwas.ingest.quality import Excluded
-from ecgwas.ingest.readers import Reader, Unreadable, open_source
+from ecgwas.ingest.readers import Reader, Recording, Unreadable, open_source
 from ecgwas.ingest.rows import ArrayRows, TableRows
 from ecgwas.tables import INTERVALS, RECORDINGS, RECORDINGS_EXCLUDED, typed
 
@@ -39,22 +41,22 @@ class Output:
             for name, schema in SCHEMAS.items()
         }
         self.strips = [
-            ArrayRows(path, (len(LEADS), strip_samples(settings, bucket)), np.int16)
+            ArrayRows(path, (len(settings.channels), strip_samples(settings, bucket)), np.int16)
             for bucket, path in enumerate(strips)
         ]
-        self.beats = ArrayRows(beat, (len(LEADS), beat_samples(settings)), np.int16)
+        self.beats = ArrayRows(beat, (len(settings.channels), beat_samples(settings)), np.int16)
 
     def add(self, name: str, row: dict) -> None:
         """One row of a table."""
         self.rows[name].append(row)
         self.counts[name] += 1
 
-    def keep(self, entry: dict, shard: int, result: Processed) -> None:
+    def keep(self, entry: dict, shard: int, recording: Recording, result: Processed) -> None:
         """One kept recording."""
         strips = self.strips[result.recording["bucket"]]
         place = {"shard": shard, "row": self.beats.n, "strip_row": strips.n}
-        self.add("recordings", entry | place | result.recording)
-        self.add("intervals", entry | result.intervals)
+        self.add("recordings", entry | place | about(recording) | result.recording)
+        self.add("intervals", entry | result.intervals | machine(recording))
         strips.append(result.strip)
         self.beats.append(result.beat)
 
@@ -80,7 +82,9 @@ def ingest(reader: Reader, shard: int, settings: Ingest, output: Output) -> None
             print(f"shard {shard}: {done} of {entries.height} recordings", flush=True)
         key = entry.pop("key")
         try:
-            output.keep(entry, shard, process(reader.read(key), settings))
+            recording = reader.read(key)
+            result = process(recording, settings) if settings.heart else process_other(recording, settings)
+            output.keep(entry, shard, recording, result)
         except (Unreadable, Excluded) as fault:
             output.add("excluded", entry | {"reason": fault.reason, "detail": fault.detail})
 

@@ -30,11 +30,13 @@ def read_table(path: Path) -> pl.DataFrame:
 def recordings(path: Path, whole: bool) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """person_id [recording], values [recording, column] with NaN missing, and the columns' names.
 
-    Every numeric column is a trait. `whole`: a recording with any value missing is left out (an embedding is
-    one thing); otherwise only one with all values missing.
+    Every numeric column is a trait, but for `machine_…`: what the recorder measured itself stands beside ours to be
+    compared. `whole`: a recording with any value missing is left out (an embedding is one thing); otherwise only one
+    with all values missing.
     """
     table = read_table(path).filter(pl.col("person_id").is_not_null())
-    names = [name for name, dtype in table.schema.items() if dtype.is_numeric() and name not in IDS]
+    numeric = [name for name, dtype in table.schema.items() if dtype.is_numeric() and name not in IDS]
+    names = [name for name in numeric if not name.startswith("machine_")]
     if not names:
         raise UserError(f"{path}: no numeric column, so no trait; the table has {', '.join(table.columns)}")
     by = [name for name in ("person_id", "recording_id") if name in table.columns]

@@ -74,7 +74,7 @@ def spoiled(case: str, counts: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(
     ("case", "reason", "detail"),
     [
-        ("short", "too_short", "4.00 s < 5.0 s"),
+        ("short", "too_short", "2.00 s < 2.5 s"),
         ("flat", "flat_lead", "4 usable leads < 8"),
         ("rail", "saturation", "constant for 2.0 s > 1.0 s"),
         ("huge", "implausible_amplitude", "mV"),

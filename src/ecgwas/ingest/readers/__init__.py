@@ -2,12 +2,15 @@
 
 A reader is an object with `entries` (table: recording_id, person_id, key; sorted by recording_id) and
 `read(key) -> Recording`. It raises `Unreadable` for one bad record and `UserError` for a bad source.
-A new format is a new module here and one line in `open_source`.
+A new format is a new module here and one line in `open_source`. What a reader hands on names nobody: no names,
+birth dates or free identifiers of the file, neither in the recording nor in the detail of an `Unreadable`.
 """
 
-from dataclasses import dataclass
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
@@ -16,15 +19,33 @@ from ecgwas.config import EcgSource
 from ecgwas.errors import UserError
 
 
+class FileBeat(NamedTuple):
+    """The median beat that a file holds, made by the machine."""
+
+    leads: tuple[str, ...]
+    units: tuple[str, ...]
+    signal: np.ndarray  # float32 [lead, sample], in `units`
+    rate_hz: float
+
+
 @dataclass(frozen=True)
 class Recording:
-    """Samples as the file gives them."""
+    """Samples as the file gives them, and what the machine said of them."""
 
     leads: tuple[str, ...]  # names as in the file
     units: tuple[str, ...]  # one per lead, as in the file; "" where it says nothing
     signal: np.ndarray  # float32 [lead, sample], in `units`; NaN = missing sample
     rate_hz: float
     seconds: float  # native length, also where only its beginning was read
+    start_time: str | None = None  # ISO 8601, local time of the machine
+    device: str | None = None  # model and software
+    machine: Mapping[str, float] = field(default_factory=dict)  # its own measurements, by the names of INTERVALS
+    statements: tuple[str, ...] = ()  # its interpretation, without lines that name people
+    median: FileBeat | None = None
+    beat_times_s: tuple[float, ...] = ()  # QRS complexes the machine found, from the first sample
+    simultaneous: bool = True  # False where leads were recorded one after the other
+    bandwidth_hz: tuple[float | None, float | None] = (None, None)  # high-pass and low-pass of the machine
+    valid_from_s: float = 0.0  # padding that was cut off before the first sample
 
 
 class Unreadable(Exception):
@@ -44,17 +65,33 @@ class Reader(Protocol):
         """The recording of one entry."""
 
 
+class WithUnit:
+    """A reader whose recordings are in the unit that the cohort's settings name, whatever the files say."""
+
+    def __init__(self, reader: Reader, unit: str):
+        self.reader, self.unit, self.entries = reader, unit, reader.entries
+
+    def read(self, key: str | int) -> Recording:
+        """The recording of one entry."""
+        recording = self.reader.read(key)
+        return replace(recording, units=(self.unit,) * len(recording.leads))
+
+
+OPENERS = {"wfdb": "WfdbReader", "array": "ArrayReader", "code15": "Code15Reader"}
+
+
 def open_source(source: EcgSource, seconds: float) -> Reader:
     """The reader of `source`; recordings are cut to their first `seconds`."""
     if not source.path.exists():
         raise UserError(f"ecg.path {source.path} does not exist; give the folder or file with the recordings")
-    if source.format == "wfdb":
-        from ecgwas.ingest.readers.wfdb import WfdbReader
+    module = importlib.import_module(f"ecgwas.ingest.readers.{source.format}")
+    if source.format in OPENERS:
+        reader = getattr(module, OPENERS[source.format])(source, seconds)
+    else:
+        from ecgwas.ingest.readers.folder import FolderReader
 
-        return WfdbReader(source, seconds)
-    from ecgwas.ingest.readers.array import ArrayReader
-
-    return ArrayReader(source, seconds)
+        reader = FolderReader(source, seconds, module.SUFFIXES, module.parse)
+    return WithUnit(reader, source.unit) if source.unit else reader
 
 
 def read_table(path: Path) -> pl.DataFrame:
@@ -74,7 +111,7 @@ def listed(source: EcgSource, key: str | None) -> pl.DataFrame:
     if missing:
         raise UserError(
             f"{source.recordings}: columns {missing} are missing, the table has {table.columns};"
-            " name them with ecg.recording_column and ecg.person_column or add them"
+            " name them with ecg.recording_column, ecg.person_column and ecg.path_column or add them"
         )
     keys = pl.col(key).cast(pl.String) if key else pl.int_range(pl.len())
     entries = table.select(

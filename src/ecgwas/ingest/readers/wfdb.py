@@ -1,6 +1,5 @@
 """WFDB records (.hea with .dat or .mat, any storage format) -> recordings: the wfdb package."""
 
-import contextlib
 import os
 from pathlib import Path
 
@@ -11,25 +10,30 @@ import wfdb
 from ecgwas.config import EcgSource
 from ecgwas.errors import UserError
 from ecgwas.ingest.readers import Recording, Unreadable, checked, listed
+from ecgwas.ingest.readers.folder import as_unreadable, check_shape, scan
 from ecgwas.ingest.readers.wfdb_header import PlainHeader, parse_plain
 
 # Bytes per sample of the storage formats without compression (WFDB Programmer's Guide, signal(5)).
 BYTES = {"8": 1, "16": 2, "24": 3, "32": 4, "61": 2, "80": 1, "160": 2, "212": 1.5, "310": 4 / 3, "311": 4 / 3}
+COMPRESSED = {"508", "516", "524"}  # FLAC
 INVALID = -(2**15)  # what a missing sample is in format 16
+MAX_HEADER_BYTES = 2**20
+MAX_PER_FRAME, MAX_SKEW = 1024, 100_000
+MAX_SEGMENTS = 10_000
 
 
 class WfdbReader:
     """Records of one folder, listed by a table or by their headers."""
 
     def __init__(self, source: EcgSource, seconds: float):
-        self.folder, self.seconds = source.path, seconds
+        self.folder, self.seconds, self.column = source.path, seconds, source.path_column
         if not self.folder.is_dir():
             raise UserError(f"ecg.path {self.folder} is not a folder; WFDB records need the folder they are in")
-        self.entries = listed(source, "path") if source.recordings else self._found()
+        self.entries = listed(source, self.column) if source.recordings else self._found()
 
     def _found(self) -> pl.DataFrame:
         """Entries from the headers below the folder: the person is the record's name up to '_'."""
-        keys = sorted(path.relative_to(self.folder).with_suffix("").as_posix() for path in self.folder.rglob("*.hea"))
+        keys = [name.removesuffix(".hea") for name in scan(self.folder, (".hea",))]
         if not keys:
             raise UserError(f"ecg.path {self.folder} has no WFDB header (*.hea); check the path and ecg.format")
         people = [Path(key).name.split("_")[0] for key in keys]
@@ -37,23 +41,91 @@ class WfdbReader:
 
     def read(self, key: str) -> Recording:
         """The first `seconds` of record `key` (path without suffix)."""
-        with _as_unreadable(key):
-            plain = parse_plain((self.folder / f"{key}.hea").read_text("utf-8", "replace"))
+        record = self.folder / key
+        with as_unreadable(record.name):
+            plain = parse_plain(_header_text(record))
             if plain is not None:
-                return _read_plain(plain, (self.folder / key).parent, self.seconds)
-            header = wfdb.rdheader(str(self.folder / key))
-            _check_size(header, (self.folder / key).parent)
+                return _read_plain(plain, record.parent, self.seconds)
+            header = _header(record)
+            _check_names(header)
+            _check_size(header, record.parent)
             length = _samples(header)
             stop = min(length, round(self.seconds * header.fs))
-            record = wfdb.rdrecord(str(self.folder / key), sampto=stop, return_res=32)
-            signal = np.ascontiguousarray(record.p_signal.T, dtype=np.float32)
-            units = tuple(unit or "" for unit in record.units)
-            return Recording(tuple(record.sig_name), units, signal, float(record.fs), length / float(record.fs))
+            names, units, signal, rate_hz = _read_any(record, header, stop)
+            units = tuple(unit or "" for unit in units)
+            seconds, started = length / float(header.fs), _start_time(header)
+            return Recording(tuple(names), units, signal, rate_hz, seconds, start_time=started)
+
+
+def _header_text(record: Path) -> str:
+    """The text of the header, of a size that a header has."""
+    with record.with_name(record.name + ".hea").open("rb") as file:
+        text = file.read(MAX_HEADER_BYTES + 1)
+    if len(text) > MAX_HEADER_BYTES:
+        raise Unreadable("too_large", f"a header of more than {MAX_HEADER_BYTES} bytes")
+    return text.decode("utf-8", "replace")
+
+
+def _header(record: Path) -> wfdb.Record | wfdb.MultiRecord:
+    """The header as the wfdb package reads it; its first line names the record as the file does not."""
+    _header_text(record)
+    return wfdb.rdheader(str(record))
+
+
+def _check_names(header: wfdb.Record | wfdb.MultiRecord) -> None:
+    """Raise `Unreadable` where a header names a file outside its own folder, or more segments than a record has."""
+    names = [*(getattr(header, "file_name", None) or []), *(getattr(header, "seg_name", None) or [])]
+    if any("/" in name or "\\" in name or ".." in name for name in names if name):
+        raise Unreadable("unsafe_path", "the header names a file outside its folder")
+    if len(names) > MAX_SEGMENTS or (getattr(header, "n_seg", None) or 0) > MAX_SEGMENTS:
+        raise Unreadable("too_large", f"more than {MAX_SEGMENTS} files or segments")
+
+
+def _read_any(record: Path, header, stop: int) -> tuple[list[str], list[str | None], np.ndarray, float]:
+    """Names, units, float32 [signal, sample] and rate, whatever the storage: at the rate of the fastest signal.
+
+    Slower signals of the record are read between their samples on straight lines.
+    """
+    if isinstance(header, wfdb.MultiRecord):
+        _check_segments(header, record.parent)
+        found = wfdb.rdrecord(str(record), sampto=stop, return_res=32)
+        return found.sig_name, found.units, np.ascontiguousarray(found.p_signal.T, np.float32), float(header.fs)
+    found = wfdb.rdrecord(str(record), sampto=stop, return_res=32, smooth_frames=False)
+    per_frame = max(found.samps_per_frame)
+    waves = [_at(np.asarray(wave, np.float32), stop * per_frame) for wave in found.e_p_signal]
+    return found.sig_name, found.units, np.stack(waves), float(header.fs) * per_frame
+
+
+def _at(wave: np.ndarray, length: int) -> np.ndarray:
+    """`wave` [sample] at `length` times over the same span."""
+    if len(wave) == length:
+        return wave
+    return np.interp(np.arange(length) * (len(wave) / length), np.arange(len(wave)), wave).astype(np.float32)
+
+
+def _check_segments(header: wfdb.MultiRecord, folder: Path) -> None:
+    """The same checks for the segments of a record; '~' is a gap."""
+    for name in dict.fromkeys(header.seg_name):
+        if name != "~":
+            segment = _header(folder / name)
+            if isinstance(segment, wfdb.MultiRecord):
+                raise Unreadable("unsupported", "a segment that is itself of segments")
+            _check_names(segment)
+            _check_size(segment, folder)
+
+
+def _start_time(header: wfdb.Record | wfdb.MultiRecord) -> str | None:
+    """ISO 8601 where the header gives a date and a time."""
+    date, time = getattr(header, "base_date", None), getattr(header, "base_time", None)
+    return f"{date.isoformat()}T{time.isoformat(timespec='seconds')}" if date and time else None
 
 
 def _read_plain(header: PlainHeader, folder: Path, seconds: float) -> Recording:
     """The first `seconds` of a record in the common form; the same as wfdb.rdrecord gives."""
+    if "/" in header.file_name or "\\" in header.file_name or ".." in header.file_name:
+        raise Unreadable("unsafe_path", "the header names a file outside its folder")
     path, n = folder / header.file_name, len(header.sig_name)
+    check_shape(n, min(header.sig_len, seconds * header.fs), header.fs)
     needed = header.byte_offset + 2 * n * header.sig_len
     try:
         with path.open("rb") as file:
@@ -70,7 +142,8 @@ def _read_plain(header: PlainHeader, folder: Path, seconds: float) -> Recording:
     signal /= gain
     if counts.min(initial=0) == INVALID:
         signal[counts == INVALID] = np.nan
-    return Recording(header.sig_name, header.units, signal, header.fs, header.sig_len / header.fs)
+    seconds = header.sig_len / header.fs
+    return Recording(header.sig_name, header.units, signal, header.fs, seconds, start_time=header.start_time)
 
 
 def _samples(header: wfdb.Record) -> int:
@@ -81,6 +154,7 @@ def _samples(header: wfdb.Record) -> int:
         raise Unreadable("unreadable", f"sampling rate {header.fs} Hz")
     if not header.sig_len:
         raise Unreadable("unreadable", "the header does not give the number of samples")
+    check_shape(int(header.n_sig), 1, float(header.fs))
     return int(header.sig_len)
 
 
@@ -89,10 +163,14 @@ def _check_size(header: wfdb.Record, folder: Path) -> None:
     names = getattr(header, "file_name", None)
     if not names or not header.sig_len:
         return
+    if max(header.samps_per_frame) > MAX_PER_FRAME or max(skew or 0 for skew in header.skew) > MAX_SKEW:
+        raise Unreadable("unreadable", f"more than {MAX_PER_FRAME} samples a frame, or a skew beyond {MAX_SKEW}")
     for name in dict.fromkeys(names):
         rows = [i for i, other in enumerate(names) if other == name]
-        if name == "~" or any(header.fmt[i] not in BYTES for i in rows):
+        if name == "~" or any(header.fmt[i] in COMPRESSED for i in rows):
             continue
+        if any(header.fmt[i] not in BYTES for i in rows):
+            raise Unreadable("unsupported", "a storage format that WFDB does not know")
         needed = header.sig_len * sum(BYTES[header.fmt[i]] * header.samps_per_frame[i] for i in rows)
         needed = int(needed) + (header.byte_offset[rows[0]] or 0)
         if not (folder / name).exists():
@@ -100,18 +178,3 @@ def _check_size(header: wfdb.Record, folder: Path) -> None:
         size = (folder / name).stat().st_size
         if size < needed:
             raise Unreadable("truncated", f"{name} has {size} bytes, its header needs {needed}")
-
-
-@contextlib.contextmanager
-def _as_unreadable(key: str):
-    """Whatever the wfdb package raises on a damaged file becomes `Unreadable`: one bad file must not end the run."""
-    try:
-        yield
-    except Unreadable:
-        raise
-    except MemoryError:
-        raise
-    except FileNotFoundError as error:
-        raise Unreadable("unreadable", f"file {Path(error.filename or key).name} is missing") from error
-    except Exception as error:
-        raise Unreadable("unreadable", f"{type(error).__name__}: {str(error)[:200]}") from error

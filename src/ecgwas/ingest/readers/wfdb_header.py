@@ -8,7 +8,10 @@ decides.
 import re
 from typing import NamedTuple
 
-_RECORD = re.compile(r"(\S+)[ \t]+(\d+)[ \t]+(\d+(?:\.\d+)?)[ \t]+(\d+)(?:[ \t]+\S+){0,2}[ \t]*")
+_RECORD = re.compile(
+    r"(\S+)[ \t]+(\d+)[ \t]+(\d+(?:\.\d+)?)[ \t]+(\d+)"
+    r"(?:[ \t]+(\d\d:\d\d:\d\d)[ \t]+(\d\d)/(\d\d)/(\d{4}))?[ \t]*"
+)
 _NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
 _SIGNAL = re.compile(
     rf"(\S+)[ \t]+16(?:x1)?(?:\+(\d+))?[ \t]+({_NUMBER})(?:\((-?\d+)\))?/(\S+)"
@@ -27,6 +30,7 @@ class PlainHeader(NamedTuple):
     baseline: tuple[int, ...]  # count that is zero
     units: tuple[str, ...]
     sig_name: tuple[str, ...]
+    start_time: str | None  # ISO 8601
 
 
 def parse_plain(text: str) -> PlainHeader | None:
@@ -50,4 +54,5 @@ def parse_plain(text: str) -> PlainHeader | None:
         tuple(int(signal[6] if signal[4] is None else signal[4]) for signal in signals),
         tuple(signal[5] for signal in signals),
         tuple(signal[7] for signal in signals),
+        f"{record[8]}-{record[7]}-{record[6]}T{record[5]}" if record[5] else None,
     )

@@ -1,0 +1,54 @@
+"""One recording of another kind than an ECG (EEG, EMG) -> strip of the montage's channels, or the reason why not.
+
+The same reading, filtering and storing as for an ECG; nothing that is about heart beats.
+"""
+
+import numpy as np
+
+from ecgwas.config import Ingest
+from ecgwas.ingest.canonical import check_rate, named_leads
+from ecgwas.ingest.filters import Spectrum
+from ecgwas.ingest.process import MISSING, Processed, beat_samples, bucket_of, interpolate_gaps, stored_strip
+from ecgwas.ingest.quality import MAX_CONSTANT_S, MAX_GAP, Excluded, check_length, longest_constant
+from ecgwas.ingest.readers import Recording
+
+_PREFIXES = ("EEG", "EMG", "ECG", "EOG")
+
+
+def process_other(recording: Recording, settings: Ingest) -> Processed:
+    """Everything stored of one recording; raises `quality.Excluded`."""
+    check_length(recording.seconds, recording.signal.shape[1])
+    check_rate(recording.rate_hz)
+    signal, unit = named_leads(recording, channel_rows(settings.channels), _PREFIXES)
+    faults = {row: fault for row, samples in enumerate(signal) if (fault := channel_fault(samples, recording.rate_hz))}
+    rows = [row for row in range(len(signal)) if row not in faults]
+    if len(rows) < settings.min_leads:
+        kinds = [kind for kind, _ in faults.values()]
+        reason = max(dict.fromkeys(kinds), key=kinds.count)
+        listed = "; ".join(f"{settings.channels[row]} {detail}" for row, (_, detail) in sorted(faults.items()))
+        raise Excluded(reason, f"{len(rows)} usable channels < {settings.min_leads}: {listed}")
+    spectrum = Spectrum(interpolate_gaps(signal[rows]), recording.rate_hz, new_rate_hz=settings.model_rate_hz)
+    strip = spectrum.without_mains().resampled(settings.highpass_hz, settings.lowpass_hz)
+    bucket = bucket_of(recording.seconds, settings)
+    about = {"rate_hz": recording.rate_hz, "seconds": recording.seconds, "unit": unit, "n_leads": len(rows)}
+    beat = np.full((len(signal), beat_samples(settings)), MISSING, dtype=np.int16)
+    strip = stored_strip(strip, rows, bucket, settings)
+    return Processed(strip, beat, about | {"n_beats": 0, "bucket": bucket}, {})
+
+
+def channel_rows(channels: list[str]) -> dict[str, int]:
+    """Name as `lead_row` looks it up -> row."""
+    return {name.strip().upper().replace(" ", "_").replace("-", ""): row for row, name in enumerate(channels)}
+
+
+def channel_fault(samples: np.ndarray, rate_hz: float) -> tuple[str, str] | None:
+    """Reason and detail why one channel [sample] cannot be used, or None."""
+    gaps = np.isnan(samples).mean()
+    if gaps == 1:
+        return "missing_leads", "absent"
+    if gaps > MAX_GAP:
+        return "gaps", f"{gaps:.0%} missing > {MAX_GAP:.0%}"
+    length, _ = longest_constant(samples)
+    if length > MAX_CONSTANT_S * rate_hz:
+        return "flat_lead", f"constant for {length / rate_hz:.1f} s > {MAX_CONSTANT_S:.1f} s"
+    return None

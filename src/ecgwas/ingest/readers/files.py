@@ -1,0 +1,88 @@
+"""CSV, NumPy, Parquet and MATLAB arrays, one recording a file -> recordings; rate and unit come from the settings.
+
+CSV and Parquet: a column a lead, named in the first row; a column called time (s) gives the rate where `ecg.rate_hz`
+does not. NumPy and MATLAB: [lead, sample] or [sample, lead] with the leads of `ecg.leads`.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import scipy.io
+
+from ecgwas.config import EcgSource
+from ecgwas.ingest.readers import Recording, Unreadable
+from ecgwas.ingest.readers.folder import check_shape
+
+SUFFIXES = (".csv", ".npy", ".parquet", ".mat")
+TIME = ("time", "t", "seconds", "time_s")
+MISSING = np.iinfo(np.int16).min
+CODE15_RATE = "curr_sample_rate"  # of CODE-15 as .mat
+
+
+def parse(path: Path, source: EcgSource) -> Recording:
+    """One array, in the unit that the settings give its counts."""
+    suffix = path.suffix.lower()
+    if suffix in (".csv", ".parquet"):
+        leads, signal, rate_hz = from_table(path)
+    else:
+        array, rate_hz = from_matlab(path) if suffix == ".mat" else (load(path), np.nan)
+        leads, signal = tuple(source.leads), oriented(array, len(source.leads))
+    rate_hz = source.rate_hz or rate_hz
+    if not np.isfinite(rate_hz):
+        raise Unreadable("no_rate", "the file does not give its sampling rate; set ecg.rate_hz")
+    unit, scale = ("uV", source.microvolts_per_count) if source.microvolts_per_count else ("", 1.0)
+    missing = signal == MISSING if signal.dtype == np.int16 else ~np.isfinite(signal)
+    signal = signal.astype(np.float32) * np.float32(scale)
+    signal[missing] = np.nan
+    return Recording(leads, (unit,) * len(leads), signal, float(rate_hz), signal.shape[1] / float(rate_hz))
+
+
+def from_table(path: Path) -> tuple[tuple[str, ...], np.ndarray, float]:
+    """Leads, [lead, sample] and rate (NaN without a time column) of a table."""
+    if path.suffix.lower() == ".csv":
+        table = pa.csv.read_csv(path, read_options=pa.csv.ReadOptions(use_threads=False))
+    else:
+        file = pa.parquet.ParquetFile(path)
+        check_shape(file.metadata.num_columns, file.metadata.num_rows, 500.0)
+        table = file.read(use_threads=False)
+    columns = {name: table[name].to_numpy() for name in table.column_names if pa.types.is_primitive(table[name].type)}
+    columns = {name: column for name, column in columns.items() if column.dtype.kind in "iuf"}
+    time = next((columns.pop(name) for name in list(columns) if name.strip().lower() in TIME), None)
+    if not columns:
+        raise Unreadable("unreadable", "no column of numbers")
+    check_shape(len(columns), table.num_rows, 500.0)
+    steps = np.diff(time) if time is not None and len(time) > 1 else np.array([np.nan])
+    rate_hz = round(float(1 / np.median(steps)), 6) if np.median(steps) > 0 else np.nan
+    return tuple(name[:16] for name in columns), np.stack(list(columns.values())), rate_hz
+
+
+def load(path: Path) -> np.ndarray:
+    """The array of a .npy file; memory-mapped, so that a shape that lies takes no memory."""
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def from_matlab(path: Path) -> tuple[np.ndarray, float]:
+    """The largest array of a MATLAB file, and its rate where the file gives one (CODE-15)."""
+    declared = {name: (shape, kind) for name, shape, kind in scipy.io.whosmat(path)}
+    for shape, _ in declared.values():
+        check_shape(1, max(float(np.prod(shape, dtype=np.float64)), 1.0), 500.0)
+    numeric = [name for name, (shape, kind) in declared.items() if kind not in ("cell", "struct", "object", "function")]
+    name = max(numeric, key=lambda name: np.prod(declared[name][0]), default=None)
+    if name is None:
+        raise Unreadable("unreadable", "no array")
+    values = scipy.io.loadmat(path, variable_names=[name, CODE15_RATE])
+    rate = values.get(CODE15_RATE)
+    return values[name], float(np.asarray(rate).ravel()[0]) if rate is not None and np.size(rate) == 1 else np.nan
+
+
+def oriented(array: np.ndarray, leads: int) -> np.ndarray:
+    """[lead, sample] of an array that has the leads first or last; the file must hold numbers."""
+    if array.ndim == 3 and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim != 2 or array.dtype.kind not in "iuf" or leads not in array.shape:
+        raise Unreadable("wrong_format", f"an array of shape {array.shape}, expected {leads} leads and samples")
+    check_shape(leads, array.size / leads, 500.0)
+    return np.array(array if array.shape[0] == leads else array.T)
