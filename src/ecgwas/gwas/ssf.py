@@ -17,8 +17,9 @@ P_VALUES = ("p_value", "neg_log_10_p_value")
 HEAD = ("chromosome", "base_pair_location", "effect_allele", "other_allele", EFFECTS, "standard_error",
         "effect_allele_frequency", P_VALUES)  # fmt: skip
 ALLELE = r"^([ACGT]+|LONG_STRING)$"
-METADATA = ("file_type", "data_file_name", "data_file_md5sum", "genome_assembly", "coordinate_system", "is_harmonised",
-            "is_sorted", "date_metadata_last_modified", "trait_description", "samples", "genotyping_technology")  # fmt: skip
+METADATA = ("file_type", "data_file_name", "data_file_md5sum", "genome_assembly", "coordinate_system",
+            "is_harmonised", "is_sorted", "date_metadata_last_modified", "trait_description", "samples",
+            "genotyping_technology")  # fmt: skip
 
 
 def header_faults(columns: list[str]) -> list[str]:
@@ -33,7 +34,7 @@ def header_faults(columns: list[str]) -> list[str]:
 
 
 def row_rules(columns: list[str]) -> dict[str, pl.Expr]:
-    """What must hold in every row, as text columns: description -> expression that is false or null where it does not."""
+    """What must hold in every row of text columns: description -> expression, false or null where it does not."""
     p, effect = columns[7], columns[4]
     numbers = {name: pl.col(name).cast(pl.Float64, strict=False) for name in columns[4:8]}
     position = pl.col("base_pair_location").cast(pl.Int64, strict=False)

@@ -32,8 +32,12 @@ def written(study):  # noqa: F811
     return study, parts
 
 
+def text(path):
+    return gzip.decompress(path.read_bytes())
+
+
 def read(path, separator="\t"):
-    return pl.read_csv(gzip.open(path).read(), separator=separator, infer_schema_length=None, null_values=["#NA"])
+    return pl.read_csv(text(path), separator=separator, infer_schema_length=None, null_values=["#NA"])
 
 
 def test_numbers_are_those_of_the_scan(written):
@@ -98,8 +102,8 @@ def test_what_is_written_is_valid_and_bit_for_bit_the_same_again(written):
     ],
 )
 def test_the_validator_names_line_and_value(written, tmp_path, column, value, rule):
-    text = gzip.open(written[0] / "exports/gwas-ssf/a.tsv.gz").read()
-    table = pl.read_csv(text, separator="\t", infer_schema=False).with_row_index()
+    path = written[0] / "exports/gwas-ssf/a.tsv.gz"
+    table = pl.read_csv(text(path), separator="\t", infer_schema=False).with_row_index()
     broken = table.with_columns(pl.when(pl.col("index") == 5).then(pl.lit(value)).otherwise(column).alias(column))
     broken.drop("index").write_csv(tmp_path / "broken.tsv", separator="\t")
     with pytest.raises(UserError, match=rule):
@@ -110,7 +114,7 @@ def test_columns_out_of_order_and_too_few_rows(written, tmp_path):
     path = written[0] / "exports/gwas-ssf/a.tsv.gz"
     with pytest.raises(UserError, match="fewer than 100000"):
         ssf.main(path)
-    table = pl.read_csv(gzip.open(path).read(), separator="\t", infer_schema=False)
+    table = pl.read_csv(text(path), separator="\t", infer_schema=False)
     table.select(pl.col("beta"), pl.exclude("beta")).write_csv(tmp_path / "x.tsv", separator="\t")
     with pytest.raises(UserError, match="column 1 is beta, expected chromosome"):
         ssf.main(tmp_path / "x.tsv", check_metadata=False)
