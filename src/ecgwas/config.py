@@ -228,6 +228,12 @@ class Gwas(Strict):
     locus_r2: Fraction = Field(0.1, description="Hits in LD above this with a lead belong to its locus.")
     permutations: int = Field(200, ge=0, description="Permutations for the interval of the genomic control factor.")
     null_chromosomes: list[str] = Field([], description="Also report calibration on these contigs alone.")
+    exports: list[Literal["gwas-ssf", "pheweb", "ldsc", "regenie"]] = Field(
+        [], description="Formats every trait is also written in, below gwas/{model}/exports: block-gzipped, indexed by tabix where sorted tables are."
+    )
+    exports_metadata: dict[str, str | list[str]] = Field(
+        {}, description="Further fields of the GWAS-SSF metadata files: date_metadata_last_modified, genotyping_technology, …"
+    )
 
 
 class Finemap(Strict):

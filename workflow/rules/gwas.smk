@@ -133,3 +133,29 @@ rule crosscheck:
         f"python -m ecgwas.gwas.crosscheck {ANALYSED} {LESS} --sumstats {{params.lists[sumstats]:q}}"
         " --trait_table {input.trait_table} --loci {input.loci} --settings {params.settings:q} --threads {threads}"
         " --memory_mb {resources.mem_mb} --crosscheck {output.crosscheck} > {log} 2>&1"
+
+
+EXPORTED = "cohorts/{cohort}/gwas/{model}/exports"
+EXPORTS = expand(EXPORTED, cohort=COHORTS, model=MODELS) if STUDY.gwas.exports else []
+
+
+rule exports:
+    input:
+        **GENOTYPES,
+        **TRAITS,
+        sumstats=SUMSTATS,
+        trait_table=TRAIT_TABLE,
+    output:
+        directory(EXPORTED),
+    log:
+        "logs/{cohort}/gwas/{model}-exports.log",
+    conda:
+        "../../envs/stats.yaml"
+    params:
+        lists=lists,
+        settings=settings("gwas"),
+        code=source("gwas"),
+    shell:
+        "python -m ecgwas.gwas.exports --sumstats {params.lists[sumstats]:q} --trait_table {input.trait_table}"
+        " --variants {input.variants} --covariates {input.covariates} --manifest {input.manifest}"
+        " --settings {params.settings:q} --cohort {wildcards.cohort} --exports {output} > {log} 2>&1"

@@ -4,7 +4,10 @@ SIGNALS = "cohorts/{cohort}/ecg/signals/shard-{shard}"
 ALL_SIGNALS = dict(
     recordings=expand("cohorts/{cohort}/ecg/recordings.parquet", cohort=COHORTS),
     strips=expand(
-        f"{SIGNALS}.strip{{bucket}}.npy", cohort=COHORTS, shard=numbered(STUDY.ingest.shards), bucket=STUDY.ingest.buckets
+        f"{SIGNALS}.strip{{bucket}}.npy",
+        cohort=COHORTS,
+        shard=numbered(STUDY.ingest.shards),
+        bucket=STUDY.ingest.buckets,
     ),
     beats=expand(f"{SIGNALS}.beat.npy", cohort=COHORTS, shard=numbered(STUDY.ingest.shards)),
 )

@@ -104,11 +104,7 @@ class Scan:
     def yy(self, rows: np.ndarray) -> np.ndarray:
         """[V', T] squared length of the residual trait that was tested at each of `rows`."""
         at = self.variants[rows].select("contig")
-        of_any = self.lengths.filter(pl.col("contig").is_null())
-        if of_any.height:
-            return np.tile(of_any["yy"].to_numpy(), (at.height, 1))
-        wide = self.lengths.pivot("trait", index="contig", values="yy")
-        return at.join(wide, on="contig", how="left", maintain_order="left").select(self.names).to_numpy()
+        return np.stack([lengths_at(self.lengths, at, name) for name in self.names], axis=1)
 
     def gg(self) -> np.ndarray:
         """[V, T] squared length of the genotype's residual in each trait's people."""
@@ -126,6 +122,15 @@ def read_scan(sumstats: list[Path], trait_table: Path) -> Scan:
     names = [f"t:{name}" for name in per_trait["trait"]]
     t = table.select(pl.col(names).cast(pl.Float64).fill_null(float("nan"))).to_numpy()
     return Scan(table.drop(names), t, per_trait, lengths.select("trait", "contig", "yy"))
+
+
+def lengths_at(lengths: pl.DataFrame, variants: pl.DataFrame, trait: str) -> np.ndarray:
+    """[V] squared length of the residual trait tested at each of `variants`, from a table of trait, contig, yy."""
+    mine = lengths.filter(trait=trait)
+    if mine["contig"].null_count():
+        return np.full(variants.height, mine["yy"][0])
+    known = mine.select("contig", "yy")
+    return variants.select("contig").join(known, on="contig", how="left", maintain_order="left")["yy"].to_numpy()
 
 
 def effects(t: np.ndarray, gg: np.ndarray, yy: np.ndarray, df: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
