@@ -53,7 +53,7 @@ class WfdbReader:
                 names, units, signal, rate_hz = _read_any(record, header, stop)
             units = tuple(unit or "" for unit in units)
             seconds, started = length / float(header.fs), _start_time(header)
-            return Recording(tuple(names), units, signal, rate_hz, seconds, start_time=started)
+            return Recording(tuple(name or "" for name in names), units, signal, rate_hz, seconds, start_time=started)
 
 
 def _header(record: Path) -> wfdb.Record | wfdb.MultiRecord:
@@ -143,6 +143,9 @@ def _samples(header: wfdb.Record) -> int:
         raise Unreadable("unreadable", f"sampling rate {header.fs} Hz")
     if not header.sig_len:
         raise Unreadable("unreadable", "the header does not give the number of samples")
+    names = getattr(header, "sig_name", None)
+    if isinstance(header, wfdb.Record) and len(names or []) != header.n_sig:
+        raise Unreadable("truncated", f"the header describes {len(names or [])} of {header.n_sig} signals")
     check_shape(int(header.n_sig), 1, float(header.fs))
     return int(header.sig_len)
 
