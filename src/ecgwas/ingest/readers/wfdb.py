@@ -43,6 +43,7 @@ class WfdbReader:
         with as_unreadable(record.name):
             header = _header(record)
             _check_names(header)
+            _find_renamed(header, record)
             _check_size(header, record.parent)
             length = _samples(header)
             stop = min(length, round(self.seconds * header.fs))
@@ -57,12 +58,21 @@ class WfdbReader:
 
 
 def _header(record: Path) -> wfdb.Record | wfdb.MultiRecord:
-    """The header, of a size that a header has; its first line names the record as the file does not."""
-    path = record.with_name(record.name + ".hea")
-    size = path.stat().st_size
+    """The header, of a size that a header has."""
+    size = record.with_name(record.name + ".hea").stat().st_size
     if size > MAX_HEADER_BYTES:
         raise Unreadable("too_large", f"a header of {size} bytes")
     return wfdb.rdheader(str(record))
+
+
+def _find_renamed(header: wfdb.Record | wfdb.MultiRecord, record: Path) -> None:
+    """Name the signal file of a plain record that was renamed: its header still says the old name."""
+    if not isinstance(header, wfdb.Record) or not header.file_name or not _is_plain(header):
+        return
+    named = record.parent / header.file_name[0]
+    renamed = record.with_name(record.name + named.suffix)
+    if not named.exists() and renamed.exists():
+        header.file_name = [renamed.name] * header.n_sig
 
 
 def _check_names(header: wfdb.Record | wfdb.MultiRecord) -> None:
@@ -81,8 +91,6 @@ def _read_any(record: Path, header, stop: int) -> tuple[list[str], list[str | No
     """
     if isinstance(header, wfdb.MultiRecord):
         _check_segments(header, record.parent)
-        found = wfdb.rdrecord(str(record), sampto=stop, return_res=32)
-        return found.sig_name, found.units, np.ascontiguousarray(found.p_signal.T, np.float32), float(header.fs)
     found = wfdb.rdrecord(str(record), sampto=stop, return_res=32, smooth_frames=False)
     per_frame = max(found.samps_per_frame)
     waves = [_at(np.asarray(wave, np.float32), stop * per_frame) for wave in found.e_p_signal]
@@ -145,7 +153,7 @@ def _samples(header: wfdb.Record) -> int:
         raise Unreadable("unreadable", "the header does not give the number of samples")
     names = getattr(header, "sig_name", None)
     if isinstance(header, wfdb.Record) and len(names or []) != header.n_sig:
-        raise Unreadable("truncated", f"the header describes {len(names or [])} of {header.n_sig} signals")
+        raise Unreadable("unreadable", f"the header describes {len(names or [])} of {header.n_sig} signals")
     check_shape(int(header.n_sig), 1, float(header.fs))
     return int(header.sig_len)
 
