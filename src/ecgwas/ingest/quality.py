@@ -107,7 +107,7 @@ def filtered_faults(
 def check_length(seconds: float, samples: int) -> None:
     """Raise `Excluded` for a recording too short to measure."""
     if seconds < MIN_SECONDS or samples < 2:
-        raise Excluded("too_short", f"{seconds:.2f} s < {MIN_SECONDS} s")
+        raise Excluded("too_short", f"{seconds:.4g} s < {MIN_SECONDS} s")
 
 
 def check_leads(faults: dict[int, tuple[str, str]], min_leads: int) -> None:

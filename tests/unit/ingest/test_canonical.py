@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from ecgwas.config import LEADS
-from ecgwas.ingest.canonical import lead_row, limb_leads_lost, twelve_leads
-from ecgwas.ingest.readers import Recording
+from ecgwas.ingest.about import about
+from ecgwas.ingest.canonical import einthoven_residual, lead_row, limb_leads_lost, twelve_leads
+from ecgwas.ingest.readers import Recording, Unreadable
 
 
 def recording(leads: list[str], signal: np.ndarray, unit: str = "mV") -> Recording:
@@ -32,13 +33,15 @@ def signal() -> np.ndarray:
         ("v6", "V6"),
         (" i ", "I"),
         ("ECG V1", "V1"),
+        ("MDC_ECG_LEAD_AVF", "aVF"),
+        ("aVL", "aVL"),
     ],
 )
 def test_names(name: str, lead: str) -> None:
     assert lead_row(name) == LEADS.index(lead)
 
 
-@pytest.mark.parametrize("name", ["vx", "MLII", "V", "ABP", "RESP", "V7", "ECG 1", ""])
+@pytest.mark.parametrize("name", ["vx", "MLII", "MCL1", "MDC_ECG_LEAD_MLII", "2", "V", "ABP", "RESP", "V7", "ECG 1", ""])
 def test_other_signals_are_not_leads(name: str) -> None:
     assert lead_row(name) is None
 
@@ -76,3 +79,51 @@ def test_without_lead_one_only_lead_two_of_the_limb_leads_is_left() -> None:
     bad = np.zeros(12, bool)
     bad[0] = True
     assert np.flatnonzero(~limb_leads_lost(bad))[:2].tolist() == [1, 6]
+
+
+def test_a_lone_third_lead_or_mlii_makes_no_other(signal: np.ndarray) -> None:
+    """III alone gives neither I nor II; MLII is not II; the file's names stand in the table."""
+    found = recording(["III", "MLII", "V5"], signal[[2, 1, 10]])
+    leads, _ = twelve_leads(found)
+    assert np.flatnonzero(np.isfinite(leads).any(axis=1)).tolist() == [2, 10]
+    assert about(found)["leads"] == ["III", "MLII", "V5"]
+
+
+def test_mimic_order_is_by_name(signal: np.ndarray) -> None:
+    order = [0, 1, 2, 3, 5, 4, 6, 7, 8, 9, 10, 11]
+    leads, _ = twelve_leads(recording(["I", "II", "III", "aVR", "aVF", "aVL", *LEADS[6:]], signal[order]))
+    assert np.array_equal(leads, signal)
+
+
+def test_residual_is_the_size_of_what_breaks_the_sums(signal: np.ndarray) -> None:
+    """0 for exact leads, whatever their offsets; noise of SD s in one of the four sums gives s / 2."""
+    assert einthoven_residual(recording(list(LEADS), signal + np.arange(12)[:, None])) < 0.1
+    rng = np.random.default_rng(3)
+    long = np.tile(signal, 100)
+    long[3] += 0.08 * rng.standard_normal(long.shape[1]).astype(np.float32)
+    assert einthoven_residual(recording(list(LEADS), long)) == pytest.approx(40, rel=0.03)
+    swapped = signal[[1, 0, *range(2, 12)]]
+    assert einthoven_residual(recording(list(LEADS), swapped)) > 300
+
+
+def test_residual_of_what_cannot_be_checked_is_null(signal: np.ndarray) -> None:
+    eight = [0, 1, 6, 7, 8, 9, 10, 11]
+    assert np.isnan(einthoven_residual(recording([LEADS[k] for k in eight], signal[eight])))
+    for unit in ("sd", "NU"):
+        assert np.isnan(einthoven_residual(recording(list(LEADS), signal, unit)))
+    assert twelve_leads(recording(list(LEADS), signal, "sd"))[1] == "sd"
+
+
+@pytest.mark.parametrize("rate_hz", [61.0, 2001.0])
+def test_a_rate_out_of_range_is_refused(signal: np.ndarray, rate_hz: float) -> None:
+    found = Recording(LEADS, ("mV",) * 12, signal, rate_hz, 10.0)
+    with pytest.raises(Unreadable) as caught:
+        twelve_leads(found)
+    assert caught.value.reason == "sampling_rate"
+
+
+def test_valid_span(signal: np.ndarray) -> None:
+    """Seconds from the start of the file: padding cut off before, missing samples at both ends."""
+    padded = np.pad(signal, ((0, 0), (50, 25)), constant_values=np.nan)
+    found = about(Recording(LEADS, ("mV",) * 12, padded, 500.0, 0.35, valid_from_s=0.2))
+    assert (found["valid_from_s"], found["valid_to_s"]) == pytest.approx((0.3, 0.5))

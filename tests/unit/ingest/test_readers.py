@@ -63,6 +63,14 @@ def test_a_missing_file_is_unreadable(folder: Path) -> None:
         reader.read("nowhere/z")
 
 
+def test_a_renamed_record_is_read(folder: Path, tmp_path: Path) -> None:
+    """Its header still calls the signal file by the old name."""
+    expected = open_source(EcgSource(path=folder), 10.0).read("a_0").signal
+    for suffix in ("hea", "dat"):
+        (folder / f"a_0.{suffix}").rename(folder / f"z_9.{suffix}")
+    assert np.array_equal(open_source(EcgSource(path=folder), 10.0).read("z_9").signal, expected)
+
+
 def array_source(path: Path, array: np.ndarray, **settings) -> EcgSource:
     """`array` written to `path` (.npy or .npy.xz), as a source."""
     if path.suffix == ".xz":

@@ -8,8 +8,11 @@ import numpy as np
 import polars as pl
 import pytest
 import wfdb
+from ecgdatakit.parsing import FileParser
 
 from ecgwas.config import LEADS, EcgSource, Ingest
+from ecgwas.ingest import survey
+from ecgwas.ingest.canonical import einthoven_residual, twelve_leads
 from ecgwas.ingest.process import process
 from ecgwas.ingest.quality import Excluded
 from ecgwas.ingest.readers import Unreadable, open_source
@@ -73,6 +76,73 @@ def test_records_that_are_no_twelve_lead_ecg_are_refused(realdata: Path) -> None
     kept = [name for name, r in found.items() if not isinstance(r, Exception)]
     assert kept == ["s0010_re"]
     assert {r.reason for r in found.values() if isinstance(r, Exception)} <= {"missing_leads", "too_short", "gaps"}
+
+
+def test_every_sample_record_is_read(realdata: Path) -> None:
+    """All 20, whatever the storage, at the rate of the fastest signal; the samples are those of the wfdb package."""
+    folder = realdata / "ecg_wfdb_samples"
+    reader = open_source(EcgSource(path=folder), 10.0)
+    assert reader.entries.height == 20
+    for key in reader.entries["key"]:
+        recording = reader.read(key)
+        expected = wfdb.rdrecord(str(folder / key), return_res=32, smooth_frames=False)
+        per_frame = max(expected.samps_per_frame)
+        assert recording.rate_hz == pytest.approx(expected.fs * per_frame)
+        for name, wave, n in zip(expected.sig_name, expected.e_p_signal, expected.samps_per_frame, strict=True):
+            got = recording.signal[recording.leads.index(name)][:: per_frame // n]
+            assert np.allclose(got, wave[: len(got)], rtol=1e-5, atol=1e-5, equal_nan=True), key
+
+
+XML = {"muse": "ecg_muse_xml", "philips": "ecg_philips_xml", "aecg": "ecg_hl7_aecg_fda"}
+
+
+@pytest.mark.parametrize("fmt", XML)
+def test_xml_files_are_read_as_another_package_reads_them(realdata: Path, fmt: str) -> None:
+    reader = open_source(EcgSource(format=fmt, path=realdata / XML[fmt]), 20.0)
+    for key in reader.entries["key"]:
+        recording = reader.read(key)
+        other = FileParser().parse(realdata / XML[fmt] / key).leads
+        assert [lead.label.upper() for lead in other] == [name.upper() for name in recording.leads]
+        millivolts = recording.signal / 1000
+        assert np.abs(millivolts[:, : len(other[0].samples)] - [lead.samples for lead in other]).max() < 1e-3
+        assert recording.rate_hz == other[0].sampling_rate
+
+
+def test_cardiosoft_says_what_is_printed(realdata: Path) -> None:
+    """UK Biobank's public file of field 20205: rate 50, PQ 174, QRS 92, QT 440, R in lead I 615 µV."""
+    reader = open_source(EcgSource(format="cardiosoft", path=realdata / "ecg_ukb_cardiosoft"), 10.0)
+    assert reader.entries["person_id"].to_list() == ["0000000001"]
+    recording = reader.read(reader.entries["key"][0])
+    expected = {"heart_rate_bpm": 50, "pr_ms": 174, "qrs_ms": 92, "qt_ms": 440, "qtc_bazett_ms": 401, "r_i_mv": 0.615}
+    assert {name: recording.machine[name] for name in expected} == expected
+    assert len(recording.beat_times_s) == 8 and recording.beat_times_s[0] == 0.8
+    assert recording.median.signal[0].max() == pytest.approx(615, abs=10)
+    assert einthoven_residual(recording) < 5  # rounding to counts of 5 µV
+    ours = process(recording, Ingest()).intervals
+    assert ours["heart_rate_bpm"] == pytest.approx(50, abs=1)
+    assert ours["r_i_mv"] == pytest.approx(0.615, abs=0.010)
+
+
+def test_residual_of_real_recordings(realdata: Path) -> None:
+    """A few counts where leads are true; null for z-scored ones."""
+    reader = open_source(EcgSource(path=realdata / "ecg_cinc2021"), 10.0)
+    assert max(einthoven_residual(reader.read(key)) for key in reader.entries["key"]) < 30
+    path = realdata / "ecg_ptbxl_subset" / "signals_lead12_100hz_zscore_x1000_int16.npy.xz"
+    recording = open_source(EcgSource(format="array", path=path, rate_hz=100, unit="sd"), 10.0).read(0)
+    assert np.isnan(einthoven_residual(recording)) and twelve_leads(recording)[1] == "sd"
+
+
+def test_survey_of_every_folder(realdata: Path, tmp_path: Path) -> None:
+    """Each file is read, or refused with its reason; the page says so. The two large arrays are read elsewhere."""
+    sources = survey.read_sources(Path(__file__).parents[3] / "config/survey.yaml", realdata)
+    assert set(sources) == {path.name for path in realdata.glob("ecg_*")}
+    found = {n: (s.format, survey.survey(s, Ingest())) for n, s in sources.items() if s.format != "array"}
+    for name, (_, seen) in found.items():
+        outcomes = Counter(one.outcome for one in seen)
+        assert outcomes["kept"] == (1 if name == "ecg_wfdb_samples" else len(seen)), (name, outcomes)
+    page = survey.page(found)
+    assert "| 100 | refused: missing_leads (1 usable leads < 8: I absent" in page
+    assert "| s0010_re | kept | i ii iii avr avl avf v1" in page
 
 
 def manual_marks(record: Path) -> dict[str, tuple[float, float]]:

@@ -9,6 +9,8 @@ import pytest
 from ecgwas.config import EcgSource, Ingest
 from ecgwas.errors import UserError
 from ecgwas.ingest import collect, shard
+from ecgwas.ingest.quality import MIN_SECONDS
+from tests.unit.ingest import writers
 
 TABLES = ("recordings", "intervals", "excluded")
 
@@ -110,3 +112,50 @@ def test_long_recordings_lie_in_longer_buckets(folder: Path, sinus, write_record
     short, long = (np.load(tmp_path / "out" / f"0.strip{bucket}.npy") for bucket in ("", "-2x"))
     assert (short.shape, long.shape) == ((6, 12, 1000), (2, 12, 2000))
     assert np.array_equal(long[0][:, 100:1900], long[1][:, 100:1900])  # the same first 20 s, but for the cut end
+
+
+def test_what_the_file_says_stands_beside_what_is_measured(tmp_path: Path, sinus) -> None:
+    (tmp_path / "in").mkdir()
+    writers.write_cardiosoft(tmp_path / "in", "9_x", sinus[1][0])
+    tables = run(EcgSource(format="cardiosoft", path=tmp_path / "in"), tmp_path / "out", Ingest(shards=1))
+    row, measured = (tables[name].row(0, named=True) for name in ("recordings", "intervals"))
+    expected = {"unit": "mV", "device": "CardioSoft V6.73 12SL V21", "start_time": "2018-07-19T14:19:39"}
+    expected |= {"native_highpass_hz": 0.01, "native_lowpass_hz": 100, "valid_from_s": 0, "valid_to_s": 10}
+    expected |= {"statements": ["Sinus rhythm"], "leads": list(writers.LEADS), "person_id": "9"}
+    assert {name: row[name] for name in expected} == expected
+    assert row["einthoven_uv"] < 5
+    machine = {name: value for name, value in measured.items() if name.startswith("machine_") and value is not None}
+    expected = {"heart_rate_bpm": 50, "pr_ms": 174, "qrs_ms": 92, "qt_ms": 440, "p_axis_deg": 56}
+    assert machine == {f"machine_{name}": value for name, value in expected.items()}
+    truth = sinus[0]
+    assert measured["heart_rate_bpm"] == pytest.approx(truth["heart_rate_bpm"][0], rel=0.05)
+
+
+@pytest.mark.parametrize(("rate_hz", "seconds"), [(62.4725, 10), (128, 10), (257, 6), (500, 2.5), (1000, 2.5), (2000, 4)])
+def test_any_rate_and_length(tmp_path: Path, simulated, rate_hz: float, seconds: float) -> None:
+    """62 to 2,000 Hz and 2.5 s on: the strip is there to its end; with fewer than 3 clean beats there is no median beat."""
+    counts = simulated(1, 5, rate_hz=rate_hz)[1][0][:, : round(seconds * rate_hz)]
+    (tmp_path / "in").mkdir()
+    writers.write_wfdb(tmp_path / "in", "a_0", counts, rate_hz)
+    tables = run(EcgSource(path=tmp_path / "in"), tmp_path / "out", Ingest(shards=1))
+    assert tables["excluded"].is_empty()
+    strip, beat = (np.load(tmp_path / "out" / f"0.{name}.npy")[0] for name in ("strip", "beat"))
+    there = (strip != -32768).all(axis=0)
+    assert there.sum() == pytest.approx(100 * seconds, abs=1) and there[: round(100 * seconds) - 1].all()
+    row = tables["recordings"].row(0, named=True)
+    assert row["rate_hz"] == pytest.approx(rate_hz)
+    if seconds == MIN_SECONDS:
+        assert row["n_beats"] == 0 and (beat == -32768).all()
+        assert tables["intervals"]["qrs_ms"].to_list() == [None]
+    else:
+        assert row["n_beats"] >= 3
+
+
+def test_a_z_scored_source_is_sd(tmp_path: Path, sinus) -> None:
+    array = sinus[1][:1] / sinus[1][:1].std(axis=2, keepdims=True)
+    np.save(tmp_path / "x.npy", (1000 * array).astype(np.int16))
+    source = EcgSource(format="array", path=tmp_path / "x.npy", rate_hz=500, unit="sd")
+    tables = run(source, tmp_path / "out", Ingest(shards=1))
+    row = tables["recordings"].row(0, named=True)
+    assert (row["unit"], row["einthoven_uv"]) == ("sd", None)
+    assert all(value is None for name, value in tables["intervals"].row(0, named=True).items() if name.endswith("_mv"))

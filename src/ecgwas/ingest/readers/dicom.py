@@ -3,6 +3,7 @@
 Multiplex groups of rhythm samples are put on one line of time: some vendors write 4 groups of 3 leads x 2.5 s.
 """
 
+import logging
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from ecgwas.config import EcgSource
 from ecgwas.ingest.readers import FileBeat, Recording, Unreadable, privacy
 from ecgwas.ingest.readers.folder import check_shape
 
+logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)  # its messages quote the file
 SUFFIXES = (".dcm", ".dicom", ".ecg")
 TYPES = {("SS", 16): "<i2", ("SB", 8): "i1", ("UB", 8): "u1", ("US", 16): "<u2", ("SL", 32): "<i4"}
 # Channel source codes: the last number is the lead in both schemes (MDC "2:61", SCP-ECG "5.6.3-9-61").

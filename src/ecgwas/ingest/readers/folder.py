@@ -3,6 +3,7 @@
 import contextlib
 import os
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -98,10 +99,13 @@ def first(recording: Recording, seconds: float) -> Recording:
 def as_unreadable(name: str) -> Iterator[None]:
     """Whatever a library raises on a damaged file becomes `Unreadable`: one bad file must not end the run.
 
-    The detail says where in the code it failed, not the library's message, which may quote the file.
+    The detail says where in the code it failed, not the library's message, which may quote the file; for the same
+    reason its warnings go nowhere.
     """
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     except Unreadable:
         raise
     except FileNotFoundError as error:

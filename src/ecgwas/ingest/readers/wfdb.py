@@ -45,7 +45,7 @@ class WfdbReader:
         with as_unreadable(record.name):
             plain = parse_plain(_header_text(record))
             if plain is not None:
-                return _read_plain(plain, record.parent, self.seconds)
+                return _read_plain(plain, record, self.seconds)
             header = _header(record)
             _check_names(header)
             _check_size(header, record.parent)
@@ -54,7 +54,7 @@ class WfdbReader:
             names, units, signal, rate_hz = _read_any(record, header, stop)
             units = tuple(unit or "" for unit in units)
             seconds, started = length / float(header.fs), _start_time(header)
-            return Recording(tuple(names), units, signal, rate_hz, seconds, start_time=started)
+            return Recording(tuple(name or "" for name in names), units, signal, rate_hz, seconds, start_time=started)
 
 
 def _header_text(record: Path) -> str:
@@ -67,7 +67,7 @@ def _header_text(record: Path) -> str:
 
 
 def _header(record: Path) -> wfdb.Record | wfdb.MultiRecord:
-    """The header as the wfdb package reads it; its first line names the record as the file does not."""
+    """The header as the wfdb package reads it."""
     _header_text(record)
     return wfdb.rdheader(str(record))
 
@@ -88,8 +88,6 @@ def _read_any(record: Path, header, stop: int) -> tuple[list[str], list[str | No
     """
     if isinstance(header, wfdb.MultiRecord):
         _check_segments(header, record.parent)
-        found = wfdb.rdrecord(str(record), sampto=stop, return_res=32)
-        return found.sig_name, found.units, np.ascontiguousarray(found.p_signal.T, np.float32), float(header.fs)
     found = wfdb.rdrecord(str(record), sampto=stop, return_res=32, smooth_frames=False)
     per_frame = max(found.samps_per_frame)
     waves = [_at(np.asarray(wave, np.float32), stop * per_frame) for wave in found.e_p_signal]
@@ -120,22 +118,25 @@ def _start_time(header: wfdb.Record | wfdb.MultiRecord) -> str | None:
     return f"{date.isoformat()}T{time.isoformat(timespec='seconds')}" if date and time else None
 
 
-def _read_plain(header: PlainHeader, folder: Path, seconds: float) -> Recording:
-    """The first `seconds` of a record in the common form; the same as wfdb.rdrecord gives."""
+def _read_plain(header: PlainHeader, record: Path, seconds: float) -> Recording:
+    """The first `seconds` of a record in the common form; the same as wfdb.rdrecord gives.
+
+    A renamed record's header still says the old name of its signal file: the file of its own name is then taken.
+    """
     if "/" in header.file_name or "\\" in header.file_name or ".." in header.file_name:
         raise Unreadable("unsafe_path", "the header names a file outside its folder")
-    path, n = folder / header.file_name, len(header.sig_name)
+    path, n = record.parent / header.file_name, len(header.sig_name)
+    if not path.exists():
+        renamed = record.with_name(record.name + path.suffix)
+        path = renamed if renamed.exists() else path
     check_shape(n, min(header.sig_len, seconds * header.fs), header.fs)
     needed = header.byte_offset + 2 * n * header.sig_len
-    try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size < needed:
-                raise Unreadable("truncated", f"{path.name} has {size} bytes, its header needs {needed}")
-            stop = min(header.sig_len, round(seconds * header.fs))
-            counts = np.fromfile(file, "<i2", count=stop * n, offset=header.byte_offset)
-    except FileNotFoundError:
-        raise Unreadable("unreadable", f"signal file {path.name} is missing") from None
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size < needed:
+            raise Unreadable("truncated", f"{path.name} has {size} bytes, its header needs {needed}")
+        stop = min(header.sig_len, round(seconds * header.fs))
+        counts = np.fromfile(file, "<i2", count=stop * n, offset=header.byte_offset)
     counts = np.ascontiguousarray(counts.reshape(stop, n).T)
     gain, baseline = (np.array(values, dtype=np.float32)[:, None] for values in (header.adc_gain, header.baseline))
     signal = counts - baseline
@@ -154,6 +155,9 @@ def _samples(header: wfdb.Record) -> int:
         raise Unreadable("unreadable", f"sampling rate {header.fs} Hz")
     if not header.sig_len:
         raise Unreadable("unreadable", "the header does not give the number of samples")
+    names = getattr(header, "sig_name", None)
+    if isinstance(header, wfdb.Record) and len(names or []) != header.n_sig:
+        raise Unreadable("unreadable", f"the header describes {len(names or [])} of {header.n_sig} signals")
     check_shape(int(header.n_sig), 1, float(header.fs))
     return int(header.sig_len)
 
