@@ -1,9 +1,26 @@
 """ECG files -> recordings, signals, median beats, intervals; one job a shard of the cohort."""
 
 
+rule entries:
+    input:
+        ecg_files,
+    output:
+        temp("cohorts/{cohort}/ecg/entries.parquet"),
+    log:
+        "logs/{cohort}/ingest/entries.log",
+    conda:
+        "../../envs/stats.yaml"
+    params:
+        ecg=lambda wildcards: as_json(COHORTS[wildcards.cohort].ecg),
+        code=source("ingest"),
+    shell:
+        "python -m ecgwas.ingest.entries --ecg {params.ecg:q} --entries {output} > {log} 2>&1"
+
+
 rule ingest_shard:
     input:
         ecg_files,
+        entries="cohorts/{cohort}/ecg/entries.parquet",
     output:
         recordings=temp("cohorts/{cohort}/ecg/parts/{shard}/recordings.parquet"),
         intervals=temp("cohorts/{cohort}/ecg/parts/{shard}/intervals.parquet"),
@@ -23,7 +40,7 @@ rule ingest_shard:
         code=source("ingest"),
     shell:
         "python -m ecgwas.ingest.shard --ecg {params.ecg:q} --shard {wildcards.shard}"
-        " --settings {params.settings:q} --recordings {output.recordings} --intervals {output.intervals}"
+        " --entries {input.entries} --settings {params.settings:q} --recordings {output.recordings} --intervals {output.intervals}"
         " --excluded {output.excluded} --strips {params.strips:q} --beat {output.beat} > {log} 2>&1"
 
 

@@ -105,6 +105,7 @@ def main(
     excluded: Path,
     strips: list[Path],
     beat: Path,
+    entries: Path | None = None,
 ) -> None:
     """Ingest shard number `shard` of the recordings of `ecg`.
 
@@ -117,13 +118,15 @@ def main(
         excluded: table of the other recordings with reasons, written.
         strips: array of rhythm strips (.npy) of each bucket of lengths, written.
         beat: array of median beats (.npy), written.
+        entries: the cohort's recordings, listed before; without it they are listed here.
     """
+    listed = pl.read_parquet(entries) if entries else None
     paths = {"recordings": recordings, "intervals": intervals, "excluded": excluded}
     with contextlib.ExitStack() as stack:
         names = {name: stack.enter_context(atomic(path)) for name, path in paths.items()}
         arrays = [stack.enter_context(atomic(path)) for path in (*strips, beat)]
         output = Output(names, arrays[:-1], arrays[-1], settings)
-        ingest(open_source(ecg, settings.longest_s), shard, settings, output)
+        ingest(open_source(ecg, settings.longest_s, listed), shard, settings, output)
         output.close()
     print(f"shard {shard}: {output.counts['recordings']} kept, {output.counts['excluded']} excluded", flush=True)
 

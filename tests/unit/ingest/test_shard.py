@@ -1,5 +1,6 @@
 """The job: every record is kept or excluded, whatever the shards; a bad file does not end it; reruns are equal."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from ecgwas.config import EcgSource, Ingest
 from ecgwas.errors import UserError
-from ecgwas.ingest import collect, shard
+from ecgwas.ingest import collect, entries, shard
 from ecgwas.ingest.quality import MIN_SECONDS
 from tests.unit.ingest import writers
 
@@ -159,3 +160,23 @@ def test_a_z_scored_source_is_sd(tmp_path: Path, sinus) -> None:
     row = tables["recordings"].row(0, named=True)
     assert (row["unit"], row["einthoven_uv"]) == ("sd", None)
     assert all(value is None for name, value in tables["intervals"].row(0, named=True).items() if name.endswith("_mv"))
+
+
+@pytest.mark.parametrize("fmt", ["wfdb", "cardiosoft", "array"])
+def test_recordings_are_listed_once(tmp_path: Path, sinus, fmt: str, monkeypatch) -> None:
+    (tmp_path / "in").mkdir()
+    if fmt == "array":
+        np.save(tmp_path / "in/x.npy", sinus[1][:3].astype(np.int16))
+        source = EcgSource(format=fmt, path=tmp_path / "in/x.npy", rate_hz=500, microvolts_per_count=1)
+    else:
+        for k, counts in enumerate(sinus[1][:3]):
+            writers.WRITERS[fmt][1](tmp_path / "in", f"p{k}_0", counts)
+        source = EcgSource(format=fmt, path=tmp_path / "in")
+    entries.main(source, tmp_path / "entries.parquet")
+    listed = pl.read_parquet(tmp_path / "entries.parquet")
+    assert listed.height == 3
+    monkeypatch.setattr(os, "scandir", None)
+    monkeypatch.setattr(Path, "glob", None)
+    paths = [tmp_path / f"{k}" for k in range(5)]
+    shard.main(source, 0, Ingest(shards=1), *paths[:3], [paths[3]], paths[4], tmp_path / "entries.parquet")
+    assert pl.read_parquet(paths[0])["recording_id"].to_list() == listed["recording_id"].to_list()

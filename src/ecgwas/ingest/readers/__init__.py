@@ -6,6 +6,7 @@ A new format is a new module here and one line in `open_source`. What a reader h
 birth dates or free identifiers of the file, neither in the recording nor in the detail of an `Unreadable`.
 """
 
+import functools
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -69,7 +70,12 @@ class WithUnit:
     """A reader whose recordings are in the unit that the cohort's settings name, whatever the files say."""
 
     def __init__(self, reader: Reader, unit: str):
-        self.reader, self.unit, self.entries = reader, unit, reader.entries
+        self.reader, self.unit = reader, unit
+
+    @functools.cached_property
+    def entries(self) -> pl.DataFrame:
+        """Those of the reader."""
+        return self.reader.entries
 
     def read(self, key: str | int) -> Recording:
         """The recording of one entry."""
@@ -80,8 +86,18 @@ class WithUnit:
 OPENERS = {"wfdb": "WfdbReader", "array": "ArrayReader", "code15": "Code15Reader"}
 
 
-def open_source(source: EcgSource, seconds: float) -> Reader:
-    """The reader of `source`; recordings are cut to their first `seconds`."""
+def open_source(source: EcgSource, seconds: float, entries: pl.DataFrame | None = None) -> Reader:
+    """The reader of `source`; recordings are cut to their first `seconds`.
+
+    Readers list their recordings when `entries` is first looked at; where it is given, nothing is listed.
+    """
+    reader = _open(source, seconds)
+    if entries is not None:
+        reader.entries = entries
+    return reader
+
+
+def _open(source: EcgSource, seconds: float) -> Reader:
     if not source.path.exists():
         raise UserError(f"ecg.path {source.path} does not exist; give the folder or file with the recordings")
     module = importlib.import_module(f"ecgwas.ingest.readers.{source.format}")

@@ -1,5 +1,6 @@
 """One packed array (.npy or .npy.xz, [recording, lead, sample]) -> recordings: rows in the order of a table."""
 
+import functools
 import lzma
 
 import numpy as np
@@ -22,7 +23,12 @@ class ArrayReader:
         # Without a count size the samples are taken as they are and the recording's unit is unknown.
         self.unit, self.scale = ("uV", source.microvolts_per_count) if source.microvolts_per_count else ("", 1e-3)
         self.array = _load(source)
-        self.entries = self._listed(source)
+        self.source = source
+
+    @functools.cached_property
+    def entries(self) -> pl.DataFrame:
+        """A row a recording, from the table or by number."""
+        return self._listed(self.source)
 
     def _listed(self, source: EcgSource) -> pl.DataFrame:
         n = len(self.array)

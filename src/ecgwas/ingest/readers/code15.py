@@ -4,6 +4,7 @@
 dummy of exam 0. The unit is not declared: name it in the cohort's settings once a robust R amplitude says which.
 """
 
+import functools
 from pathlib import Path
 
 import h5py
@@ -26,7 +27,11 @@ class Code15Reader:
         self.source, self.seconds = source, seconds
         self.folder = source.path if source.path.is_dir() else source.path.parent
         self.rows: tuple[str, dict[str, int]] = ("", {})  # of the file read last: exam -> row
-        self.entries = self._listed() if source.recordings else self._found()
+
+    @functools.cached_property
+    def entries(self) -> pl.DataFrame:
+        """A row a recording, from the table or the files."""
+        return self._listed() if self.source.recordings else self._found()
 
     def _listed(self) -> pl.DataFrame:
         """Entries of the table (exams.csv): exam, person and the file the exam is in."""

@@ -1,6 +1,7 @@
 """Folder of files, one recording each -> entries and recordings: listing, limits and faults for every file format."""
 
 import contextlib
+import functools
 import os
 import traceback
 import warnings
@@ -29,10 +30,15 @@ class FolderReader:
         suffixes: tuple[str, ...],
         parse: Callable[[Path, EcgSource], Recording],
     ):
-        self.source, self.seconds, self.parse = source, seconds, parse
+        self.source, self.seconds, self.suffixes, self.parse = source, seconds, suffixes, parse
         if not source.path.is_dir():
             raise UserError(f"ecg.path {source.path} is not a folder; give the folder the files are in")
-        self.entries = listed(source, source.path_column) if source.recordings else found(source, suffixes)
+
+    @functools.cached_property
+    def entries(self) -> pl.DataFrame:
+        """A row a recording, from the table or the files."""
+        source = self.source
+        return listed(source, source.path_column) if source.recordings else found(source, self.suffixes)
 
     def read(self, key: str) -> Recording:
         """The first `seconds` of file `key` (path below the folder)."""

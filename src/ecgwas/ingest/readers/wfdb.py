@@ -1,5 +1,6 @@
 """WFDB records (.hea with .dat or .mat, any storage format) -> recordings: the wfdb package."""
 
+import functools
 import os
 from pathlib import Path
 
@@ -26,10 +27,14 @@ class WfdbReader:
     """Records of one folder, listed by a table or by their headers."""
 
     def __init__(self, source: EcgSource, seconds: float):
-        self.folder, self.seconds, self.column = source.path, seconds, source.path_column
+        self.source, self.folder, self.seconds = source, source.path, seconds
         if not self.folder.is_dir():
             raise UserError(f"ecg.path {self.folder} is not a folder; WFDB records need the folder they are in")
-        self.entries = listed(source, self.column) if source.recordings else self._found()
+
+    @functools.cached_property
+    def entries(self) -> pl.DataFrame:
+        """A row a recording, from the table or the headers."""
+        return listed(self.source, self.source.path_column) if self.source.recordings else self._found()
 
     def _found(self) -> pl.DataFrame:
         """Entries from the headers below the folder: the person is the record's name up to '_'."""
