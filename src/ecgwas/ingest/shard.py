@@ -28,7 +28,7 @@ def shard_entries(entries: pl.DataFrame, shard: int, shards: int) -> pl.DataFram
 
 
 def ingest(reader: Reader, shard: int, settings: Ingest) -> tuple[dict[str, list[dict]], np.ndarray, np.ndarray]:
-    """Rows of the three tables, strips [recording, channel, sample] and beats [recording, channel, sample] of one shard."""
+    """Rows of the three tables, strips and beats [recording, channel, sample] of one shard."""
     entries = shard_entries(reader.entries, shard, settings.shards)
     strips = np.empty((entries.height, len(settings.channels), strip_samples(settings)), dtype=np.int16)
     beats = np.empty((entries.height, len(settings.channels), beat_samples(settings)), dtype=np.int16)
