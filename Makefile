@@ -30,6 +30,7 @@ lint: $(VENV)/.developed
 
 bench: $(VENV)/.developed
 	set -e; for script in simulate demo recovery; do $(BIN)/python benchmarks/$$script.py; done
+	$(BIN)/python -m benchmarks.fuzz
 
 docs: $(VENV)/.developed
 	$(BIN)/python -m ecgwas.docs --check false

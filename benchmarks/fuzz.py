@@ -21,20 +21,36 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from tests.unit.ingest.writers import WRITERS
 
 from ecgwas.config import EcgSource, Ingest
 from ecgwas.ingest.process import process
 from ecgwas.ingest.quality import Excluded
 from ecgwas.ingest.readers import Unreadable, open_source
 from ecgwas.simulate.ecg import PARAMETERS, simulate_recordings
-from tests.unit.ingest.writers import WRITERS
 
 HANG_S, SLOW_S = 60, 5.0
-FORBIDDEN = ("socket.", "urllib.", "http.", "ftplib.", "subprocess.", "os.system", "os.exec", "os.spawn", "os.posix_spawn")
+FORBIDDEN = (
+    "socket.",
+    "urllib.",
+    "http.",
+    "ftplib.",
+    "subprocess.",
+    "os.system",
+    "os.exec",
+    "os.spawn",
+    "os.posix_spawn",
+)
 REAL = {"ecg_ukb_cardiosoft": "cardiosoft", "ecg_muse_xml": "muse", "ecg_philips_xml": "philips"}
 REAL |= {"ecg_hl7_aecg_fda": "aecg", "ecg_code15/org": "code15", "ecg_wfdb_samples": "wfdb", "ecg_cinc2021": "wfdb"}
 LIES = ("0", "-1", "1", "10000000000", "2147483648", "1e308", "nan", "", "x", "99999999999999999999", "0.0000001")
-WORDS = (b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\x00\xe4\x0b\x54\x02\x00\x00\x00", b"\x00\x00\x00\x00", b"\x01\x00\x00\x80")
+WORDS = (
+    b"\xff\xff\xff\xff",
+    b"\xff\xff\xff\x7f",
+    b"\x00\xe4\x0b\x54\x02\x00\x00\x00",
+    b"\x00\x00\x00\x00",
+    b"\x01\x00\x00\x80",
+)
 BAIT = Path("bait.txt")  # a file that hostile XML points to; main puts it in a folder of its own
 Mutation = Callable[[bytes, np.random.Generator], bytes]
 
@@ -90,7 +106,9 @@ def hostile(data: bytes, rng: np.random.Generator) -> bytes:
     text = re.sub(r"<\?xml[^>]*\?>|<!DOCTYPE[^>]*>", "", data.decode("utf-16") if wide else data.decode("latin-1"))
     root = re.search(r"<([A-Za-z]\w*)", text)[1]
     at = text.find(">", text.find(f"<{root}")) + 1
-    laughs = '<!ENTITY a "ha">' + "".join(f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefghi", "bcdefghij", strict=True))
+    laughs = '<!ENTITY a "ha">' + "".join(
+        f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefghi", "bcdefghij", strict=True)
+    )
     outside = [f"file://{BAIT}", "http://127.0.0.1:9/x", f"{BAIT}"][rng.integers(0, 3)]
     kinds = [
         (f"<!DOCTYPE {root} [{laughs}]>", "&j;"),
@@ -102,7 +120,10 @@ def hostile(data: bytes, rng: np.random.Generator) -> bytes:
         ("", "<a>" * 200_000),
         ("", "<a/>" * 1_000_000),
         ("", f'<a b="{"x" * 20_000_000}"/>'),
-        (f'<?xml-stylesheet href="{outside}"?>', f'<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="{outside}"/>'),
+        (
+            f'<?xml-stylesheet href="{outside}"?>',
+            f'<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="{outside}"/>',
+        ),
     ]
     before, inside = kinds[rng.integers(0, len(kinds))]
     return (before + text[:at] + inside + text[at:]).encode("utf-8" if rng.random() < 0.7 else "utf-16", "replace")
@@ -160,7 +181,10 @@ class Watch:
 
     def __init__(self, allowed: list[Path]):
         self.armed, self.seen = False, []
-        self.allowed = tuple(str(path) for path in [*allowed, sys.prefix, sys.base_prefix, "/dev/null", "/usr", "/proc", "/etc/localtime"])
+        self.allowed = tuple(
+            str(path)
+            for path in [*allowed, sys.prefix, sys.base_prefix, "/dev/null", "/usr", "/proc", "/etc/localtime"]
+        )
         sys.addaudithook(self.hook)
 
     def hook(self, event: str, arguments: tuple) -> None:
@@ -196,7 +220,9 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=2000, help="files")
     parser.add_argument("--seed", type=int, default=1)
     shared = os.environ.get("ECGWAS_REALDATA", Path(__file__).parents[2] / "shared" / "data")
-    parser.add_argument("--data", type=Path, default=Path(shared), help="public data folder; left out where it is absent")
+    parser.add_argument(
+        "--data", type=Path, default=Path(shared), help="public data folder; left out where it is absent"
+    )
     options = parser.parse_args()
     data = options.data if options.data.is_dir() else None
     global BAIT
@@ -206,7 +232,11 @@ def main() -> None:
         BAIT.write_text("5," * 100)
         own = written(folder / "written", np.random.default_rng(options.seed))
         sources = [(kind, files) for kind, files in own.items() for _ in range(4)] + real(data)
-        work, watch, counted = folder / "work", Watch([folder / "work", Path(__file__).parents[1]]), collections.Counter()
+        work, watch, counted = (
+            folder / "work",
+            Watch([folder / "work", Path(__file__).parents[1]]),
+            collections.Counter(),
+        )
         for kind, files in own.items():  # libraries are loaded, and each undamaged file is read
             outcome(kind, files[0].parent)
         before, slowest, crashes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, (0.0, ""), []

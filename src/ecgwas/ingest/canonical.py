@@ -16,9 +16,7 @@ SD = "sd"  # the unit of z-scored samples
 INDEPENDENT = (I, II, 6, 7, 8, 9, 10, 11)
 
 
-def lead_row(
-    name: str, rows: dict[str, int] | None = None, prefixes: tuple[str, ...] = _PREFIXES
-) -> int | None:
+def lead_row(name: str, rows: dict[str, int] | None = None, prefixes: tuple[str, ...] = _PREFIXES) -> int | None:
     """Row in `LEADS` (or `rows`) of a lead called `name` in some file ('avr', 'Lead II', 'MDC_ECG_LEAD_V1'), or None.
 
     By the whole name only: MLII is not II, and a V without a number is no chest lead.
@@ -54,7 +52,7 @@ def check_rate(rate_hz: float) -> None:
 def named_leads(
     recording: Recording, rows: dict[str, int] | None = None, prefixes: tuple[str, ...] = _PREFIXES
 ) -> tuple[np.ndarray, str]:
-    """Float32 [lead, sample] in mV of the leads of `rows` (name in capitals -> row), NaN rows for absent ones; the unit.
+    """Float32 [lead, sample] in mV of the leads of `rows` (name in capitals -> row), absent ones NaN; and the unit.
 
     A lead in a unit that is no voltage leaves the whole recording in an unknown unit (taken as mV). Leads that a
     file names twice are taken from their first row. Leads of other names are left out.

@@ -63,9 +63,7 @@ def lines(seen: list[Seen]) -> list[str]:
         return [_line(one) for one in seen]
     outcomes = Counter(one.outcome for one in seen)
     first = {reason: next(one for one in seen if one.outcome == reason) for reason in outcomes}
-    return [
-        _line(first[reason]._replace(name=f"{n} recordings", detail="")) for reason, n in sorted(outcomes.items())
-    ]
+    return [_line(first[reason]._replace(name=f"{n} recordings", detail="")) for reason, n in sorted(outcomes.items())]
 
 
 def _line(one: Seen) -> str:
@@ -92,7 +90,9 @@ def read_sources(path: Path, folder: Path) -> dict[str, EcgSource]:
     if not isinstance(values, dict):
         raise UserError(f"{path}: expected folder names with keys of an `ecg` block")
     try:
-        return {name: EcgSource(**keys | {"path": folder / name / keys.get("path", "")}) for name, keys in values.items()}
+        return {
+            name: EcgSource(**keys | {"path": folder / name / keys.get("path", "")}) for name, keys in values.items()
+        }
     except (pydantic.ValidationError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: {error}; see the keys of EcgSource in config/README.md") from error
 

@@ -41,7 +41,9 @@ def test_names(name: str, lead: str) -> None:
     assert lead_row(name) == LEADS.index(lead)
 
 
-@pytest.mark.parametrize("name", ["vx", "MLII", "MCL1", "MDC_ECG_LEAD_MLII", "2", "V", "ABP", "RESP", "V7", "ECG 1", ""])
+@pytest.mark.parametrize(
+    "name", ["vx", "MLII", "MCL1", "MDC_ECG_LEAD_MLII", "2", "V", "ABP", "RESP", "V7", "ECG 1", ""]
+)
 def test_other_signals_are_not_leads(name: str) -> None:
     assert lead_row(name) is None
 

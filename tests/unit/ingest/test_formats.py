@@ -9,13 +9,13 @@ import pydicom
 import pyedflib
 import pytest
 import sierraecg
+from tests.unit.ingest import writers
+from tests.unit.ingest.writers import NAME, NUMBER, WRITERS
 
 from ecgwas.config import LEADS, EcgSource, Ingest
 from ecgwas.ingest import shard
 from ecgwas.ingest.canonical import einthoven_residual, twelve_leads
-from ecgwas.ingest.readers import Recording, Unreadable, cardiosoft, folder, open_source, philips, privacy
-from tests.unit.ingest import writers
-from tests.unit.ingest.writers import NAME, NUMBER, WRITERS
+from ecgwas.ingest.readers import Recording, Unreadable, cardiosoft, folder, open_source, privacy
 
 RATES = {"code15": 400.0, "mat": 400.0}
 
@@ -83,7 +83,8 @@ def test_what_the_machine_said(tmp_path: Path, counts: np.ndarray, kind: str) ->
 
 def test_an_empty_cell_of_the_lead_table_is_a_wave_that_is_not_there(tmp_path: Path, counts: np.ndarray) -> None:
     machine = written("cardiosoft", tmp_path, counts).machine
-    assert "r_v5_mv" in machine and "r_v6_mv" not in machine
+    assert "r_v5_mv" in machine
+    assert "r_v6_mv" not in machine
 
 
 @pytest.mark.parametrize("kind", ["cardiosoft", "dicom"])
@@ -158,7 +159,7 @@ def test_both_ways_through_cardiosoft_agree(tmp_path: Path, counts: np.ndarray) 
             assert cardiosoft.fast(data) is None
         other = cardiosoft.parse(path)
         assert np.array_equal(other.signal, plain.signal), name
-        assert other.machine == plain.machine and other.statements == plain.statements
+        assert (other.machine, other.statements) == (plain.machine, plain.statements)
         assert np.array_equal(other.median.signal, plain.median.signal)
 
 
@@ -225,7 +226,7 @@ def test_a_print_of_leads_one_after_the_other_is_refused(tmp_path: Path, counts:
     writers.write_aecg(tmp_path, "7_y", counts[:, :1000], starts=rows)
     other = open_source(EcgSource(format="aecg", path=tmp_path), 10.0).read("7_y.xml")
     for recording, length in ((one, 10.0), (other, 8.0)):
-        assert not recording.simultaneous and recording.seconds == length
+        assert (recording.simultaneous, recording.seconds) == (False, length)
         assert np.isfinite(recording.signal).mean() == pytest.approx(0.25)
         assert np.isnan(einthoven_residual(recording))
         with pytest.raises(Unreadable) as caught:

@@ -11,13 +11,13 @@ import polars as pl
 import pydicom
 import pytest
 import scipy.io
+from tests.conftest import PROJECT
+from tests.unit.ingest import writers
+from tests.unit.ingest.writers import WRITERS
 
 from ecgwas.config import EcgSource, Ingest
 from ecgwas.ingest import shard
 from ecgwas.ingest.readers import Unreadable, files, open_source
-from tests.conftest import PROJECT
-from tests.unit.ingest import writers
-from tests.unit.ingest.writers import WRITERS
 
 
 def test_mutated_files_of_every_format(tmp_path: Path) -> None:
@@ -27,7 +27,8 @@ def test_mutated_files_of_every_format(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout.splitlines()[-1])
     assert (found["files"], found["crashes"], found["outside"]) == (400, 0, 0), done.stdout[-2000:]
-    assert found["slowest_s"] < 20 and found["memory_growth_mb"] < 500
+    assert found["slowest_s"] < 20
+    assert found["memory_growth_mb"] < 500
     assert len(found["reasons"]) > 8
 
 
@@ -46,7 +47,9 @@ def test_entities_are_refused_and_a_million_elements_too(tmp_path: Path, sinus, 
     path = tmp_path / "7_x.xml"
     data = path.read_bytes()
     text = data.decode("utf-16" if kind == "philips" else "latin-1")
-    body = text[text.index("<", text.index("?>")) if "?>" in text else 0 :].removeprefix('<!DOCTYPE RestingECG SYSTEM "restecg.dtd">')
+    body = text[text.index("<", text.index("?>")) if "?>" in text else 0 :].removeprefix(
+        '<!DOCTYPE RestingECG SYSTEM "restecg.dtd">'
+    )
     hostile = {name: start + body for name, start in XML.items()}
     hostile["many"] = body.replace("><", ">" + "<a/>" * 400_000 + "<", 1)
     hostile["deep"] = body.replace("><", ">" + "<a>" * 1000 + "<", 1)
@@ -81,7 +84,7 @@ def test_declared_sizes_take_no_memory(tmp_path: Path, sinus, monkeypatch) -> No
         if kind == "philips":
             data = data.decode("utf-16").replace('perchannel="10000"', 'perchannel="10000000000000"').encode("utf-16")
         n, huge = str(counts.shape[1]).encode(), b"5000000000"
-        places = {"wfdb": (b" 500 5000", b" 500 5000000000"), "edf": (b"10      1       12", b"99999999" b"1       12")}
+        places = {"wfdb": (b" 500 5000", b" 500 5000000000"), "edf": (b"10      1       12", b"999999991       12")}
         places |= {"npy": (b"(5000, 12)", b"(5000000000, 12)"), "muse": (b">5000<", b">5000000000<")}
         old, new = places.get(kind, (b">" + n + b"<", b">" + huge + b"<"))
         data = data.replace(old, new)

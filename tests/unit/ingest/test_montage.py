@@ -8,13 +8,13 @@ import pydantic
 import pytest
 import wfdb
 import yaml
+from tests.conftest import PROJECT
+from tests.unit.ingest.writers import write_edf
 
 from ecgwas import study
 from ecgwas.config import EcgSource, Ingest
 from ecgwas.errors import UserError
 from ecgwas.ingest import shard
-from tests.conftest import PROJECT
-from tests.unit.ingest.writers import write_edf
 
 EEG = yaml.safe_load((PROJECT / "config/montages/eeg.yaml").read_text())
 
@@ -51,7 +51,8 @@ def test_an_eeg_is_stored_by_its_montage(tmp_path: Path, eeg: np.ndarray, fmt: s
     row = tables["recordings"].row(0, named=True)
     assert (row["unit"], row["n_leads"], row["n_beats"], row["rr_ms"]) == ("mV", 19, 0, None)
     assert (row["rate_hz"], row["seconds"], row["person_id"]) == (256, 30, "p1")
-    assert strip.shape == (1, 19, 6000) and (beat == -32768).all()
+    assert strip.shape == (1, 19, 6000)
+    assert (beat == -32768).all()
     inside = strip[0, :, 1000:5000]
     assert np.allclose(np.sqrt(2) * inside.std(axis=1), np.hypot(np.linspace(5, 50, 19), 2), rtol=0.1)
     assert np.abs(inside.mean(axis=1)).max() < 2  # the drift is gone

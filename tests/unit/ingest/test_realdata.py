@@ -115,7 +115,7 @@ def test_cardiosoft_says_what_is_printed(realdata: Path) -> None:
     recording = reader.read(reader.entries["key"][0])
     expected = {"heart_rate_bpm": 50, "pr_ms": 174, "qrs_ms": 92, "qt_ms": 440, "qtc_bazett_ms": 401, "r_i_mv": 0.615}
     assert {name: recording.machine[name] for name in expected} == expected
-    assert len(recording.beat_times_s) == 8 and recording.beat_times_s[0] == 0.8
+    assert (len(recording.beat_times_s), recording.beat_times_s[0]) == (8, 0.8)
     assert recording.median.signal[0].max() == pytest.approx(615, abs=10)
     assert einthoven_residual(recording) < 5  # rounding to counts of 5 µV
     ours = process(recording, Ingest()).intervals
@@ -129,7 +129,8 @@ def test_residual_of_real_recordings(realdata: Path) -> None:
     assert max(einthoven_residual(reader.read(key)) for key in reader.entries["key"]) < 30
     path = realdata / "ecg_ptbxl_subset" / "signals_lead12_100hz_zscore_x1000_int16.npy.xz"
     recording = open_source(EcgSource(format="array", path=path, rate_hz=100, unit="sd"), 10.0).read(0)
-    assert np.isnan(einthoven_residual(recording)) and twelve_leads(recording)[1] == "sd"
+    assert np.isnan(einthoven_residual(recording))
+    assert twelve_leads(recording)[1] == "sd"
 
 
 def test_survey_of_every_folder(realdata: Path, tmp_path: Path) -> None:

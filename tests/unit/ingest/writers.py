@@ -42,10 +42,15 @@ def write_wfdb(folder: Path, name: str, counts: np.ndarray, rate_hz: float = 500
 def write_cardiosoft(folder: Path, name: str, counts: np.ndarray, rate_hz: float = 500) -> None:
     """CardioSoft XML with 5 µV per count, the layout of UK Biobank field 20205."""
     rows = [",".join(map(str, row)) for row in np.rint(counts / 5).astype(int)]
-    waves = "\r\n".join(f'<WaveformData lead="{lead}">\t{row}</WaveformData>' for lead, row in zip(LEADS, rows))
+    waves = "\r\n".join(
+        f'<WaveformData lead="{lead}">\t{row}</WaveformData>' for lead, row in zip(LEADS, rows, strict=True)
+    )
     shape = f"<NumberOfLeads>12</NumberOfLeads><SampleRate units='Hz'>{rate_hz:g}</SampleRate>"
     shape += "<ChannelSampleCountTotal>{n}</ChannelSampleCountTotal><Resolution units='uVperLsb'>5</Resolution>"
-    beat = "\r\n".join(f'<WaveformData lead="{lead}">{",".join(row.split(",")[:600])}</WaveformData>' for lead, row in zip(LEADS, rows))
+    beat = "\r\n".join(
+        f'<WaveformData lead="{lead}">{",".join(row.split(",")[:600])}</WaveformData>'
+        for lead, row in zip(LEADS, rows, strict=True)
+    )
     amplitudes = ", ".join(str(100 + k) for k in range(11)) + ", "
     (folder / f"{name}.xml").write_text(
         f"""<?xml version="1.0" encoding="ISO-8859-1" ?>
@@ -223,7 +228,9 @@ def multiplex(counts: np.ndarray, rows: list[int], rate_hz: float, offset_s: flo
     return group
 
 
-def write_dicom(folder: Path, name: str, counts: np.ndarray, rate_hz: float = 500, print_s: float | None = None) -> None:
+def write_dicom(
+    folder: Path, name: str, counts: np.ndarray, rate_hz: float = 500, print_s: float | None = None
+) -> None:
     """A 12-lead DICOM waveform with annotations; `print_s` writes 4 groups of 3 leads, one after the other."""
     data = Dataset()
     data.SOPClassUID, data.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.9.1.1", "1.2.3.4"
@@ -299,7 +306,10 @@ def write_scp(folder: Path, name: str, counts: np.ndarray, rate_hz: float = 500,
     rhythm = struct.pack("<HHBB", 5000, round(1e6 / rate_hz), 2 if compress else 0, 0)
     rhythm += struct.pack("<12H", *map(len, leads)) + b"".join(leads)
     measured = struct.pack("<BBHH5H3h", 1, 0, 800, 800, 200, 300, 360, 456, 800, 40, 50, 60)
-    said = b"".join(struct.pack("<BH", k, len(t) + 1) + t.encode() + b"\0" for k, t in enumerate(["Sinus rhythm", f"Read by {NAME}"]))
+    said = b"".join(
+        struct.pack("<BH", k, len(t) + 1) + t.encode() + b"\0"
+        for k, t in enumerate(["Sinus rhythm", f"Read by {NAME}"])
+    )
     report = struct.pack("<BHBBBBBB", 0, 2010, 1, 19, 15, 19, 22, 2) + said
     bodies = {1: about, 3: definition, 6: rhythm, 7: measured, 8: report}
     if compress:
@@ -309,9 +319,7 @@ def write_scp(folder: Path, name: str, counts: np.ndarray, rate_hz: float = 500,
     for number, section in sections.items():
         pointers[number] = (len(section), at)
         at += len(section)
-    table = b"".join(
-        struct.pack("<HII", k, *((16 + 120, 7) if k == 0 else pointers.get(k, (0, 0)))) for k in range(12)
-    )
+    table = b"".join(struct.pack("<HII", k, *((16 + 120, 7) if k == 0 else pointers.get(k, (0, 0)))) for k in range(12))
     everything = scp_section(0, table) + b"".join(sections.values())
     rest = struct.pack("<I", len(everything) + 6) + everything
     (folder / f"{name}.scp").write_bytes(struct.pack("<H", binascii.crc_hqx(rest, 0xFFFF)) + rest)

@@ -111,6 +111,12 @@ def test_columns_are_traits_nulls_stay_and_a_constant_one_is_set_aside(cohort):
     assert made["traits"]["qt"].null_count() == 0
 
 
+def test_the_machine_s_own_measurements_are_no_traits(cohort):
+    table = pl.read_parquet(cohort / "intervals.parquet")
+    table.with_columns(machine_qt_ms=pl.col("qt") + 5).write_parquet(cohort / "intervals.parquet")
+    assert run(cohort, values="intervals", whiten=False)["traits"].columns[2:] == ["qt", "pr"]
+
+
 def test_all_traits_constant_or_rare_ends_the_run(cohort):
     pl.read_parquet(cohort / "intervals.parquet").select("recording_id", "person_id", "flat").write_parquet(
         cohort / "constant.parquet"

@@ -53,7 +53,9 @@ def parse(path: Path, source: EcgSource | None = None) -> Recording:
     derived = [d for d in series.iterfind("derivation/derivedSeries") if d.find("component/sequenceSet") is not None]
     secrets = [element.text or "" for tag in PEOPLE for part in root.iterfind(tag) for element in part.iter()]
     maker = series.find("author/seriesAuthor")
-    model = " ".join(xml.text(maker, f"manufacturedSeriesDevice/{t}") for t in ("manufacturerModelName", "softwareName"))
+    model = " ".join(
+        xml.text(maker, f"manufacturedSeriesDevice/{t}") for t in ("manufacturerModelName", "softwareName")
+    )
     return Recording(
         leads,
         units,

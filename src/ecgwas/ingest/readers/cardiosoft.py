@@ -51,7 +51,9 @@ def parse(path: Path, source: EcgSource | None = None) -> Recording:
     leads, signal, rate_hz = samples(strip, blocks["StripData"], "StripData")
     measured, filters = root.find(".//RestingECGMeasurements"), root.find("FilterSetting")
     secrets = [element.text or "" for tag in PEOPLE for part in root.iterfind(tag) for element in part.iter()]
-    device = " ".join(xml.text(root, f"ClinicalInfo/DeviceInfo/{tag}") for tag in ("Desc", "SoftwareVer", "AnalysisVer"))
+    device = " ".join(
+        xml.text(root, f"ClinicalInfo/DeviceInfo/{tag}") for tag in ("Desc", "SoftwareVer", "AnalysisVer")
+    )
     bandwidth = [xml.number(filters, tag) for tag in ("HighPass", "LowPass")]
     return Recording(
         leads,
@@ -90,7 +92,9 @@ def fast(data: bytes) -> tuple[ET.Element, dict[str, Waves]] | None:
     for tag in SAMPLES:
         start, stop = span(data, tag)
         pieces = WAVE.split(data[start:stop])  # what is between, lead, samples, what is between, …
-        blocks[tag.decode()] = [(lead.decode("latin-1"), wave) for lead, wave in zip(pieces[1::3], pieces[2::3], strict=True)]
+        blocks[tag.decode()] = [
+            (lead.decode("latin-1"), wave) for lead, wave in zip(pieces[1::3], pieces[2::3], strict=True)
+        ]
         data = data[:start] + b"".join(pieces[::3]) + data[stop:]
     unclear = b"<!" in data or b"xmlns" in data or len(data) > MAX_REST or data.count(b"<StripData") != 1
     try:
@@ -112,7 +116,6 @@ def found(data: bytes, opening: bytes, at: int) -> int:
     while at >= 0 and data[at + len(opening) : at + len(opening) + 1] not in (b">", b" ", b"\t", b"\r", b"\n"):
         at = data.find(opening, at + 1)
     return at
-
 
 
 def general(data: bytes) -> tuple[ET.Element, dict[str, Waves]]:

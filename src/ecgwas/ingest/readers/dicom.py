@@ -110,7 +110,9 @@ def group(item: Dataset) -> Group:
         padding = np.frombuffer(bytes(item.WaveformPaddingValue)[: np.dtype(kind).itemsize], kind)
         signal[counts == padding[0]] = np.nan
     for row, channel in enumerate(channels):
-        size = float(channel.get("ChannelSensitivity") or 1) * float(channel.get("ChannelSensitivityCorrectionFactor") or 1)
+        size = float(channel.get("ChannelSensitivity") or 1) * float(
+            channel.get("ChannelSensitivityCorrectionFactor") or 1
+        )
         signal[row] = signal[row] * np.float32(size) + np.float32(channel.get("ChannelBaseline") or 0)
     start_s = float(item.get("MultiplexGroupTimeOffset") or 0) / 1000
     edges = [channels[0].get(name) for name in ("FilterLowFrequency", "FilterHighFrequency")]

@@ -49,7 +49,7 @@ class FolderReader:
 
 
 def scan(folder: Path, suffixes: tuple[str, ...]) -> list[str]:
-    """Paths below `folder`, with '/', of the files with one of `suffixes` in any case, sorted; hidden ones are not read."""
+    """Paths below `folder`, sorted, of the files with one of `suffixes` in any case; not the hidden ones."""
     names, pending = [], [(str(folder), "")]
     while pending:
         where, prefix = pending.pop()

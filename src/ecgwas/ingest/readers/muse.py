@@ -1,4 +1,4 @@
-"""GE MUSE XML -> recordings: base64 of 16-bit samples, eight leads; the four that are sums of I and II are derived later."""
+"""GE MUSE XML -> recordings: base64 of 16-bit samples of eight leads; the other four are made of I and II later."""
 
 import base64
 import binascii

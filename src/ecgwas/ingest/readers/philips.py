@@ -65,7 +65,7 @@ def parse(path: Path, source: EcgSource | None = None) -> Recording:
 
 
 def lzw(data: bytes, limit: int) -> bytes:
-    """Decompressed bytes, `limit` at most: codes of `LZW_BITS` bits, most significant first, a table that fills once."""
+    """Decompressed bytes, `limit` at most: codes of `LZW_BITS` bits, most significant first; the table fills once."""
     strings = [bytes([code]) for code in range(256)]
     largest, out, size, previous = (1 << LZW_BITS) - 2, [], 0, b""
     bits = np.unpackbits(np.frombuffer(data, np.uint8))
@@ -130,7 +130,9 @@ def samples(waves: ET.Element, about: ET.Element) -> tuple[tuple[str, ...], np.n
             raise Unreadable("truncated", f"{len(counts)} samples, declared {n * declared:.0f}")
         counts = counts[: n * int(declared)].reshape(int(declared), n)
     if len(counts) < declared or counts.shape[1] < n or len(names) < declared:
-        raise Unreadable("truncated", f"{len(counts)} leads of {counts.shape[1]} samples, declared {declared:.0f} of {n}")
+        raise Unreadable(
+            "truncated", f"{len(counts)} leads of {counts.shape[1]} samples, declared {declared:.0f} of {n}"
+        )
     counts, names = counts[: int(declared), :n].copy(), names[: int(declared)]
     if names[:6] == LEADS[:6] and (method == "XLI" or is_residual(counts)):
         counts[2:6] = limb_leads(*counts[:6].astype(np.int64))
@@ -138,7 +140,7 @@ def samples(waves: ET.Element, about: ET.Element) -> tuple[tuple[str, ...], np.n
 
 
 def is_residual(counts: np.ndarray) -> bool:
-    """Whether row III of [lead, sample] is what is left of II - I, and not III itself: it is then the smaller of the two."""
+    """Whether row III of [lead, sample] is what is left of II - I and not III itself: the smaller of the two."""
     one, two, third = counts[:3].astype(np.float64)
     return third.std() < (two - one - third).std()
 

@@ -15,7 +15,7 @@ _ABOUT_PEOPLE = re.compile(
 
 
 def statements(lines: Iterable[str], secrets: Iterable[str] = ()) -> tuple[str, ...]:
-    """Lines without those about people, dates, long numbers, or holding one of `secrets` (names and ids of the file)."""
+    """Lines without those about people, dates, long numbers, or with one of `secrets` (names and ids of the file)."""
     hidden = words(secrets)
     clean = [" ".join(line.split())[:MAX_LENGTH] for line in lines]
     kept = [line for line in clean if line and not _ABOUT_PEOPLE.search(line) and not hidden & words([line])]

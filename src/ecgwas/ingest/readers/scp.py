@@ -85,7 +85,7 @@ def check_declared(data: bytes) -> None:
 
 
 def stacked(leads: list[Lead]) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray, float]:
-    """Names, units, float32 [lead, sample] and rate; a shorter lead ends in NaN, one that starts later begins with it."""
+    """Names, units, float32 [lead, sample] and rate; NaN before a lead that starts later and behind a shorter one."""
     if not leads or len({lead.sampling_rate for lead in leads}) != 1:
         raise Unreadable("unreadable", "no leads, or leads at different rates")
     starts = [int(lead.annotations.get("start_sample", 1)) - 1 for lead in leads]
