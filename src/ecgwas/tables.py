@@ -52,6 +52,47 @@ INTERVALS: Schema = {
     },
     "sokolov_mv": (pl.Float64(), "S in V1 + the larger R of V5 and V6, mV."),
     "cornell_mv": (pl.Float64(), "R in aVL + S in V3, mV."),
+    "n_beats": (pl.Int32(), "Beats of the dominant morphology that the median beat is made of."),
+    "ectopic_share": (pl.Float64(), "Share of beats that are early and of another morphology."),
+    "af": (pl.Boolean(), "Irregular and without P waves: atrial fibrillation; null where too few beats tell."),
+    "paced": (pl.Boolean(), "Pacing spikes; null below 400 Hz or without mV."),
+    "lbbb": (pl.Boolean(), "Left bundle branch block pattern; null without I, V1 or V6."),
+    "rbbb": (pl.Boolean(), "Right bundle branch block pattern; null without I, V1 or V6."),
+    "rr_mean_ms": (pl.Float64(), "Mean RR interval, all beats, ms."),
+    "rr_median_ms": (pl.Float64(), "Median RR interval, all beats, ms."),
+    "rr_min_ms": (pl.Float64(), "Shortest RR interval, all beats, ms."),
+    "rr_max_ms": (pl.Float64(), "Longest RR interval, all beats, ms."),
+    "sdnn_ms": (pl.Float64(), "Standard deviation of intervals between normal beats, ms."),
+    "rr_variation": (pl.Float64(), "SDNN over the mean normal interval."),
+    "rmssd_ms": (pl.Float64(), "Root mean square of successive differences of normal intervals, ms."),
+    "sdsd_ms": (pl.Float64(), "Standard deviation of successive differences of normal intervals, ms."),
+    "pnn20": (pl.Float64(), "Share of successive differences over 20 ms."),
+    "pnn50": (pl.Float64(), "Share of successive differences over 50 ms."),
+    "pr_segment_ms": (pl.Float64(), "P offset to QRS onset, ms; null where there is no P wave."),
+    "qtc_framingham_ms": (pl.Float64(), "QT + 154 (1 - RR), RR in s, ms."),
+    "qtc_hodges_ms": (pl.Float64(), "QT + 1.75 (rate - 60), ms."),
+    "jt_ms": (pl.Float64(), "QRS offset to T end, ms."),
+    "qt_peak_ms": (pl.Float64(), "QRS onset to T peak, ms."),
+    "tpeak_tend_ms": (pl.Float64(), "T peak to T end, ms."),
+    "qrst_angle_deg": (pl.Float64(), "Frontal angle between QRS and T, 0 to 180 degrees."),
+    "qrst_angle_spatial_deg": (pl.Float64(), "Angle between mean QRS and mean T vector in space, degrees."),
+    "sokolov_product_ms_mv": (pl.Float64(), "Sokolow-Lyon voltage times QRS duration, ms mV."),
+    "cornell_product_ms_mv": (pl.Float64(), "Cornell voltage times QRS duration, ms mV; nothing is added for women."),
+    "peguero_mv": (pl.Float64(), "Deepest S of any lead + S in V4, mV."),
+    **{
+        f"{wave}_{lead}_mv": (pl.Float64(), f"{meaning} in {lead.upper()}, mV.")
+        for lead in ("i", "ii", "iii", "avr", "avl", "avf", "v1", "v2", "v3", "v4", "v5", "v6")
+        for wave, meaning in {
+            "p": "P amplitude, signed,",
+            "q": "Q amplitude, positive downward,",
+            "r": "R amplitude",
+            "s": "S amplitude, positive downward,",
+            "t": "T amplitude, signed,",
+            "j": "J point level",
+            "st": "ST level 60 ms after J",
+        }.items()
+        if not (lead in ("i", "ii", "v1", "v2", "v5") and wave in "prst" and wave != "st")
+    },
 }
 
 SAMPLES: Schema = {

@@ -1,15 +1,11 @@
-"""Filtered leads -> R peaks, RR intervals and the median beat of the dominant morphology."""
+"""Filtered leads and QRS complexes -> RR intervals and the median beat of the dominant morphology."""
 
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.ndimage
-import scipy.signal
 
 from ecgwas.ingest.filters import at_samples
 
-QRS_BAND_HZ = (8.0, 25.0)
-REFRACTORY_S = 0.24
 BEFORE_S, AFTER_S = 0.45, 0.60  # window of the median beat around the R peak
 TEMPLATE_S = (-0.08, 0.30)  # part of a beat that decides its morphology
 ALIGN_S = 0.06  # QRS half-window of the alignment, and
@@ -29,25 +25,8 @@ class MedianBeat:
     n_beats: int
     error: np.ndarray  # [lead] standard error of the median before QRS, mV
     n_considered: int  # beats looked at, of all morphologies
-
-
-def qrs_energy(band: np.ndarray, rate_hz: float) -> np.ndarray:
-    """[sample] QRS energy of the band-passed derivative [lead, sample]: leads weigh alike, smoothed over 80 ms."""
-    magnitude = np.abs(band)
-    scale = np.quantile(magnitude[:, :: max(1, round(rate_hz / 125))], 0.98, axis=1, keepdims=True)
-    magnitude /= np.maximum(scale, 1e-9)
-    return scipy.ndimage.uniform_filter1d(magnitude.mean(axis=0), max(1, round(0.08 * rate_hz)))
-
-
-def find_qrs(energy: np.ndarray, rate_hz: float) -> np.ndarray:
-    """Samples of QRS complexes: peaks above 0.35 of the typical largest energy of 2-s windows."""
-    window = min(len(energy), round(2 * rate_hz))
-    n_windows = len(energy) // window
-    largest = energy[: n_windows * window].reshape(n_windows, window).max(axis=1)
-    height = 0.35 * np.median(largest)
-    distance = max(1, round(REFRACTORY_S * rate_hz))
-    peaks, _ = scipy.signal.find_peaks(energy, height=height, distance=distance)
-    return peaks
+    position: np.ndarray  # [considered] where sample round(BEFORE_S * rate_hz) of each lies in the recording
+    kept: np.ndarray  # [considered] whether it is of the dominant morphology
 
 
 def _windows(signal: np.ndarray, centres: np.ndarray, start: int, stop: int) -> np.ndarray:
@@ -116,7 +95,7 @@ def median_beat(signal: np.ndarray, smooth: np.ndarray, peaks: np.ndarray, rate_
     beats.sort(axis=1)
     n = beats.shape[1]
     median = (beats[:, (n - 1) // 2] + beats[:, n // 2]) / 2
-    return MedianBeat(median, r_peak(median, before, rate_hz), rate_hz, n, error, len(inside))
+    return MedianBeat(median, r_peak(median, before, rate_hz), rate_hz, n, error, len(inside), position, kept)
 
 
 def median_error(beats: np.ndarray) -> np.ndarray:

@@ -6,10 +6,11 @@ import numpy as np
 
 from ecgwas.config import LEADS, Ingest
 from ecgwas.ingest import quality
-from ecgwas.ingest.beats import MIN_BEATS, QRS_BAND_HZ, MedianBeat, find_qrs, median_beat, qrs_energy, rr_intervals
-from ecgwas.ingest.canonical import twelve_leads
+from ecgwas.ingest.beats import MIN_BEATS, MedianBeat, median_beat, rr_intervals
+from ecgwas.ingest.canonical import INDEPENDENT, twelve_leads
 from ecgwas.ingest.filters import Spectrum, at_samples, resample
-from ecgwas.ingest.intervals import measure
+from ecgwas.ingest.intervals import measured
+from ecgwas.ingest.qrs import detect
 from ecgwas.ingest.readers import Recording
 
 MISSING = np.iinfo(np.int16).min
@@ -23,7 +24,7 @@ class Processed(NamedTuple):
     strip: np.ndarray  # int16 [12, seconds * model_rate_hz] microvolts
     beat: np.ndarray  # int16 [12, beat samples] microvolts
     recording: dict[str, float | int | str | None]
-    intervals: dict[str, float]
+    intervals: dict[str, float | bool | None]
 
 
 def strip_samples(settings: Ingest) -> int:
@@ -44,7 +45,8 @@ def process(recording: Recording, settings: Ingest) -> Processed:
     faults = quality.lead_faults(signal, rate_hz, unit)
     quality.check_leads(faults, settings.min_leads)
     rows = [row for row in range(len(LEADS)) if row not in faults]
-    spectrum = Spectrum(interpolate_gaps(signal[rows]), rate_hz).without_mains()
+    native = interpolate_gaps(signal[rows])
+    spectrum = Spectrum(native, rate_hz).without_mains()
     wide = spectrum.filtered(settings.highpass_hz, min(WIDE_HZ, 0.4 * settings.beat_rate_hz))
     smooth = spectrum.filtered(settings.highpass_hz, settings.lowpass_hz)
     faults = quality.with_derived(faults | quality.filtered_faults(wide, smooth, rows, rate_hz, unit))
@@ -52,8 +54,8 @@ def process(recording: Recording, settings: Ingest) -> Processed:
     keep = [k for k, row in enumerate(rows) if row not in faults]
     rows, wide, smooth = [rows[k] for k in keep], wide[keep], smooth[keep]
 
-    band = spectrum.filtered(*QRS_BAND_HZ, derivative=True)[keep]
-    peaks = find_qrs(qrs_energy(band, rate_hz), rate_hz)
+    independent = [k for k, row in zip(keep, rows, strict=True) if row in INDEPENDENT]
+    peaks = detect(spectrum, keep, independent or keep)
     quality.check_rhythm(len(peaks), signal.shape[1] / rate_hz)
     beat = median_beat(wide, smooth, peaks, rate_hz)
     quality.check_beats(beat, unit)
@@ -62,16 +64,8 @@ def process(recording: Recording, settings: Ingest) -> Processed:
     about = {"rate_hz": rate_hz, "seconds": recording.seconds, "unit": unit, "n_leads": len(rows)}
     about |= {"n_beats": beat.n_beats if beat else 0, "rr_ms": float(np.median(rr)) if len(rr) else None}
     strip = stored_strip(smooth, rows, rate_hz, settings)
-    return Processed(strip, stored_beat(beat, rows, settings), about, measured(beat, rows, rr, unit))
-
-
-def measured(beat: MedianBeat | None, rows: list[int], rr_ms: np.ndarray, unit: str) -> dict[str, float]:
-    """Heart rate and its variation from the RR intervals, the rest from the median beat where there is one."""
-    if not len(rr_ms):
-        return {}
-    mean = float(rr_ms.mean())
-    out = {"heart_rate_bpm": 60_000 / mean, "rr_sd_ms": float(rr_ms.std(ddof=1)) if len(rr_ms) > 1 else np.nan}
-    return out | measure(beat, rows, mean, unit) if beat else out
+    intervals = measured(beat, rows, peaks, rate_hz, unit, smooth, native[keep])
+    return Processed(strip, stored_beat(beat, rows, settings), about, intervals)
 
 
 def interpolate_gaps(signal: np.ndarray) -> np.ndarray:

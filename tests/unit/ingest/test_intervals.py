@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from ecgwas.config import LEADS, Ingest
-from ecgwas.ingest.intervals import corrected_qt, frontal, tangent
+from ecgwas.ingest.amplitudes import frontal
+from ecgwas.ingest.delineate import tangent
+from ecgwas.ingest.intervals import corrected_qt
 from ecgwas.ingest.process import process
 from ecgwas.ingest.readers import Recording
 
