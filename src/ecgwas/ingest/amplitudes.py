@@ -16,43 +16,43 @@ KORS = np.array(
 )
 
 
-def extreme(wave: np.ndarray, centre: float, half: int, level: float = 0.0) -> float:
-    """The value of `wave` farthest from `level` within `half` samples of `centre`, less `level`; NaN without centre."""
+def extreme(waves: np.ndarray, centre: float, half: int, level: np.ndarray | float = 0.0) -> np.ndarray:
+    """[lead] value of [lead, sample] farthest from `level` [lead] within `half` samples of `centre`, less `level`."""
     if not np.isfinite(centre):
-        return np.nan
-    part = wave[max(round(centre) - half, 0) : round(centre) + half + 1] - level
-    return float(part[np.abs(part).argmax()]) if len(part) else np.nan
+        return np.full(len(waves), np.nan)
+    part = waves[:, max(round(centre) - half, 0) : round(centre) + half + 1] - np.reshape(level, (-1, 1))
+    return part[np.arange(len(part)), np.abs(part).argmax(axis=1)]
 
 
-def level_at(wave: np.ndarray, centre: float, half: int) -> float:
-    """Mean of `wave` within `half` samples of `centre`; NaN beyond its end."""
+def level_at(waves: np.ndarray, centre: float, half: int) -> np.ndarray:
+    """[lead] mean of [lead, sample] within `half` samples of `centre`; NaN beyond its end."""
     at = round(centre)
-    return float(wave[at - half : at + half + 1].mean()) if half <= at < len(wave) - half else np.nan
+    inside = half <= at < waves.shape[1] - half
+    return waves[:, at - half : at + half + 1].mean(axis=1) if inside else np.full(len(waves), np.nan)
 
 
-def lead_amplitudes(wave: np.ndarray, marks: Marks) -> dict[str, float]:
-    """P, Q, R, S, T, J and ST amplitude (mV) of one lead [sample], its PQ segment at 0; P above the line of its feet.
+def lead_amplitudes(waves: np.ndarray, marks: Marks) -> dict[str, np.ndarray]:
+    """P, Q, R, S, T, J and ST amplitude (mV) of each of [lead, sample], PQ at 0; P above the line of its feet.
 
     Q and S are positive downward, 0 where there is none; a QRS without R of 0.05 mV is all S. J is the level at QRS
     offset, ST that 60 ms later.
     """
     first, last = round(marks.qrs_onset), round(marks.qrs_offset)
-    qrs = wave[first : last + 1]
-    r = float(max(qrs.max(), 0.0))
-    top = int(qrs.argmax())
-    before, after = (qrs[: top + 1], qrs[top:]) if r > 0.05 else (np.zeros(1), qrs)
-    p = np.nan
+    qrs = waves[:, first : last + 1]
+    r, top = np.maximum(qrs.max(axis=1), 0.0), qrs.argmax(axis=1)[:, None]
+    has_r, sample = (r > 0.05)[:, None], np.arange(qrs.shape[1])
+    p = np.full(len(waves), np.nan)
     if np.isfinite(marks.p_onset) and np.isfinite(marks.p_offset):
-        feet = wave[[max(round(marks.p_onset), 0), min(round(marks.p_offset), first)]].mean()
-        p = extreme(wave, marks.p_peak, 20, float(feet))
+        feet = waves[:, [max(round(marks.p_onset), 0), min(round(marks.p_offset), first)]].mean(axis=1)
+        p = extreme(waves, marks.p_peak, 20, feet)
     return {
         "p": p,
-        "q": float(max(-before.min(), 0.0)),
+        "q": np.where(has_r & (sample < top), -qrs, 0.0).clip(0).max(axis=1),
         "r": r,
-        "s": float(max(-after.min(), 0.0)),
-        "t": extreme(wave, marks.t_peak, 30),
-        "j": level_at(wave, marks.qrs_offset, 2),
-        "st": level_at(wave, marks.qrs_offset + ST_MS, 4),
+        "s": np.where(~has_r | (sample >= top), -qrs, 0.0).clip(0).max(axis=1),
+        "t": extreme(waves, marks.t_peak, 30),
+        "j": level_at(waves, marks.qrs_offset, 2),
+        "st": level_at(waves, marks.qrs_offset + ST_MS, 4),
     }
 
 

@@ -101,7 +101,8 @@ def measure(
     out["paced"] = paced(raw[independent], beat, unit)
     out |= bundle_branch_block(signal, row, marks, bool(out["paced"]))
     out |= axes(signal, marks, row) | spatial_angle(signal, marks, row)
-    amplitude = {name: lead_amplitudes(signal[k], marks) for name, k in row.items()}
+    sizes = {wave: values.tolist() for wave, values in lead_amplitudes(signal, marks).items()}
+    amplitude = {name: {wave: values[k] for wave, values in sizes.items()} for name, k in row.items()}
     out |= {f"{wave}_{lead.lower()}_mv": value for lead, waves in amplitude.items() for wave, value in waves.items()}
     out |= voltages(amplitude, out["qrs_ms"])
     return {name: value for name, value in out.items() if unit == "mV" or not name.endswith("_mv")}

@@ -9,6 +9,7 @@ from ecgwas.ingest.filters import Spectrum
 QRS_BAND_HZ = (8.0, 25.0)
 SLOW_BAND_HZ = (3.0, 18.0)  # passes the broad complexes of ectopic and paced beats, not muscle noise
 REFRACTORY_S = 0.24
+SLOW_RATE_HZ = 100.0  # enough for it: every so manieth sample is looked at
 NEAR_S = 0.06  # what is seen this near to a peak belongs to it
 T_LATEST_S = 0.36  # a steep T wave is looked for up to here after a beat
 CONFIRM_SHARE, SHARP_SHARE = 0.35, 0.85  # a candidate is this high in the slow band, or this high in the fast one
@@ -39,62 +40,69 @@ def detect(spectrum: Spectrum, rows: list[int], independent: list[int]) -> np.nd
     peaks = find_qrs(energy, rate_hz)
     if len(peaks) < 3:
         return peaks
-    slow = spectrum.filtered(*SLOW_BAND_HZ, derivative=True, rows=independent)
-    return refined(peaks, slow, energy, rate_hz)
+    step = max(1, int(rate_hz / SLOW_RATE_HZ))
+    slow = spectrum.filtered(*SLOW_BAND_HZ, derivative=True, rows=independent)[:, ::step]
+    return refined(peaks, np.ascontiguousarray(slow), energy, rate_hz, step)
 
 
-def refined(peaks: np.ndarray, slow: np.ndarray, energy: np.ndarray, rate_hz: float) -> np.ndarray:
-    """`peaks` less noise and T waves, and the broad beats among them; slow: derivative in `SLOW_BAND_HZ`.
+def refined(peaks: np.ndarray, slow: np.ndarray, energy: np.ndarray, rate_hz: float, step: int) -> np.ndarray:
+    """`peaks` less noise and T waves, and the broad beats among them.
 
-    A recording of clean narrow beats keeps its peaks as they are.
+    slow: derivative in `SLOW_BAND_HZ` at every `step`-th sample. A recording of clean narrow beats keeps its peaks.
     """
-    near = 2 * round(NEAR_S * rate_hz) + 1
-    broad = slow_energy(slow, rate_hz)
-    sure = scipy.ndimage.maximum_filter1d(broad, near)[peaks] >= _level(broad, rate_hz, CONFIRM_SHARE)
-    peaks = peaks[sure | (energy[peaks] >= _level(energy, rate_hz, SHARP_SHARE))]
+    slow_hz = rate_hz / step
+    near = 2 * round(NEAR_S * slow_hz) + 1
+    broad = slow_energy(slow, slow_hz)
+    at = np.minimum(peaks // step, len(broad) - 1)
+    sure = scipy.ndimage.maximum_filter1d(broad, near)[at] >= _level(broad, slow_hz, CONFIRM_SHARE)
+    kept = sure | (energy[peaks] >= _level(energy, rate_hz, SHARP_SHARE))
+    peaks, at = peaks[kept], at[kept]
     if len(peaks) < 3:
         return peaks
-    velocity = speed(slow, rate_hz)
+    velocity = speed(slow, slow_hz)
     nearby = scipy.ndimage.maximum_filter1d(velocity, near)
-    peaks = without_t_waves(peaks, energy, nearby, rate_hz)
-    return np.sort(np.concatenate([peaks, broad_beats(peaks, velocity, nearby, rate_hz)]))
+    kept = not_t_waves(at, energy[peaks], nearby, slow_hz)
+    peaks, at = peaks[kept], at[kept]
+    return np.sort(np.concatenate([peaks, step * broad_beats(at, velocity, nearby, slow_hz)]))
 
 
 def slow_energy(slow: np.ndarray, rate_hz: float) -> np.ndarray:
     """[sample] size of [lead, sample] relative to each lead's large values, leads weighted by how they stand out."""
     magnitude = np.abs(slow)
-    sparse = magnitude[:, :: max(1, round(rate_hz / 125))]
-    scale = np.maximum(np.quantile(sparse, 0.98, axis=1), 1e-9)
-    weight = np.clip(1 - 3.0 * np.median(sparse, axis=1) / scale, 0.05, 1) ** 2
+    half, scale = np.quantile(magnitude, [0.5, 0.98], axis=1)
+    scale = np.maximum(scale, 1e-9)
+    weight = np.clip(1 - 3.0 * half / scale, 0.05, 1) ** 2
     relative = np.minimum(magnitude / scale[:, None], 1.5)
     return _smoothed(weight @ relative / weight.sum(), 0.12, rate_hz)
 
 
 def speed(slow: np.ndarray, rate_hz: float) -> np.ndarray:
     """[sample] length of the vector of [lead, sample], no lead beyond three times the typical lead: artefacts."""
-    scale = np.quantile(np.abs(slow[:, :: max(1, round(rate_hz / 125))]), 0.98, axis=1)
+    scale = np.quantile(np.abs(slow), 0.98, axis=1)
     limit = 3 * np.median(scale)
     return _smoothed(np.sqrt(np.square(np.clip(slow, -limit, limit)).sum(axis=0)), 0.12, rate_hz)
 
 
-def without_t_waves(peaks: np.ndarray, energy: np.ndarray, nearby: np.ndarray, rate_hz: float) -> np.ndarray:
-    """`peaks` without those that follow a beat soon, are less sharp, and no faster than usual at that distance."""
-    kept = [peaks[0]]
-    for peak in peaks[1:]:
-        since = peak - kept[-1]
-        if since < T_LATEST_S * rate_hz and energy[peak] < 0.6 * energy[kept[-1]]:
+def not_t_waves(peaks: np.ndarray, sharpness: np.ndarray, nearby: np.ndarray, rate_hz: float) -> np.ndarray:
+    """Mask of `peaks`: False where one follows a beat soon, is less sharp, and no faster than usual at that distance.
+
+    sharpness [peak]; nearby [sample]: the largest speed around.
+    """
+    kept, last = np.ones(len(peaks), dtype=bool), 0
+    for k in range(1, len(peaks)):
+        since = peaks[k] - peaks[last]
+        if since < T_LATEST_S * rate_hz and sharpness[k] < 0.6 * sharpness[last]:
             usual = np.quantile(nearby[np.minimum(peaks + since, len(nearby) - 1)], 0.6)
-            if nearby[peak] < UNUSUAL * usual:
-                continue
-        kept.append(peak)
-    return np.array(kept)
+            kept[k] = nearby[peaks[k]] >= UNUSUAL * usual
+        last = k if kept[k] else last
+    return kept
 
 
 def broad_beats(peaks: np.ndarray, velocity: np.ndarray, nearby: np.ndarray, rate_hz: float) -> np.ndarray:
     """Further beats: fast where beats usually are not, in a long gap, at an end, or three times or more elsewhere."""
     if len(peaks) < 2:
         return peaks[:0]
-    floor = np.quantile(velocity[::8], 0.25)
+    floor = np.quantile(velocity, 0.25)
     height = np.median(nearby[peaks]) - floor
     found, _ = scipy.signal.find_peaks(
         velocity, height=floor + BROAD_SHARE * height, distance=max(1, round(REFRACTORY_S * rate_hz))
