@@ -36,7 +36,7 @@ INTERVALS: Schema = {
     "p_duration_ms": (pl.Float64(), "P onset to offset, ms; null where there is no P wave."),
     "pr_ms": (pl.Float64(), "P onset to QRS onset, ms; null where there is no P wave."),
     "qrs_ms": (pl.Float64(), "QRS onset to offset, ms."),
-    "qt_ms": (pl.Float64(), "QRS onset to T end (tangent), ms."),
+    "qt_ms": (pl.Float64(), "QRS onset to T end, ms: in three quarters of the leads, 1.2 times as far from the peak as the tangent."),
     "qtc_bazett_ms": (pl.Float64(), "QT over the square root of RR in s, ms."),
     "qtc_fridericia_ms": (pl.Float64(), "QT over the cube root of RR in s, ms."),
     "p_axis_deg": (pl.Float64(), "Frontal axis of P at its peak, degrees."),

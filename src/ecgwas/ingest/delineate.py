@@ -13,7 +13,11 @@ QRS_PAUSE_MS = 25
 QRS_NOISE = 2.0
 P_MIN_MV = 0.012  # a P wave is at least this high, and
 P_MIN_Z_IRREGULAR, P_MIN_Z = 6.0, 4.5  # this many standard errors of the median beat
-P_FEET = 1.25  # the feet of a P wave lie this much farther from its peak than its tangents meet the baseline
+SLOPE_MS = 6  # the slope of P and T is that between points this far before and after
+T_LEVEL_MS = 230  # after the T peak: the level is looked for up to here
+FEET = 1.2  # the foot of P and T lies this much farther from the peak than the tangent meets the baseline
+EARLY, LATE = 0.75, 0.75  # share of the leads in which P has begun at its onset, P or T has ended at its end
+LEAD_Z, CLEAR_LEADS = 8.0, 4  # a wave is clear in a lead from this many standard errors; leads that vote
 P_LEAST_MS, P_MOST_MS = 110, 330  # length of the search before QRS
 ERROR_FLOOR = 0.3  # of the typical lead's: no lead counts as quieter
 
@@ -85,40 +89,71 @@ def principal(signal: np.ndarray) -> np.ndarray:
     return along if along.max() >= -along.min() else -along
 
 
-def quietest(wave: np.ndarray, width: int) -> float:
-    """Mean of `wave` [sample] over the stretch of `width` samples with the least range of its smoothed values."""
+def quietest(wave: np.ndarray, width: int) -> slice:
+    """The stretch of `width` samples of `wave` [sample] with the least range; the last sample of a shorter one."""
     if len(wave) <= width:
-        return float(wave[-1])
+        return slice(len(wave) - 1, len(wave))
     windows = np.lib.stride_tricks.sliding_window_view(wave, width)
-    return float(windows[np.ptp(windows, axis=1).argmin()].mean())
+    first = int(np.ptp(windows, axis=1).argmin())
+    return slice(first, first + width)
 
 
-def tangent(wave: np.ndarray, start: int, stop: int, level: float) -> float:
-    """Where the tangent at the steepest descent of `wave` between start and stop meets `level` (either direction).
+def tangents(waves: np.ndarray, start: int, stop: int, level: np.ndarray) -> np.ndarray:
+    """[lead] where the tangent at the steepest descent of [lead, sample] from start to stop meets `level` [lead].
 
-    Lepeschkin & Surawicz (1952), Circulation 6:378.
+    Either direction; NaN where there is no descent. Lepeschkin & Surawicz (1952), Circulation 6:378.
     """
     step = 1 if stop > start else -1
-    path = wave[start:stop:step]
-    if len(path) < 3:
-        return np.nan
-    slope = np.gradient(path)
-    k = int(slope.argmin())
-    if slope[k] >= 0:
-        return np.nan
-    return start + step * (k + min((path[k] - level) / -slope[k], len(path) - k + 40.0))
+    path = waves[:, start:stop:step]
+    n = path.shape[1]
+    if n < 2 * SLOPE_MS + 1:
+        return np.full(len(waves), np.nan)
+    slope = (path[:, 2 * SLOPE_MS :] - path[:, : -2 * SLOPE_MS]) / (2 * SLOPE_MS)
+    k = slope.argmin(axis=1)
+    rows = np.arange(len(path))
+    steepest = np.where(slope[rows, k] < 0, slope[rows, k], np.nan)
+    k = k + SLOPE_MS
+    return start + step * (k + np.minimum((path[rows, k] - level) / -steepest, n - k + 40.0))
 
 
-def t_wave(beat: np.ndarray, qrs_offset: float, peak: int, rr_ms: float) -> tuple[float, float]:
-    """T peak and T end on the principal direction of the ST-T segment of [lead, sample] (level: PQ segment = 0)."""
+def foot(
+    leads: np.ndarray, along: np.ndarray, top: int, stop: int, quiet: slice, error: np.ndarray, share: float
+) -> float:
+    """Foot of a wave that peaks at `top` of [lead, sample], towards `stop`: `share` of the leads end it by then.
+
+    Of the leads where it is clear, its tangents meeting the level of `quiet`; of `along` [sample] where it is clear
+    in few. The foot lies `FEET` times as far out as the tangent: of a Gaussian about 2.5 SD from its peak, not 2.
+    """
+    level = leads[:, quiet].mean(axis=1)
+    height = leads[:, top] - level
+    clear = np.abs(height) > LEAD_Z * error
+    waves, levels = along[None], np.array([along[quiet].mean()])
+    if clear.sum() >= CLEAR_LEADS:
+        sign = np.sign(height[clear])
+        waves, levels = leads[clear] * sign[:, None], level[clear] * sign
+    ends = tangents(waves, top, stop, levels)
+    ends = np.sort(ends[np.isfinite(ends)])
+    if not len(ends):
+        return np.nan
+    place = share * (len(ends) - 1)
+    low = int(place)
+    end = ends[low] + (place - low) * (ends[min(low + 1, len(ends) - 1)] - ends[low])
+    return top + FEET * (float(end) - top)
+
+
+def t_wave(beat: np.ndarray, error: np.ndarray, qrs_offset: float, peak: int, rr_ms: float) -> tuple[float, float]:
+    """T peak on the principal direction of the ST-T segment of [lead, sample] (level: PQ segment = 0), and T end."""
     first = round(qrs_offset) + 40
     last = min(beat.shape[1], peak + round(min(600.0, 0.85 * rr_ms - 40)))
     if last - first < 120:
         return np.nan, np.nan
-    wave = principal(beat[:, first:last])
+    segment = beat[:, first:last]
+    wave = principal(segment)
     top = int(wave[20 : max(21, min(len(wave) - 60, round(0.70 * rr_ms)))].argmax()) + 20
-    level = quietest(wave[min(top + 50, len(wave) - 1) :], 40)
-    end = tangent(wave, top, min(top + 170, len(wave)), level)
+    begin = min(top + 50, len(wave) - 1)
+    quiet = quietest(wave[begin : top + T_LEVEL_MS], 40)
+    quiet = slice(quiet.start + begin, quiet.stop + begin)
+    end = foot(segment, wave, top, min(top + 170, len(wave)), quiet, error, LATE)
     return first + top, first + end
 
 
@@ -142,8 +177,7 @@ def p_wave(
 ) -> tuple[float, float, float]:
     """P onset, peak and offset along one direction of the segment before QRS; NaN where there is no P wave.
 
-    A P wave stands out of its own feet by `P_MIN_MV` and by `least_z` standard errors `error` [lead]. Its limits lie
-    `P_FEET` times as far out as its tangents: for a Gaussian 2.5 instead of 2 SD, where 4 % of its height are left.
+    A P wave stands out of its own feet by `P_MIN_MV` and by `least_z` standard errors `error` [lead].
     """
     none = (np.nan, np.nan, np.nan)
     last = round(qrs_onset) - 4
@@ -155,13 +189,15 @@ def p_wave(
     wave = direction @ segment
     wave = wave if wave.max() - np.median(wave) >= np.median(wave) - wave.min() else -wave
     top = int(wave[25 : len(wave) - 20].argmax()) + 25
-    before, after = quietest(wave[: top - 20], 30) if top > 50 else wave[0], quietest(wave[top + 20 :], 12)
-    height = wave[top] - max(before, after)
+    before = quietest(wave[: top - 20], 30) if top > 50 else slice(0, 1)
+    after = quietest(wave[top + 20 :], 12)
+    after = slice(after.start + top + 20, after.stop + top + 20)
+    height = wave[top] - max(wave[before].mean(), wave[after].mean())
     noise = float(np.sqrt(direction**2 @ error**2))
     if height < P_MIN_MV or height < least_z * noise:
         return none
-    onset = top + P_FEET * (tangent(wave, top, max(top - 90, 0), before) - top)
-    offset = top + P_FEET * (tangent(wave, top, min(top + 90, len(wave)), after) - top)
+    onset = foot(segment, wave, top, max(top - 90, 0), before, error, 1 - EARLY)
+    offset = foot(segment, wave, top, min(top + 90, len(wave)), after, error, LATE)
     return first + onset, first + top, min(first + offset, qrs_onset)
 
 
@@ -179,7 +215,7 @@ def delineate(beat: np.ndarray, error: np.ndarray, peak: float, rr_ms: float, re
     if not np.isfinite(onset) or not np.isfinite(offset):
         return Marks(*[np.nan] * 3, onset, offset, np.nan, np.nan)
     smooth -= smooth[:, pq_segment(onset)].mean(axis=1, keepdims=True)
-    t_peak, t_end = t_wave(smooth, offset, round(peak), rr_ms)
+    t_peak, t_end = t_wave(smooth, error, offset, round(peak), rr_ms)
     earliest = t_end - rr_ms + 50 if np.isfinite(t_end) else 0.0
     least_z = P_MIN_Z if regular else P_MIN_Z_IRREGULAR
     return Marks(*p_wave(smooth, error, onset, earliest, least_z), onset, offset, t_peak, t_end)

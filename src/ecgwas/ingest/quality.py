@@ -132,9 +132,9 @@ def check_beats(beat: MedianBeat | None, unit: str) -> None:
     """Raise `Excluded` where beats are unlike each other, or their size is not that of a heart."""
     if beat is None:
         return
-    share = beat.n_beats / beat.n_considered
+    share = beat.n_agreeing / beat.n_considered
     if share < MIN_TYPICAL:
-        seen = f"{beat.n_beats} of {beat.n_considered} beats ({share:.0%})"
+        seen = f"{beat.n_agreeing} of {beat.n_considered} beats ({share:.0%})"
         raise Excluded("few_beats", f"{seen} share a morphology < {MIN_TYPICAL:.0%}")
     near = slice(round(beat.peak - 0.06 * beat.rate_hz), round(beat.peak + 0.06 * beat.rate_hz) + 1)
     size = float(np.ptp(beat.signal[:, near], axis=1).max())
