@@ -124,6 +124,9 @@ class Ingest(Strict):
     beat_after_s: float = Field(0.56, gt=0, description="Median beat: seconds after the R peak.")
     shards: int = Field(2, ge=1, description="Number of jobs and of signal shards a cohort is cut into.")
     min_leads: int = Field(8, ge=1, le=12, description="Recordings with fewer usable leads are excluded.")
+    duplicates: Literal["first", "all"] = Field(
+        "first", description="Recordings of the same samples in a cohort: keep the first by id, or all."
+    )
 
 
 class Embed(Strict):

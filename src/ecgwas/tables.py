@@ -28,6 +28,37 @@ RECORDINGS_EXCLUDED: Schema = {
     "detail": (pl.String(), "What was seen, with its value and limit."),
 }
 
+QUALITY: Schema = {
+    "recording_id": (pl.String(), "Opaque id of the recording, kept or excluded."),
+    "person_id": (pl.String(), "Opaque id of the person."),
+    "reason": (pl.String(), "Why it is excluded; null for a kept recording."),
+    "warnings": (pl.List(pl.String()), "What is beyond its limit, kept or not: mains, wander, limb_reversal, …"),
+    "score": (pl.Float64(), "Probability that an annotator calls it acceptable, 0 to 1; null without mV."),
+    "sample_hash": (pl.String(), "Shared by recordings of the same samples; null where it could not be read."),
+    "missing_leads": (pl.Int32(), "Leads that are absent or have gaps."),
+    "flat_leads": (pl.Int32(), "Leads constant for over a second, away from a rail."),
+    "saturated_leads": (pl.Int32(), "Leads constant for over a second at a rail."),
+    "noisy_leads": (pl.Int32(), "Leads beyond the limit of high-frequency noise."),
+    "large_leads": (pl.Int32(), "Leads beyond the limit of size."),
+    "mains_mv": (pl.Float64(), "RMS at 50 or 60 Hz of the worst lead, mV."),
+    "wander_mv": (pl.Float64(), "SD of what the high-pass removes, worst lead, mV."),
+    "wander_typical_mv": (pl.Float64(), "The same of the median lead, mV."),
+    "step_mv": (pl.Float64(), "Largest change of baseline within 0.1 s, worst lead, mV."),
+    "noise_mv": (pl.Float64(), "SD above the low-pass corner in the typical 0.2 s, worst lead, mV."),
+    "noise_typical_mv": (pl.Float64(), "The same of the median lead, mV."),
+    "burst_share": (pl.Float64(), "Share of 0.2-s windows over three times the lead's usual range, worst lead."),
+    "largest_mv": (pl.Float64(), "Largest range within 0.2 s of any lead, mV."),
+    "lead_range_mv": (pl.Float64(), "Usual range within 0.2 s of the smallest lead, mV."),
+    "lead_range_ratio": (pl.Float64(), "Usual range of the largest lead over the median lead's."),
+    "qrs_per_s": (pl.Float64(), "QRS complexes a second."),
+    "agreeing_share": (pl.Float64(), "Share of beats of one morphology."),
+    "spread_mv": (pl.Float64(), "SD between beats before QRS, worst lead, mV."),
+    "spread_typical_mv": (pl.Float64(), "The same of the median lead, mV."),
+    "spread_ratio": (pl.Float64(), "SD between beats over the QRS of the lead, worst lead."),
+    "qrs_mv": (pl.Float64(), "Largest QRS of any lead, peak to peak, mV: a fifth of the usual is a unit error."),
+    "arm_agreement": (pl.Float64(), "Correlation of leads I and V6; near -1 the arm electrodes are exchanged."),
+}
+
 INTERVALS: Schema = {
     "recording_id": (pl.String(), "Opaque id of the recording."),
     "person_id": (pl.String(), "Opaque id of the person."),

@@ -12,7 +12,7 @@ from ecgwas.files import atomic, write_parquet
 from ecgwas.ingest.process import beat_samples, process, strip_samples
 from ecgwas.ingest.quality import Excluded
 from ecgwas.ingest.readers import Reader, Unreadable, open_source
-from ecgwas.tables import INTERVALS, RECORDINGS, RECORDINGS_EXCLUDED, typed
+from ecgwas.tables import INTERVALS, QUALITY, RECORDINGS, RECORDINGS_EXCLUDED, typed
 
 PROGRESS_EVERY = 500
 
@@ -26,11 +26,11 @@ def shard_entries(entries: pl.DataFrame, shard: int, shards: int) -> pl.DataFram
 
 
 def ingest(reader: Reader, shard: int, settings: Ingest) -> tuple[dict[str, list[dict]], np.ndarray, np.ndarray]:
-    """Rows of the three tables, strips [recording, 12, sample] and beats [recording, 12, sample] of one shard."""
+    """Rows of the four tables, strips [recording, 12, sample] and beats [recording, 12, sample] of one shard."""
     entries = shard_entries(reader.entries, shard, settings.shards)
     strips = np.empty((entries.height, len(LEADS), strip_samples(settings)), dtype=np.int16)
     beats = np.empty((entries.height, len(LEADS), beat_samples(settings)), dtype=np.int16)
-    rows = {"recordings": [], "intervals": [], "excluded": []}
+    rows = {"recordings": [], "intervals": [], "excluded": [], "quality": []}
     for done, entry in enumerate(entries.iter_rows(named=True)):
         if done % PROGRESS_EVERY == 0:
             print(f"shard {shard}: {done} of {entries.height} recordings", flush=True)
@@ -39,10 +39,12 @@ def ingest(reader: Reader, shard: int, settings: Ingest) -> tuple[dict[str, list
             result = process(reader.read(key), settings)
         except (Unreadable, Excluded) as fault:
             rows["excluded"].append(entry | {"reason": fault.reason, "detail": fault.detail})
+            rows["quality"].append(entry | {"reason": fault.reason} | getattr(fault, "measures", {}))
             continue
         strips[row], beats[row] = result.strip, result.beat
         rows["recordings"].append(entry | {"shard": shard, "row": row} | result.recording)
         rows["intervals"].append(entry | result.intervals)
+        rows["quality"].append(entry | result.quality)
     kept = len(rows["recordings"])
     return rows, strips[:kept], beats[:kept]
 
@@ -67,6 +69,7 @@ def main(
     recordings: Path,
     intervals: Path,
     excluded: Path,
+    quality: Path,
     strip: Path,
     beat: Path,
 ) -> None:
@@ -79,6 +82,7 @@ def main(
         recordings: table of the kept recordings, written.
         intervals: table of their classical measurements, written.
         excluded: table of the other recordings with reasons, written.
+        quality: table of the measures of quality of all recordings, written.
         strip: array of rhythm strips (.npy), written.
         beat: array of median beats (.npy), written.
     """
@@ -88,6 +92,7 @@ def main(
     write_parquet(table(rows["recordings"], RECORDINGS), recordings)
     write_parquet(table(rows["intervals"], INTERVALS), intervals)
     write_parquet(table(rows["excluded"], RECORDINGS_EXCLUDED), excluded)
+    write_parquet(table(rows["quality"], QUALITY), quality)
     print(f"shard {shard}: {len(rows['recordings'])} kept, {len(rows['excluded'])} excluded", flush=True)
 
 

@@ -10,7 +10,7 @@ from ecgwas.config import EcgSource, Ingest
 from ecgwas.errors import UserError
 from ecgwas.ingest import collect, shard
 
-TABLES = ("recordings", "intervals", "excluded")
+TABLES = ("recordings", "intervals", "excluded", "quality")
 
 
 def run(source: EcgSource, out: Path, settings: Ingest) -> dict[str, pl.DataFrame]:
@@ -59,7 +59,7 @@ def test_a_second_run_is_equal_bit_for_bit(faulty: EcgSource, tmp_path: Path) ->
     for name in ("first", "second"):
         run(faulty, tmp_path / name, Ingest())
     files = sorted(path.name for path in (tmp_path / "first").iterdir())
-    assert len(files) == 13
+    assert len(files) == 16
     for name in files:
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes(), name
 
@@ -89,4 +89,4 @@ def test_a_repeated_recording_is_refused(folder: Path, tmp_path: Path) -> None:
 
 def test_a_shard_that_does_not_exist(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="shards are 0 to 1"):
-        shard.main(EcgSource(path=folder), 2, Ingest(), *[tmp_path / str(k) for k in range(5)])
+        shard.main(EcgSource(path=folder), 2, Ingest(), *[tmp_path / str(k) for k in range(6)])
