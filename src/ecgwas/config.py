@@ -134,6 +134,9 @@ class Ingest(Strict):
     beat_after_s: float = Field(0.56, gt=0, description="Median beat: seconds after the R peak.")
     shards: int = Field(2, ge=1, description="Number of jobs and of signal shards a cohort is cut into.")
     min_leads: int = Field(8, ge=1, description="Recordings with fewer usable leads are excluded.")
+    duplicates: Literal["first", "all"] = Field(
+        "first", description="Recordings of the same samples in a cohort: keep the first by id, or all."
+    )
     montage: Name | None = Field(None, description="File of config/montages with keys of this block for another kind of signal.")
     channels: list[str] = Field(list(LEADS), min_length=1, description="Channels stored, by name and in this order.")
     derive_limb_leads: bool = Field(True, description="Make absent limb leads from I and II; needs the twelve leads of an ECG.")

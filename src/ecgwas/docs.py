@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PLACES = {
     "RECORDINGS": "cohorts/{cohort}/ecg/recordings.parquet",
     "RECORDINGS_EXCLUDED": "cohorts/{cohort}/ecg/excluded.parquet",
+    "QUALITY": "cohorts/{cohort}/ecg/quality.parquet",
     "INTERVALS": "cohorts/{cohort}/ecg/intervals.parquet",
     "SAMPLES": "cohorts/{cohort}/genotypes/samples.parquet",
     "VARIANTS": "cohorts/{cohort}/genotypes/variants.parquet",

@@ -25,6 +25,7 @@ rule ingest_shard:
         recordings=temp("cohorts/{cohort}/ecg/parts/{shard}/recordings.parquet"),
         intervals=temp("cohorts/{cohort}/ecg/parts/{shard}/intervals.parquet"),
         excluded=temp("cohorts/{cohort}/ecg/parts/{shard}/excluded.parquet"),
+        quality=temp("cohorts/{cohort}/ecg/parts/{shard}/quality.parquet"),
         strips=expand("cohorts/{{cohort}}/ecg/signals/shard-{{shard}}.strip{bucket}.npy", bucket=STUDY.ingest.buckets),
         beat="cohorts/{cohort}/ecg/signals/shard-{shard}.beat.npy",
     log:
@@ -41,7 +42,7 @@ rule ingest_shard:
     shell:
         "python -m ecgwas.ingest.shard --ecg {params.ecg:q} --shard {wildcards.shard}"
         " --entries {input.entries} --settings {params.settings:q} --recordings {output.recordings} --intervals {output.intervals}"
-        " --excluded {output.excluded} --strips {params.strips:q} --beat {output.beat} > {log} 2>&1"
+        " --excluded {output.excluded} --quality {output.quality} --strips {params.strips:q} --beat {output.beat} > {log} 2>&1"
 
 
 rule ingest:
@@ -51,18 +52,22 @@ rule ingest:
         ),
         intervals=expand("cohorts/{{cohort}}/ecg/parts/{shard}/intervals.parquet", shard=numbered(STUDY.ingest.shards)),
         excluded=expand("cohorts/{{cohort}}/ecg/parts/{shard}/excluded.parquet", shard=numbered(STUDY.ingest.shards)),
+        quality=expand("cohorts/{{cohort}}/ecg/parts/{shard}/quality.parquet", shard=numbered(STUDY.ingest.shards)),
     output:
         recordings="cohorts/{cohort}/ecg/recordings.parquet",
         intervals="cohorts/{cohort}/ecg/intervals.parquet",
         excluded="cohorts/{cohort}/ecg/excluded.parquet",
+        quality="cohorts/{cohort}/ecg/quality.parquet",
     log:
         "logs/{cohort}/ingest.log",
     conda:
         "../../envs/stats.yaml"
     params:
         lists=lists,
+        duplicates=STUDY.ingest.duplicates,
         code=source("ingest"),
     shell:
         "python -m ecgwas.ingest.collect --recordings_parts {params.lists[recordings]:q}"
         " --intervals_parts {params.lists[intervals]:q} --excluded_parts {params.lists[excluded]:q}"
-        " --recordings {output.recordings} --intervals {output.intervals} --excluded {output.excluded} > {log} 2>&1"
+        " --quality_parts {params.lists[quality]:q} --recordings {output.recordings} --intervals {output.intervals}"
+        " --excluded {output.excluded} --quality {output.quality} --duplicates {params.duplicates} > {log} 2>&1"

@@ -1,20 +1,18 @@
-"""Filtered leads -> R peaks, RR intervals and the median beat of the dominant morphology."""
+"""Filtered leads and QRS complexes -> RR intervals and the median beat of the dominant morphology."""
 
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.ndimage
-import scipy.signal
 
 from ecgwas.ingest.filters import at_samples
 
-QRS_BAND_HZ = (8.0, 25.0)
-REFRACTORY_S = 0.24
 BEFORE_S, AFTER_S = 0.45, 0.60  # window of the median beat around the R peak
 TEMPLATE_S = (-0.08, 0.30)  # part of a beat that decides its morphology
 ALIGN_S = 0.06  # QRS half-window of the alignment, and
 MAX_SHIFT_S = 0.03  # its largest shift
 MIN_CORRELATION = 0.85  # with the most typical beat; lower is another morphology (ectopic, artefact)
+NOISY_SHARE, NOISY_FLOOR = 0.85, 0.6  # in noise: this share of how well beats match their like, at least that,
+NOISY_BEATS = 0.5  # where fewer than this share of the beats are alike otherwise
 MIN_BEATS = 3
 REST_S = (0.30, 0.06)  # before the R peak: where the spread between beats is measured
 
@@ -29,25 +27,9 @@ class MedianBeat:
     n_beats: int
     error: np.ndarray  # [lead] standard error of the median before QRS, mV
     n_considered: int  # beats looked at, of all morphologies
-
-
-def qrs_energy(band: np.ndarray, rate_hz: float) -> np.ndarray:
-    """[sample] QRS energy of the band-passed derivative [lead, sample]: leads weigh alike, smoothed over 80 ms."""
-    magnitude = np.abs(band)
-    scale = np.quantile(magnitude[:, :: max(1, round(rate_hz / 125))], 0.98, axis=1, keepdims=True)
-    magnitude /= np.maximum(scale, 1e-9)
-    return scipy.ndimage.uniform_filter1d(magnitude.mean(axis=0), max(1, round(0.08 * rate_hz)))
-
-
-def find_qrs(energy: np.ndarray, rate_hz: float) -> np.ndarray:
-    """Samples of QRS complexes: peaks above 0.35 of the typical largest energy of 2-s windows."""
-    window = min(len(energy), round(2 * rate_hz))
-    n_windows = len(energy) // window
-    largest = energy[: n_windows * window].reshape(n_windows, window).max(axis=1)
-    height = 0.35 * np.median(largest)
-    distance = max(1, round(REFRACTORY_S * rate_hz))
-    peaks, _ = scipy.signal.find_peaks(energy, height=height, distance=distance)
-    return peaks
+    n_agreeing: int  # beats whose correlation with the most typical one is above `MIN_CORRELATION`
+    position: np.ndarray  # [considered] where sample round(BEFORE_S * rate_hz) of each lies in the recording
+    kept: np.ndarray  # [considered] whether it is of the dominant morphology
 
 
 def _windows(signal: np.ndarray, centres: np.ndarray, start: int, stop: int) -> np.ndarray:
@@ -60,6 +42,20 @@ def correlations(beats: np.ndarray) -> np.ndarray:
     flat = (beats - beats.mean(axis=2, keepdims=True)).reshape(len(beats), -1)
     flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
     return flat @ flat.T
+
+
+def alike(correlation: np.ndarray) -> np.ndarray:
+    """Mask [beat, beat] of the pairs that count as of one morphology, of their correlations.
+
+    Those above `MIN_CORRELATION`; where noise leaves most beats without their like, above what it leaves of the
+    correlation between a beat and its like (the best third of the others).
+    """
+    n = len(correlation)
+    same = correlation > MIN_CORRELATION
+    if same.sum(axis=1).max() >= NOISY_BEATS * n:
+        return same
+    best = np.median(np.sort(correlation, axis=1)[:, n - 1 - max(n // 3, 1)])
+    return correlation > np.clip(NOISY_SHARE * best, NOISY_FLOOR, MIN_CORRELATION)
 
 
 def shifts(beats: np.ndarray, template: np.ndarray, largest: int) -> np.ndarray:
@@ -77,15 +73,17 @@ def shifts(beats: np.ndarray, template: np.ndarray, largest: int) -> np.ndarray:
     return best - largest + np.clip(offset, -0.5, 0.5)
 
 
-def align(signal: np.ndarray, peaks: np.ndarray, rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
-    """R positions (fractional samples) of the beats of the dominant morphology, and the mask of `peaks` kept.
+def align(signal: np.ndarray, peaks: np.ndarray, rate_hz: float) -> tuple[np.ndarray, np.ndarray, int]:
+    """R positions (fractional samples) of `peaks`, the mask of those of the dominant morphology, and how many agree.
 
-    The template starts as the beat most like the others and becomes the mean of the beats like it.
+    The template starts as the beat most like the others and becomes the mean of the beats like it. The number is
+    that of beats above `MIN_CORRELATION`, whatever the noise.
     """
     half, largest = round(ALIGN_S * rate_hz), max(2, round(MAX_SHIFT_S * rate_hz))
     wide = _windows(signal, peaks, -half - largest, half + largest + 1)
     middle = wide[:, :, largest:-largest]
-    template = middle[np.argmax((correlations(middle) > MIN_CORRELATION).sum(axis=1))]
+    first = alike(correlations(middle))
+    template = middle[np.argmax(first.sum(axis=1))]
     position = peaks.astype(float)
     for _ in range(2):
         position = peaks + shifts(wide, template, largest)
@@ -94,8 +92,9 @@ def align(signal: np.ndarray, peaks: np.ndarray, rate_hz: float) -> tuple[np.nda
         template = around[like].mean(axis=0) if like.any() else template
     start, stop = (round(s * rate_hz) for s in TEMPLATE_S)
     whole = correlations(_windows(signal, np.round(position).astype(int), start, stop))
-    typical = np.argmax((whole > MIN_CORRELATION).sum(axis=1))
-    return position, whole[typical] > MIN_CORRELATION
+    same = alike(whole)
+    agreeing = int((whole > MIN_CORRELATION).sum(axis=1).max())
+    return position, same[np.argmax(same.sum(axis=1))], agreeing
 
 
 def median_beat(signal: np.ndarray, smooth: np.ndarray, peaks: np.ndarray, rate_hz: float) -> MedianBeat | None:
@@ -108,7 +107,7 @@ def median_beat(signal: np.ndarray, smooth: np.ndarray, peaks: np.ndarray, rate_
     inside = peaks[(peaks >= before + margin) & (peaks < signal.shape[1] - after - margin)]
     if len(inside) < MIN_BEATS:
         return None
-    position, kept = align(smooth, inside, rate_hz)
+    position, kept, agreeing = align(smooth, inside, rate_hz)
     grid = np.arange(-before, after + 1)
     beats = at_samples(signal, position[kept][:, None] + grid)  # [lead, beat, sample]
     rest = beats[:, :, before - round(REST_S[0] * rate_hz) : before - round(REST_S[1] * rate_hz)]
@@ -116,7 +115,7 @@ def median_beat(signal: np.ndarray, smooth: np.ndarray, peaks: np.ndarray, rate_
     beats.sort(axis=1)
     n = beats.shape[1]
     median = (beats[:, (n - 1) // 2] + beats[:, n // 2]) / 2
-    return MedianBeat(median, r_peak(median, before, rate_hz), rate_hz, n, error, len(inside))
+    return MedianBeat(median, r_peak(median, before, rate_hz), rate_hz, n, error, len(inside), agreeing, position, kept)
 
 
 def median_error(beats: np.ndarray) -> np.ndarray:

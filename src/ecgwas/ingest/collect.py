@@ -1,13 +1,25 @@
-"""Tables of the shards -> recordings, intervals and excluded recordings of the cohort, sorted by recording."""
+"""Tables of the shards -> recordings, intervals, quality and excluded recordings of the cohort, copies marked."""
 
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import polars as pl
 
 from ecgwas.cli import run
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
-from ecgwas.tables import INTERVALS, RECORDINGS, RECORDINGS_EXCLUDED, Schema, typed
+from ecgwas.tables import INTERVALS, QUALITY, RECORDINGS, RECORDINGS_EXCLUDED, Schema, typed
+
+TYPICAL_QRS_MV = (0.7, 6.0)  # median over a cohort of the largest peak-to-peak QRS of any lead
+
+
+class Tables(NamedTuple):
+    """The joined tables of a cohort."""
+
+    recordings: pl.DataFrame
+    intervals: pl.DataFrame
+    excluded: pl.DataFrame
+    quality: pl.DataFrame
 
 
 def joined(paths: list[Path], schema: Schema) -> pl.DataFrame:
@@ -21,14 +33,18 @@ def reasons(excluded: pl.DataFrame) -> str:
     return ", ".join(f"{n} {reason}" for reason, n in counts.iter_rows()) or "none"
 
 
-def check(recordings: pl.DataFrame, excluded: pl.DataFrame) -> None:
-    """Raise `UserError` where nothing is left or a recording appears twice."""
+def check_ids(recordings: pl.DataFrame, excluded: pl.DataFrame) -> None:
+    """Raise `UserError` where a recording appears twice."""
     ids = pl.concat([recordings["recording_id"], excluded["recording_id"]])
     repeated = ids.filter(ids.is_duplicated()).unique().sort()
     if len(repeated):
         raise UserError(
             f"{len(repeated)} recording_id values come twice, the first is {repeated[0]!r}; make them unique"
         )
+
+
+def check_left(recordings: pl.DataFrame, excluded: pl.DataFrame) -> None:
+    """Raise `UserError` where nothing is left."""
     if recordings.is_empty():
         raise UserError(
             f"no recording is left: all {excluded.height} were excluded ({reasons(excluded)});"
@@ -36,13 +52,51 @@ def check(recordings: pl.DataFrame, excluded: pl.DataFrame) -> None:
         )
 
 
+def later_copies(quality: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
+    """recording_id and first, the kept recording of the same samples with the smallest id, of later copies."""
+    hashed = quality.filter(pl.col("sample_hash").is_not_null()).select("recording_id", "person_id", "sample_hash")
+    known = hashed.join(kept.select("recording_id"), on="recording_id", how="semi")
+    first = known.with_columns(first=pl.col("recording_id").min().over("sample_hash"))
+    return first.filter(pl.col("recording_id") != pl.col("first")).sort("recording_id")
+
+
+def without_copies(tables: Tables) -> Tables:
+    """The tables, later copies of a recording among the excluded, with the reason duplicate and the id of the first."""
+    copies = later_copies(tables.quality, tables.recordings)
+    lost = copies.with_columns(reason=pl.lit("duplicate"), detail=pl.lit("duplicate_of ") + pl.col("first"))
+    excluded = pl.concat([tables.excluded, typed(lost, RECORDINGS_EXCLUDED).select(*RECORDINGS_EXCLUDED)])
+    again = pl.col("recording_id").is_in(copies["recording_id"].implode())
+    reason = pl.when(again).then(pl.lit("duplicate")).otherwise(pl.col("reason"))
+    return Tables(
+        tables.recordings.filter(~again),
+        tables.intervals.filter(~again),
+        excluded.sort("recording_id"),
+        tables.quality.with_columns(reason=reason),
+    )
+
+
+def warn_of_unit(quality: pl.DataFrame) -> None:
+    """Say so where the typical largest QRS of the cohort is not that of hearts: the unit is likely wrong."""
+    typical = quality.filter(pl.col("reason").is_null())["qrs_mv"].median()
+    low, high = TYPICAL_QRS_MV
+    if typical is not None and not low <= typical <= high:
+        print(
+            f"the typical largest QRS is {typical:.2f} mV, not {low} to {high}: check the unit of the source"
+            " (counts of 5 µV read as 1 µV give a fifth)",
+            flush=True,
+        )
+
+
 def main(
     recordings_parts: list[Path],
     intervals_parts: list[Path],
     excluded_parts: list[Path],
+    quality_parts: list[Path],
     recordings: Path,
     intervals: Path,
     excluded: Path,
+    quality: Path,
+    duplicates: Literal["first", "all"] = "first",
 ) -> None:
     """Join the shards' tables.
 
@@ -50,18 +104,26 @@ def main(
         recordings_parts: recordings tables of the shards, as a JSON list.
         intervals_parts: intervals tables of the shards.
         excluded_parts: tables of excluded recordings of the shards.
+        quality_parts: tables of the measures of quality of the shards.
         recordings: joined recordings, written.
         intervals: joined intervals, written.
         excluded: joined excluded recordings, written first, so that it is there to read where nothing is left.
+        quality: joined measures of quality, written.
+        duplicates: which of the recordings of the same samples are kept.
     """
-    kept, dropped = joined(recordings_parts, RECORDINGS), joined(excluded_parts, RECORDINGS_EXCLUDED)
-    write_parquet(dropped, excluded)
-    check(kept, dropped)
-    write_parquet(kept, recordings)
-    write_parquet(joined(intervals_parts, INTERVALS), intervals)
-    print(
-        f"{kept.height} recordings of {kept['person_id'].n_unique()} people; excluded: {reasons(dropped)}", flush=True
-    )
+    parts = (recordings_parts, intervals_parts, excluded_parts, quality_parts)
+    schemas = (RECORDINGS, INTERVALS, RECORDINGS_EXCLUDED, QUALITY)
+    tables = Tables(*(joined(paths, schema) for paths, schema in zip(parts, schemas, strict=True)))
+    check_ids(tables.recordings, tables.excluded)
+    tables = without_copies(tables) if duplicates == "first" else tables
+    write_parquet(tables.excluded, excluded)
+    write_parquet(tables.quality, quality)
+    check_left(tables.recordings, tables.excluded)
+    write_parquet(tables.recordings, recordings)
+    write_parquet(tables.intervals, intervals)
+    warn_of_unit(tables.quality)
+    people = tables.recordings["person_id"].n_unique()
+    print(f"{tables.recordings.height} recordings of {people} people; excluded: {reasons(tables.excluded)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -92,10 +92,16 @@ class Spectrum:
         return self
 
     def filtered(
-        self, highpass_hz: float | None = None, lowpass_hz: float | None = None, derivative: bool = False
+        self,
+        highpass_hz: float | None = None,
+        lowpass_hz: float | None = None,
+        derivative: bool = False,
+        rows: list[int] | None = None,
     ) -> np.ndarray:
-        """[lead, sample] after the filters asked for."""
-        values = self.values * gain(self.length, self.rate_hz, highpass_hz, lowpass_hz, derivative)
+        """[lead, sample] after the filters asked for, of `rows` or all leads."""
+        values = (self.values if rows is None else self.values[rows]) * gain(
+            self.length, self.rate_hz, highpass_hz, lowpass_hz, derivative
+        )
         return scipy.fft.irfft(values, n=self.length, axis=-1)[..., self.pad : self.pad + self.n]
 
     def resampled(self, highpass_hz: float | None = None, lowpass_hz: float | None = None) -> np.ndarray:

@@ -1,209 +1,28 @@
-"""Median beat and RR -> classical measurements: wave limits on the spatial velocity and by tangents, then lengths.
+"""Median beat and RR -> classical measurements: intervals, amplitudes, axes, voltages, flags.
 
-Everything is measured on the beat interpolated to 1 kHz, so the native rate does not matter. Undefined is NaN.
+Everything is measured on the beat interpolated to 1 kHz, so the native rate does not matter. Undefined is NaN or
+None: amplitudes without a known unit, PR without a P wave, all of it with fewer than three clean beats.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 
 from ecgwas.config import LEADS
-from ecgwas.ingest.beats import MedianBeat
+from ecgwas.ingest.amplitudes import axes, lead_amplitudes, spatial_angle, voltages
+from ecgwas.ingest.beats import MedianBeat, rr_intervals
 from ecgwas.ingest.canonical import INDEPENDENT
-from ecgwas.ingest.filters import Spectrum, resample
+from ecgwas.ingest.conduction import bundle_branch_block, paced
+from ecgwas.ingest.delineate import RATE_HZ, Marks, delineate, pq_segment
+from ecgwas.ingest.filters import resample
+from ecgwas.ingest.rhythm import (
+    CONSISTENT_P,
+    ectopic_share,
+    irregular,
+    normal_intervals,
+    p_consistency,
+    variability,
+)
 
-RATE_HZ = 1000.0  # so that one sample is one millisecond
-SMOOTH_HZ = 45.0  # low-pass for the limits of waves
-QRS_STEEP, QRS_LIMIT = 0.15, 0.03  # of the largest spatial velocity: surely QRS, and its limits
-QRS_PAUSE_MS = 25
-QRS_NOISE = 2.0
-P_MIN_MV, P_MIN_Z = 0.02, 8.0  # a P wave is at least this high, and this many standard errors of the median beat
-AMPLITUDE_LEADS = ("I", "II", "V1", "V2", "V5")
-
-
-class Marks(NamedTuple):
-    """Wave limits in ms from the start of the beat; NaN where there is none."""
-
-    p_onset: float
-    p_peak: float
-    p_offset: float
-    qrs_onset: float
-    qrs_offset: float
-    t_peak: float
-    t_end: float
-
-
-def velocity_crossing(velocity: np.ndarray, start: int, step: int, limit: float, stop: int) -> float:
-    """First position going from `start` by `step` where `velocity` [sample] falls below `limit`, interpolated.
-
-    NaN where it does not before `stop`.
-    """
-    path = velocity[start:stop:step]
-    below = np.flatnonzero(path < limit)
-    if not len(below) or below[0] == 0:
-        return np.nan
-    k = below[0]
-    return start + step * (k - 1 + (path[k - 1] - limit) / (path[k - 1] - path[k]))
-
-
-def qrs_core(velocity: np.ndarray, peak: int) -> tuple[int, int]:
-    """First and last sample that is surely QRS: faster than `QRS_STEEP` of the largest velocity within 100 ms of R.
-
-    Joined outward from the fastest sample over pauses of at most `QRS_PAUSE_MS`, so that a tall P stays out.
-    """
-    start = max(peak - 100, 0)
-    near = velocity[start : peak + 101]
-    steep = np.flatnonzero(near > QRS_STEEP * near.max())
-    top = int(np.searchsorted(steep, near.argmax()))
-    pauses = np.diff(steep) > QRS_PAUSE_MS
-    before, after = np.flatnonzero(pauses[:top]), np.flatnonzero(pauses[top:])
-    first = steep[before[-1] + 1] if len(before) else steep[0]
-    last = steep[top + after[0]] if len(after) else steep[-1]
-    return int(first) + start, int(last) + start
-
-
-def qrs_limits(velocity: np.ndarray, peak: int) -> tuple[float, float]:
-    """QRS onset and offset: where the spatial velocity [sample] has fallen to `QRS_LIMIT` of its largest value.
-
-    Searched for 80 ms beyond the core. The quietest stretch there is added to the limit, and the limit is never
-    within the noise (`QRS_NOISE` times the velocity that a fifth of the beat stays under), so that noise and a
-    sloping ST segment do not push the limits outward.
-    """
-    first, last = qrs_core(velocity, peak)
-    largest = velocity[first : last + 1].max()
-    noise = QRS_NOISE * np.quantile(velocity, 0.2)
-    limits = []
-    for start, step in ((first, -1), (last, 1)):
-        stop = max(start + step * 80, 0)
-        floor = velocity[start:stop:step].min()
-        limit = min(max(floor + QRS_LIMIT * (largest - floor), noise), 0.99 * velocity[start])
-        limits.append(velocity_crossing(velocity, start, step, limit, stop))
-    return limits[0], limits[1]
-
-
-def principal(signal: np.ndarray) -> np.ndarray:
-    """[sample] of [lead, sample] along the direction with most of its energy, its largest deflection positive."""
-    _, vectors = np.linalg.eigh(signal @ signal.T)
-    along = vectors[:, -1] @ signal
-    return along if along.max() >= -along.min() else -along
-
-
-def quietest(wave: np.ndarray, width: int) -> float:
-    """Mean of `wave` [sample] over the stretch of `width` samples with the least range of its smoothed values."""
-    if len(wave) <= width:
-        return float(wave[-1])
-    windows = np.lib.stride_tricks.sliding_window_view(wave, width)
-    return float(windows[np.ptp(windows, axis=1).argmin()].mean())
-
-
-def tangent(wave: np.ndarray, start: int, stop: int, level: float) -> float:
-    """Where the tangent at the steepest descent of `wave` between start and stop meets `level` (either direction).
-
-    Lepeschkin & Surawicz (1952), Circulation 6:378.
-    """
-    step = 1 if stop > start else -1
-    path = wave[start:stop:step]
-    if len(path) < 3:
-        return np.nan
-    slope = np.gradient(path)
-    k = int(slope.argmin())
-    if slope[k] >= 0:
-        return np.nan
-    return start + step * (k + min((path[k] - level) / -slope[k], len(path) - k + 40.0))
-
-
-def t_wave(beat: np.ndarray, qrs_offset: float, peak: int, rr_ms: float) -> tuple[float, float]:
-    """T peak and T end on the principal direction of the ST-T segment of [lead, sample] (level: PQ segment = 0)."""
-    first = round(qrs_offset) + 40
-    last = min(beat.shape[1], peak + round(min(600.0, 0.85 * rr_ms - 40)))
-    if last - first < 120:
-        return np.nan, np.nan
-    wave = principal(beat[:, first:last])
-    top = int(wave[20 : max(21, min(len(wave) - 60, round(0.70 * rr_ms)))].argmax()) + 20
-    level = quietest(wave[min(top + 50, len(wave) - 1) :], 40)
-    end = tangent(wave, top, min(top + 170, len(wave)), level)
-    return first + top, first + end
-
-
-def level_ends(segment: np.ndarray) -> np.ndarray:
-    """[lead, sample] less the line through the means of its first and last 12 samples: the tail of T goes."""
-    left, right = segment[:, :12].mean(axis=1, keepdims=True), segment[:, -12:].mean(axis=1, keepdims=True)
-    return segment - left - (right - left) * np.linspace(0, 1, segment.shape[1], dtype=segment.dtype)
-
-
-def p_wave(beat: np.ndarray, error: np.ndarray, qrs_onset: float, earliest: float) -> tuple[float, float, float]:
-    """P onset, peak and offset on the principal direction of the segment before QRS; NaN where there is no P wave.
-
-    A P wave stands out of its own feet by `P_MIN_MV` and by `P_MIN_Z` standard errors `error` [lead].
-    """
-    none = (np.nan, np.nan, np.nan)
-    last, first = round(qrs_onset) - 4, max(round(earliest), round(qrs_onset) - 330, 0)
-    if last - first < 70:
-        return none
-    segment = level_ends(beat[:, first:last])
-    centred = segment - segment.mean(axis=1, keepdims=True)
-    _, vectors = np.linalg.eigh(centred @ centred.T)
-    direction = vectors[:, -1]
-    wave = direction @ segment
-    wave = wave if wave.max() - np.median(wave) >= np.median(wave) - wave.min() else -wave
-    top = int(wave[25 : len(wave) - 20].argmax()) + 25
-    before, after = quietest(wave[: top - 20], 30) if top > 50 else wave[0], quietest(wave[top + 20 :], 12)
-    height = wave[top] - max(before, after)
-    noise = float(np.sqrt(direction**2 @ error**2))
-    if height < P_MIN_MV or height < P_MIN_Z * noise:
-        return none
-    onset = tangent(wave, top, max(top - 90, 0), before)
-    offset = tangent(wave, top, min(top + 90, len(wave)), after)
-    return first + onset, first + top, first + offset
-
-
-def pq_segment(qrs_onset: float) -> slice:
-    """The last 16 ms before QRS: the level that limits and amplitudes are measured from."""
-    return slice(max(round(qrs_onset) - 16, 0), round(qrs_onset) + 1)
-
-
-def delineate(beat: np.ndarray, error: np.ndarray, peak: float, rr_ms: float) -> Marks:
-    """Wave limits of a beat [lead, sample] at 1 kHz."""
-    spectrum = Spectrum(beat, RATE_HZ, pad_s=0.25)
-    smooth = spectrum.filtered(lowpass_hz=SMOOTH_HZ)
-    velocity = np.sqrt(np.square(spectrum.filtered(lowpass_hz=SMOOTH_HZ, derivative=True)).sum(axis=0))
-    onset, offset = qrs_limits(velocity, round(peak))
-    if not np.isfinite(onset) or not np.isfinite(offset):
-        return Marks(*[np.nan] * 3, onset, offset, np.nan, np.nan)
-    smooth -= smooth[:, pq_segment(onset)].mean(axis=1, keepdims=True)
-    t_peak, t_end = t_wave(smooth, offset, round(peak), rr_ms)
-    earliest = t_end - rr_ms + 50 if np.isfinite(t_end) else 0.0
-    return Marks(*p_wave(smooth, error, onset, earliest), onset, offset, t_peak, t_end)
-
-
-def extreme(wave: np.ndarray, centre: float, half: int, level: float = 0.0) -> float:
-    """The value of `wave` farthest from `level` within `half` samples of `centre`, less `level`; NaN without centre."""
-    if not np.isfinite(centre):
-        return np.nan
-    part = wave[max(round(centre) - half, 0) : round(centre) + half + 1] - level
-    return float(part[np.abs(part).argmax()])
-
-
-def lead_amplitudes(wave: np.ndarray, marks: Marks) -> dict[str, float]:
-    """P, R, S and T amplitude (mV) of one lead [sample], its PQ segment at 0; P above the line through its feet."""
-    first, last = round(marks.qrs_onset), round(marks.qrs_offset)
-    qrs = wave[first : last + 1]
-    r = float(max(qrs.max(), 0.0))
-    after = qrs[qrs.argmax() :] if r > 0.05 else qrs
-    p = np.nan
-    if np.isfinite(marks.p_onset) and np.isfinite(marks.p_offset):
-        feet = wave[[max(round(marks.p_onset), 0), min(round(marks.p_offset), first)]].mean()
-        p = extreme(wave, marks.p_peak, 20, float(feet))
-    return {"p": p, "r": r, "s": float(max(-after.min(), 0.0)), "t": extreme(wave, marks.t_peak, 30)}
-
-
-def frontal(one: float, avf: float) -> tuple[float, float]:
-    """Axis (degrees) and length of the frontal vector with lead I `one` and lead aVF `avf`.
-
-    Einthoven's triangle: I = x and aVF = (II + III)/2 = (√3/2) y, y pointing to the feet.
-    """
-    y = 2 / np.sqrt(3) * avf
-    return float(np.degrees(np.arctan2(y, one))), float(np.hypot(one, y))
+NEIGHBOUR_MS = 100.0  # before a neighbouring beat's R: its QRS begins
 
 
 def corrected_qt(qt_ms: float, rr_ms: float) -> tuple[float, float]:
@@ -211,63 +30,97 @@ def corrected_qt(qt_ms: float, rr_ms: float) -> tuple[float, float]:
     return qt_ms / (rr_ms / 1000) ** 0.5, qt_ms / (rr_ms / 1000) ** (1 / 3)
 
 
-def axes(smooth: np.ndarray, marks: Marks, row: dict[str, int]) -> dict[str, float]:
-    """Frontal axes (P and T at their peaks, QRS by its area) and frontal lengths of P, R and T, mV."""
-    if not {"I", "aVF"} <= set(row):
-        return {}
-    limb = smooth[[row["I"], row["aVF"]]]
-    qrs = slice(round(marks.qrs_onset), round(marks.qrs_offset) + 1)
-    out = {"qrs_axis_deg": frontal(*limb[:, qrs].sum(axis=1))[0]}
-    x, y = limb[0, qrs], 2 / np.sqrt(3) * limb[1, qrs]
-    out["r_frontal_mv"] = float(np.hypot(x, y).max())
-    if np.isfinite(marks.t_peak):
-        out["t_axis_deg"], out["t_frontal_mv"] = frontal(*limb[:, round(marks.t_peak)])
-    if np.isfinite(marks.p_peak) and np.isfinite(marks.p_onset) and np.isfinite(marks.p_offset):
-        feet = limb[:, [max(round(marks.p_onset), 0), round(marks.p_offset)]].mean(axis=1)
-        out["p_axis_deg"], out["p_frontal_mv"] = frontal(*(limb[:, round(marks.p_peak)] - feet))
-    return out
-
-
-def voltages(amplitude: dict[str, dict[str, float]]) -> dict[str, float]:
-    """Sokolow & Lyon (1949): S in V1 + the larger R of V5 and V6. Cornell (Casale 1985): R in aVL + S in V3."""
-    out = {}
-    if {"V1", "V5", "V6"} <= set(amplitude):
-        out["sokolov_mv"] = amplitude["V1"]["s"] + max(amplitude["V5"]["r"], amplitude["V6"]["r"])
-    if {"aVL", "V3"} <= set(amplitude):
-        out["cornell_mv"] = amplitude["aVL"]["r"] + amplitude["V3"]["s"]
-    return out
+def linear_qtc(qt_ms: float, rr_ms: float) -> tuple[float, float]:
+    """QTc of Framingham (Sagie 1992), QT + 154 (1 - RR), and Hodges (1983), QT + 1.75 (rate - 60), RR in s."""
+    return qt_ms + 154 * (1 - rr_ms / 1000), qt_ms + 1.75 * (60_000 / rr_ms - 60)
 
 
 def durations(marks: Marks, rr_ms: float) -> dict[str, float]:
     """Wave lengths and intervals, ms, of marks that are ms."""
-    qt = marks.t_end - marks.qrs_onset
+    qt, qrs = marks.t_end - marks.qrs_onset, marks.qrs_offset - marks.qrs_onset
     bazett, fridericia = corrected_qt(qt, rr_ms)
+    framingham, hodges = linear_qtc(qt, rr_ms)
     return {
         "p_duration_ms": marks.p_offset - marks.p_onset,
         "pr_ms": marks.qrs_onset - marks.p_onset,
-        "qrs_ms": marks.qrs_offset - marks.qrs_onset,
+        "pr_segment_ms": marks.qrs_onset - marks.p_offset,
+        "qrs_ms": qrs,
         "qt_ms": qt,
         "qtc_bazett_ms": bazett,
         "qtc_fridericia_ms": fridericia,
+        "qtc_framingham_ms": framingham,
+        "qtc_hodges_ms": hodges,
+        "jt_ms": qt - qrs,
+        "qt_peak_ms": marks.t_peak - marks.qrs_onset,
+        "tpeak_tend_ms": marks.t_end - marks.t_peak,
     }
 
 
-def measure(beat: MedianBeat, leads: list[int], rr_ms: float, unit: str) -> dict[str, float]:
-    """Measurements of one recording with mean RR `rr_ms`; `leads` are the rows of `LEADS` that the beat holds.
+def without_neighbours(beat: MedianBeat) -> tuple[np.ndarray, float]:
+    """The beat [lead, sample], cut where a neighbour's QRS would begin at the shortest usual RR, and its R peak."""
+    if len(beat.position) < 2:
+        return beat.signal, beat.peak
+    reach = np.quantile(np.diff(beat.position), 0.1) - NEIGHBOUR_MS / 1000 * beat.rate_hz
+    reach = max(reach, 0.3 * beat.rate_hz)
+    first = max(int(np.ceil(beat.peak - reach)), 0)
+    return beat.signal[:, first : int(beat.peak + reach) + 1], beat.peak - first
 
-    Amplitudes need a known unit, axes leads I and aVF; P and PR need a P wave.
+
+def marked(beat: MedianBeat, independent: list[int], smooth: np.ndarray, rr_ms: float, uneven: bool):
+    """The beat at 1 kHz [lead, sample] and its marks; in irregular rhythm P must come with every beat."""
+    cut, peak = without_neighbours(beat)
+    signal = resample(cut, beat.rate_hz, RATE_HZ)
+    peak_ms = peak * RATE_HZ / beat.rate_hz
+    marks = delineate(signal[independent], beat.error[independent], peak_ms, rr_ms, regular=not uneven)
+    if uneven and np.isfinite(marks.p_onset):
+        onset_s = (beat.peak - peak) / beat.rate_hz + marks.qrs_onset / RATE_HZ
+        if not p_consistency(smooth[independent], beat, onset_s) >= CONSISTENT_P:
+            marks = marks._replace(p_onset=np.nan, p_peak=np.nan, p_offset=np.nan)
+    return signal, marks
+
+
+def measure(
+    beat: MedianBeat, leads: list[int], rr_ms: np.ndarray, unit: str, smooth: np.ndarray, raw: np.ndarray
+) -> dict[str, float | bool | None]:
+    """Measurements of one recording with RR intervals `rr_ms`; `leads` are the rows of `LEADS` that the beat holds.
+
+    smooth, raw: the recording [lead, sample] filtered and as it came. Amplitudes need a known unit, axes leads I and
+    aVF; P and PR need a P wave.
     """
     row = {LEADS[lead]: k for k, lead in enumerate(leads)}
-    signal = resample(beat.signal, beat.rate_hz, RATE_HZ)
-    independent = [k for lead, k in zip(leads, range(len(leads)), strict=True) if lead in INDEPENDENT]
-    peak = beat.peak * RATE_HZ / beat.rate_hz
-    marks = delineate(signal[independent], beat.error[independent], peak, rr_ms)
+    independent = [k for k, lead in enumerate(leads) if lead in INDEPENDENT]
+    normal, differences = normal_intervals(beat)
+    out = variability(rr_ms, normal, differences) | {"n_beats": beat.n_beats, "ectopic_share": ectopic_share(beat)}
+    uneven = irregular(normal, differences)
+    signal, marks = marked(beat, independent, smooth, float(rr_ms.mean()), bool(uneven))
     if not np.isfinite(marks.qrs_onset + marks.qrs_offset):
-        return {}
-    out = durations(marks, rr_ms)
+        return out
+    out |= durations(marks, float(rr_ms.mean()))
+    out["af"] = None if uneven is None else uneven and not np.isfinite(marks.p_onset)
     signal = signal - signal[:, pq_segment(marks.qrs_onset)].mean(axis=1, keepdims=True)
-    out |= axes(signal, marks, row)
-    amplitude = {name: lead_amplitudes(signal[k], marks) for name, k in row.items()}
-    out |= {f"{w}_{lead.lower()}_mv": amplitude[lead][w] for lead in AMPLITUDE_LEADS if lead in row for w in "prst"}
-    out |= voltages(amplitude)
+    out["paced"] = paced(raw[independent], beat, unit)
+    out |= bundle_branch_block(signal, row, marks, bool(out["paced"]))
+    out |= axes(signal, marks, row) | spatial_angle(signal, marks, row)
+    sizes = {wave: values.tolist() for wave, values in lead_amplitudes(signal, marks).items()}
+    amplitude = {name: {wave: values[k] for wave, values in sizes.items()} for name, k in row.items()}
+    out |= {f"{wave}_{lead.lower()}_mv": value for lead, waves in amplitude.items() for wave, value in waves.items()}
+    out |= voltages(amplitude, out["qrs_ms"])
     return {name: value for name, value in out.items() if unit == "mV" or not name.endswith("_mv")}
+
+
+def measured(
+    beat: MedianBeat | None,
+    leads: list[int],
+    peaks: np.ndarray,
+    rate_hz: float,
+    unit: str,
+    smooth: np.ndarray,
+    raw: np.ndarray,
+) -> dict[str, float | bool | None]:
+    """Heart rate and its variation from the QRS complexes, the rest from the median beat where there is one."""
+    rr_ms = rr_intervals(peaks, rate_hz)
+    if not len(rr_ms):
+        return {}
+    out = {"heart_rate_bpm": 60_000 / float(rr_ms.mean())}
+    out["rr_sd_ms"] = float(rr_ms.std(ddof=1)) if len(rr_ms) > 1 else np.nan
+    return out | measure(beat, leads, rr_ms, unit, smooth, raw) if beat else out

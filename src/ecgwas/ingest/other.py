@@ -8,6 +8,7 @@ import numpy as np
 from ecgwas.config import Ingest
 from ecgwas.ingest.canonical import check_rate, named_leads
 from ecgwas.ingest.filters import Spectrum
+from ecgwas.ingest.measures import sample_hash
 from ecgwas.ingest.process import MISSING, Processed, beat_samples, bucket_of, interpolate_gaps, stored_strip
 from ecgwas.ingest.quality import MAX_CONSTANT_S, MAX_GAP, Excluded, check_length, longest_constant
 from ecgwas.ingest.readers import Recording
@@ -33,7 +34,8 @@ def process_other(recording: Recording, settings: Ingest) -> Processed:
     about = {"rate_hz": recording.rate_hz, "seconds": recording.seconds, "unit": unit, "n_leads": len(rows)}
     beat = np.full((len(signal), beat_samples(settings)), MISSING, dtype=np.int16)
     strip = stored_strip(strip, rows, bucket, settings)
-    return Processed(strip, beat, about | {"n_beats": 0, "bucket": bucket}, {})
+    measures = {"sample_hash": sample_hash(recording.signal, recording.rate_hz)}
+    return Processed(strip, beat, about | {"n_beats": 0, "bucket": bucket}, {}, measures)
 
 
 def channel_rows(channels: list[str]) -> dict[str, int]:

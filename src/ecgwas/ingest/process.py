@@ -6,11 +6,14 @@ import numpy as np
 
 from ecgwas.config import LEADS, Ingest
 from ecgwas.ingest import quality
-from ecgwas.ingest.beats import MIN_BEATS, QRS_BAND_HZ, MedianBeat, find_qrs, median_beat, qrs_energy, rr_intervals
-from ecgwas.ingest.canonical import twelve_leads
+from ecgwas.ingest.beats import MIN_BEATS, MedianBeat, median_beat, rr_intervals
+from ecgwas.ingest.canonical import INDEPENDENT, twelve_leads
 from ecgwas.ingest.filters import Spectrum, at_samples
-from ecgwas.ingest.intervals import measure
+from ecgwas.ingest.intervals import measured
+from ecgwas.ingest.measures import beat_measures, fault_counts, lead_measures, mains_mv, sample_hash
+from ecgwas.ingest.qrs import detect
 from ecgwas.ingest.readers import Recording
+from ecgwas.ingest.score import with_score
 
 MISSING = np.iinfo(np.int16).min
 MICROVOLTS = 1000.0  # counts per mV
@@ -23,7 +26,8 @@ class Processed(NamedTuple):
     strip: np.ndarray  # int16 [12, seconds * 2^bucket * model_rate_hz] microvolts
     beat: np.ndarray  # int16 [12, beat samples] microvolts
     recording: dict[str, float | int | str | None]
-    intervals: dict[str, float]
+    intervals: dict[str, float | bool | None]
+    quality: dict[str, float | str | None]
 
 
 def strip_samples(settings: Ingest, bucket: int) -> int:
@@ -43,44 +47,76 @@ def beat_samples(settings: Ingest) -> int:
 
 
 def process(recording: Recording, settings: Ingest) -> Processed:
-    """Everything stored of one recording; raises `quality.Excluded`."""
-    quality.check_length(recording.seconds, recording.signal.shape[1])
+    """Everything stored of one recording; raises `quality.Excluded`, which carries what was measured of it."""
+    about = {"seconds": recording.seconds, "rate_hz": recording.rate_hz}
+    about["sample_hash"] = sample_hash(recording.signal, recording.rate_hz)
+    try:
+        quality.check_length(recording.seconds, recording.signal.shape[1])
+        return _process(recording, settings, about)
+    except quality.Excluded as fault:
+        fault.measures = with_score(about)
+        raise
+
+
+def _process(recording: Recording, settings: Ingest, about: dict) -> Processed:
+    """As `process`; `about` is filled with the measures of quality before anything is judged."""
     signal, unit = twelve_leads(recording)
-    rate_hz = recording.rate_hz
-    faults = quality.lead_faults(signal, rate_hz, unit)
-    quality.check_leads(faults, settings.min_leads)
-    rows = [row for row in range(len(LEADS)) if row not in faults]
-    spectrum = Spectrum(interpolate_gaps(signal[rows]), rate_hz, new_rate_hz=settings.model_rate_hz).without_mains()
+    rate_hz, about["unit"] = recording.rate_hz, unit
+    early = quality.lead_faults(signal, rate_hz, unit)
+    about |= fault_counts(early)
+    rows = [row for row in range(len(LEADS)) if row not in early]
+    if not rows:
+        quality.check_leads(early, settings.min_leads)
+    native = interpolate_gaps(signal[rows])
+    spectrum = Spectrum(native, rate_hz, new_rate_hz=settings.model_rate_hz)
+    about["mains_mv"] = mains_mv(spectrum)
+    spectrum = spectrum.without_mains()
     wide = spectrum.filtered(settings.highpass_hz, min(WIDE_HZ, 0.4 * settings.beat_rate_hz))
     smooth = spectrum.filtered(settings.highpass_hz, settings.lowpass_hz)
-    faults = quality.with_derived(faults | quality.filtered_faults(wide, smooth, rows, rate_hz, unit))
-    quality.check_leads(faults, settings.min_leads)
+    noise = quality.noise_sd(wide, smooth, rate_hz)
+    about |= lead_measures(native, smooth, noise, rate_hz)
+    faults = quality.with_derived(early | quality.filtered_faults(smooth, noise, rows, unit))
+    about |= fault_counts(faults)
     keep = [k for k, row in enumerate(rows) if row not in faults]
+    if not keep:
+        quality.check_leads(early, settings.min_leads)
+        quality.check_leads(faults, settings.min_leads)
     rows, wide, smooth = [rows[k] for k in keep], wide[keep], smooth[keep]
 
-    band = spectrum.filtered(*QRS_BAND_HZ, derivative=True)[keep]
-    peaks = find_qrs(qrs_energy(band, rate_hz), rate_hz)
-    quality.check_rhythm(len(peaks), signal.shape[1] / rate_hz)
+    independent = [k for k, row in zip(keep, rows, strict=True) if row in INDEPENDENT]
+    peaks = detect(spectrum, keep, independent or keep)
     beat = median_beat(wide, smooth, peaks, rate_hz)
+    about |= beat_measures(beat, rows, len(peaks), signal.shape[1] / rate_hz)
+    quality.check_leads(early, settings.min_leads)
+    quality.check_leads(faults, settings.min_leads)
+    quality.check_rhythm(len(peaks), signal.shape[1] / rate_hz)
     quality.check_beats(beat, unit)
+    strip = spectrum.resampled(settings.highpass_hz, settings.lowpass_hz)[keep]
+    return _stored(beat, rows, peaks, rate_hz, unit, smooth, strip, native[keep], recording.seconds, settings, about)
+
+
+def _stored(
+    beat: MedianBeat | None,
+    rows: list[int],
+    peaks: np.ndarray,
+    rate_hz: float,
+    unit: str,
+    smooth: np.ndarray,
+    strip: np.ndarray,
+    native: np.ndarray,
+    seconds: float,
+    settings: Ingest,
+    about: dict,
+) -> Processed:
+    """What is stored of a recording that passed."""
     beat = beat if beat is not None and beat.n_beats >= MIN_BEATS else None
     rr = rr_intervals(peaks, rate_hz)
-    about = {"rate_hz": rate_hz, "seconds": recording.seconds, "unit": unit, "n_leads": len(rows)}
-    about |= {"n_beats": beat.n_beats if beat else 0, "rr_ms": float(np.median(rr)) if len(rr) else None}
-    about["bucket"] = bucket_of(recording.seconds, settings)
-    strip = stored_strip(
-        spectrum.resampled(settings.highpass_hz, settings.lowpass_hz)[keep], rows, about["bucket"], settings
-    )
-    return Processed(strip, stored_beat(beat, rows, settings), about, measured(beat, rows, rr, unit))
-
-
-def measured(beat: MedianBeat | None, rows: list[int], rr_ms: np.ndarray, unit: str) -> dict[str, float]:
-    """Heart rate and its variation from the RR intervals, the rest from the median beat where there is one."""
-    if not len(rr_ms):
-        return {}
-    mean = float(rr_ms.mean())
-    out = {"heart_rate_bpm": 60_000 / mean, "rr_sd_ms": float(rr_ms.std(ddof=1)) if len(rr_ms) > 1 else np.nan}
-    return out | measure(beat, rows, mean, unit) if beat else out
+    row = {"rate_hz": rate_hz, "seconds": seconds, "unit": unit, "n_leads": len(rows)}
+    row |= {"n_beats": beat.n_beats if beat else 0, "rr_ms": float(np.median(rr)) if len(rr) else None}
+    row["bucket"] = bucket_of(seconds, settings)
+    strip = stored_strip(strip, rows, row["bucket"], settings)
+    intervals = measured(beat, rows, peaks, rate_hz, unit, smooth, native)
+    return Processed(strip, stored_beat(beat, rows, settings), row, intervals, with_score(about))
 
 
 def interpolate_gaps(signal: np.ndarray) -> np.ndarray:
@@ -98,7 +134,7 @@ def counts(millivolts: np.ndarray) -> np.ndarray:
 
 
 def stored_strip(smooth: np.ndarray, rows: list[int], bucket: int, settings: Ingest) -> np.ndarray:
-    """[channel, samples of the bucket] of filtered leads at model_rate_hz; missing where a lead or the recording ends."""
+    """[channel, samples of the bucket] of filtered leads at the model rate; missing beyond a lead or the recording."""
     out = np.full((len(settings.channels), strip_samples(settings, bucket)), MISSING, dtype=np.int16)
     strip = counts(smooth)[:, : out.shape[1]]
     out[rows, : strip.shape[1]] = strip

@@ -22,11 +22,12 @@ QRS_RANGE_MV = (0.1, 15.0)  # largest peak-to-peak QRS of any lead of the median
 
 
 class Excluded(Exception):
-    """A recording that fails: `reason` is one word, `detail` what was seen with its limit."""
+    """A recording that fails: `reason` is one word, `detail` what was seen with its limit, `measures` its quality."""
 
     def __init__(self, reason: str, detail: str):
         super().__init__(f"{reason}: {detail}")
         self.reason, self.detail = reason, detail
+        self.measures: dict[str, float | str | None] = {}
 
 
 def may_be_constant(signal: np.ndarray, length: int) -> np.ndarray:
@@ -83,17 +84,19 @@ def typical_sd(signal: np.ndarray, width: int) -> np.ndarray:
     return np.median(signal[:, : n * width].reshape(len(signal), n, width).std(axis=2), axis=1)
 
 
-def filtered_faults(
-    wide: np.ndarray, smooth: np.ndarray, rows: list[int], rate_hz: float, unit: str
-) -> dict[int, tuple[str, str]]:
-    """Faults by row of leads that are too large or too noisy once filtered: [lead, sample] before and after low-pass.
+def noise_sd(wide: np.ndarray, smooth: np.ndarray, rate_hz: float) -> np.ndarray:
+    """[lead] SD above the low-pass corner in the typical window, of [lead, sample] before and after the low-pass."""
+    return typical_sd(wide - smooth, max(2, round(NOISE_WINDOW_S * rate_hz)))
+
+
+def filtered_faults(smooth: np.ndarray, noise: np.ndarray, rows: list[int], unit: str) -> dict[int, tuple[str, str]]:
+    """Faults by row of leads that are too large or too noisy once filtered: [lead, sample], noise [lead] SD.
 
     Shares and medians, so that one jump of an electrode does not cost the lead.
     """
     if unit != "mV":
         return {}
     large = (np.abs(smooth) > MAX_SIZE_MV).mean(axis=1)
-    noise = typical_sd(wide - smooth, max(2, round(NOISE_WINDOW_S * rate_hz)))
     faults = {}
     for row, share, sd in zip(rows, large, noise, strict=True):
         if share > MAX_SIZE_SHARE:
@@ -132,9 +135,9 @@ def check_beats(beat: MedianBeat | None, unit: str) -> None:
     """Raise `Excluded` where beats are unlike each other, or their size is not that of a heart."""
     if beat is None:
         return
-    share = beat.n_beats / beat.n_considered
+    share = beat.n_agreeing / beat.n_considered
     if share < MIN_TYPICAL:
-        seen = f"{beat.n_beats} of {beat.n_considered} beats ({share:.0%})"
+        seen = f"{beat.n_agreeing} of {beat.n_considered} beats ({share:.0%})"
         raise Excluded("few_beats", f"{seen} share a morphology < {MIN_TYPICAL:.0%}")
     near = slice(round(beat.peak - 0.06 * beat.rate_hz), round(beat.peak + 0.06 * beat.rate_hz) + 1)
     size = float(np.ptp(beat.signal[:, near], axis=1).max())

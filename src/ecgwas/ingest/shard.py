@@ -16,10 +16,10 @@ from ecgwas.ingest.process import Processed, beat_samples, process, strip_sample
 from ecgwas.ingest.quality import Excluded
 from ecgwas.ingest.readers import Reader, Recording, Unreadable, open_source
 from ecgwas.ingest.rows import ArrayRows, TableRows
-from ecgwas.tables import INTERVALS, RECORDINGS, RECORDINGS_EXCLUDED, typed
+from ecgwas.tables import INTERVALS, QUALITY, RECORDINGS, RECORDINGS_EXCLUDED, typed
 
 CHUNK = 500  # recordings held in memory
-SCHEMAS = {"recordings": RECORDINGS, "intervals": INTERVALS, "excluded": RECORDINGS_EXCLUDED}
+SCHEMAS = {"recordings": RECORDINGS, "intervals": INTERVALS, "excluded": RECORDINGS_EXCLUDED, "quality": QUALITY}
 
 
 def shard_entries(entries: pl.DataFrame, shard: int, shards: int) -> pl.DataFrame:
@@ -57,6 +57,7 @@ class Output:
         place = {"shard": shard, "row": self.beats.n, "strip_row": strips.n}
         self.add("recordings", entry | place | about(recording) | result.recording)
         self.add("intervals", entry | result.intervals | machine(recording))
+        self.add("quality", entry | result.quality)
         strips.append(result.strip)
         self.beats.append(result.beat)
 
@@ -87,6 +88,7 @@ def ingest(reader: Reader, shard: int, settings: Ingest, output: Output) -> None
             output.keep(entry, shard, recording, result)
         except (Unreadable, Excluded) as fault:
             output.add("excluded", entry | {"reason": fault.reason, "detail": fault.detail})
+            output.add("quality", entry | {"reason": fault.reason} | getattr(fault, "measures", {}))
 
 
 def table(rows: list[dict], schema: dict) -> pl.DataFrame:
@@ -103,6 +105,7 @@ def main(
     recordings: Path,
     intervals: Path,
     excluded: Path,
+    quality: Path,
     strips: list[Path],
     beat: Path,
     entries: Path | None = None,
@@ -116,12 +119,13 @@ def main(
         recordings: table of the kept recordings, written.
         intervals: table of their classical measurements, written.
         excluded: table of the other recordings with reasons, written.
+        quality: table of the measures of quality of all recordings, written.
         strips: array of rhythm strips (.npy) of each bucket of lengths, written.
         beat: array of median beats (.npy), written.
         entries: the cohort's recordings, listed before; without it they are listed here.
     """
     listed = pl.read_parquet(entries) if entries else None
-    paths = {"recordings": recordings, "intervals": intervals, "excluded": excluded}
+    paths = {"recordings": recordings, "intervals": intervals, "excluded": excluded, "quality": quality}
     with contextlib.ExitStack() as stack:
         names = {name: stack.enter_context(atomic(path)) for name, path in paths.items()}
         arrays = [stack.enter_context(atomic(path)) for path in (*strips, beat)]

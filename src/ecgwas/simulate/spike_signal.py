@@ -6,19 +6,18 @@ import numpy as np
 from scipy.interpolate import make_interp_spline
 
 from ecgwas.config import Ingest
+from ecgwas.ingest.amplitudes import frontal
 from ecgwas.ingest.beats import (
     BEFORE_S,
-    QRS_BAND_HZ,
     MedianBeat,
     align,
-    find_qrs,
     median_beat,
-    qrs_energy,
     rr_intervals,
 )
 from ecgwas.ingest.canonical import INDEPENDENT
+from ecgwas.ingest.delineate import RATE_HZ, delineate, pq_segment
 from ecgwas.ingest.filters import Spectrum, resample
-from ecgwas.ingest.intervals import RATE_HZ, delineate, frontal, pq_segment
+from ecgwas.ingest.qrs import detect
 
 P_MARGIN_MS = 20.0  # moved with the P wave, before its onset
 LEAST_SLOPE = 0.3  # a stretch of time is never squeezed below this share of its length
@@ -42,8 +41,7 @@ def find_fiducials(signal: np.ndarray, rate_hz: float, settings: Ingest) -> Fidu
     spectrum = Spectrum(signal, rate_hz).without_mains()
     wide = spectrum.filtered(settings.highpass_hz, 100.0)
     smooth = spectrum.filtered(settings.highpass_hz, settings.lowpass_hz)
-    band = spectrum.filtered(*QRS_BAND_HZ, derivative=True)
-    peaks = find_qrs(qrs_energy(band, rate_hz), rate_hz)
+    peaks = detect(spectrum, list(range(12)), list(INDEPENDENT))
     beat = median_beat(wide, smooth, peaks, rate_hz) if len(peaks) > 4 else None
     if beat is None or beat.n_beats < 3:
         return None

@@ -100,7 +100,7 @@ def test_the_machine_s_median_beat(tmp_path: Path, counts: np.ndarray, kind: str
 @pytest.mark.parametrize("kind", WRITERS)
 def test_no_name_leaves_a_reader(tmp_path: Path, counts: np.ndarray, kind: str) -> None:
     """Neither in the recording, nor in any table, nor in the detail of a fault of the damaged file."""
-    there, out = tmp_path / "in", [tmp_path / f"{k}.npy" for k in range(5)]
+    there, out = tmp_path / "in", [tmp_path / f"{k}.npy" for k in range(6)]
     there.mkdir()
     recording = written(kind, there, counts)
     fields = [str(value) for name, value in dataclasses.asdict(recording).items() if name != "signal"]
@@ -114,8 +114,8 @@ def test_no_name_leaves_a_reader(tmp_path: Path, counts: np.ndarray, kind: str) 
         for damaged in (data, data[: len(data) // 2], data[:300], data.replace(b"500", b"5x0")):
             path.write_bytes(damaged)
             source = EcgSource(format=fmt, path=there, **settings)
-            shard.main(source, 0, Ingest(shards=1), *out[:3], [out[3]], out[4])
-            fields += [str(pl.read_parquet(table).to_dict(as_series=False)) for table in out[:3]]
+            shard.main(source, 0, Ingest(shards=1), *out[:4], [out[4]], out[5])
+            fields += [str(pl.read_parquet(table).to_dict(as_series=False)) for table in out[:4]]
             fields.append(str(pl.read_parquet(out[2])["detail"].to_list()))
         path.write_bytes(data)
     text = " ".join(fields).lower()

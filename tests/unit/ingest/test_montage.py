@@ -30,10 +30,17 @@ def eeg() -> np.ndarray:
 
 def ingested(folder: Path, fmt: str) -> tuple[dict[str, pl.DataFrame], np.ndarray, np.ndarray]:
     """Tables, strips and beats of the one shard."""
-    names = ("recordings", "intervals", "excluded")
+    names = ("recordings", "intervals", "excluded", "quality")
     out = {name: folder / f"{name}.parquet" for name in names}
     arrays = {name: folder / f"{name}.out.npy" for name in ("strip", "beat")}
-    shard.main(EcgSource(format=fmt, path=folder), 0, Ingest(**EEG, shards=1), **out, strips=[arrays["strip"]], beat=arrays["beat"])
+    shard.main(
+        EcgSource(format=fmt, path=folder),
+        0,
+        Ingest(**EEG, shards=1),
+        **out,
+        strips=[arrays["strip"]],
+        beat=arrays["beat"],
+    )
     return {name: pl.read_parquet(path) for name, path in out.items()}, *(np.load(path) for path in arrays.values())
 
 

@@ -13,7 +13,7 @@ from ecgwas.errors import UserError
 from ecgwas.ingest import collect, entries, shard
 from ecgwas.ingest.quality import MIN_SECONDS
 
-TABLES = ("recordings", "intervals", "excluded")
+TABLES = ("recordings", "intervals", "excluded", "quality")
 
 
 def run(source: EcgSource, out: Path, settings: Ingest) -> dict[str, pl.DataFrame]:
@@ -63,7 +63,7 @@ def test_a_second_run_is_equal_bit_for_bit(faulty: EcgSource, tmp_path: Path) ->
     for name in ("first", "second"):
         run(faulty, tmp_path / name, Ingest())
     files = sorted(path.name for path in (tmp_path / "first").iterdir())
-    assert len(files) == 13
+    assert len(files) == 16
     for name in files:
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes(), name
 
@@ -97,9 +97,9 @@ def test_a_shard_that_does_not_exist(folder: Path, tmp_path: Path) -> None:
             EcgSource(path=folder),
             2,
             Ingest(),
-            *[tmp_path / str(k) for k in range(3)],
-            [tmp_path / "3"],
-            tmp_path / "4",
+            *[tmp_path / str(k) for k in range(4)],
+            [tmp_path / "4"],
+            tmp_path / "5",
         )
 
 
@@ -181,6 +181,6 @@ def test_recordings_are_listed_once(tmp_path: Path, sinus, fmt: str, monkeypatch
     assert listed.height == 3
     monkeypatch.setattr(os, "scandir", None)
     monkeypatch.setattr(Path, "glob", None)
-    paths = [tmp_path / f"{k}" for k in range(5)]
-    shard.main(source, 0, Ingest(shards=1), *paths[:3], [paths[3]], paths[4], tmp_path / "entries.parquet")
+    paths = [tmp_path / f"{k}" for k in range(6)]
+    shard.main(source, 0, Ingest(shards=1), *paths[:4], [paths[4]], paths[5], tmp_path / "entries.parquet")
     assert pl.read_parquet(paths[0])["recording_id"].to_list() == listed["recording_id"].to_list()
