@@ -152,7 +152,7 @@ def bad_source(case: str, path: Path) -> EcgSource:
 )
 def test_bad_sources_say_what_to_do(tmp_path: Path, case: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        open_source(bad_source(case, tmp_path), 10.0)
+        _ = open_source(bad_source(case, tmp_path), 10.0).entries
 
 
 def test_parquet_table(folder: Path) -> None:

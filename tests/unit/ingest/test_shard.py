@@ -24,7 +24,7 @@ def run(source: EcgSource, out: Path, settings: Ingest) -> dict[str, pl.DataFram
         strips = [out / f"{k}.strip{bucket}.npy" for bucket in settings.buckets]
         shard.main(source, k, settings, **tables, strips=strips, beat=out / f"{k}.beat.npy")
     joined = {name: out / f"{name}.parquet" for name in TABLES}
-    collect.main(*[parts[name] for name in TABLES], **joined)
+    collect.main(*[parts[name] for name in TABLES], **joined, duplicates=settings.duplicates)
     return {name: pl.read_parquet(path) for name, path in joined.items()}
 
 
@@ -107,7 +107,7 @@ def test_long_recordings_lie_in_longer_buckets(folder: Path, sinus, write_record
     pair = np.concatenate(sinus[1][:2], axis=1)
     write_record(folder, "g_0", pair)
     write_record(folder, "h_0", np.concatenate([pair, pair], axis=1))
-    tables = run(EcgSource(path=folder), tmp_path / "out", Ingest(shards=1, doublings=1))
+    tables = run(EcgSource(path=folder), tmp_path / "out", Ingest(shards=1, doublings=1, duplicates="all"))
     placed = tables["recordings"].select("recording_id", "bucket", "strip_row").rows()
     assert placed == [*((f"{name}_0", 0, k) for k, name in enumerate("abcdef")), ("g_0", 1, 0), ("h_0", 1, 1)]
     short, long = (np.load(tmp_path / "out" / f"0.strip{bucket}.npy") for bucket in ("", "-2x"))
