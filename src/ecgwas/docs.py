@@ -63,6 +63,7 @@ SECTIONS = {
         "Phenotypes",
         "Genotypes",
         "Gwas",
+        "Step1",
         "Finemap",
         "Report",
     ],

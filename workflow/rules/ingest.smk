@@ -8,7 +8,7 @@ rule ingest_shard:
         recordings=temp("cohorts/{cohort}/ecg/parts/{shard}/recordings.parquet"),
         intervals=temp("cohorts/{cohort}/ecg/parts/{shard}/intervals.parquet"),
         excluded=temp("cohorts/{cohort}/ecg/parts/{shard}/excluded.parquet"),
-        strip="cohorts/{cohort}/ecg/signals/shard-{shard}.strip.npy",
+        strips=expand("cohorts/{{cohort}}/ecg/signals/shard-{{shard}}.strip{bucket}.npy", bucket=STUDY.ingest.buckets),
         beat="cohorts/{cohort}/ecg/signals/shard-{shard}.beat.npy",
     log:
         "logs/{cohort}/ingest/{shard}.log",
@@ -19,11 +19,12 @@ rule ingest_shard:
     params:
         ecg=lambda wildcards: as_json(COHORTS[wildcards.cohort].ecg),
         settings=settings("ingest"),
+        strips=lambda wildcards, output: json_list(output.strips),
         code=source("ingest"),
     shell:
         "python -m ecgwas.ingest.shard --ecg {params.ecg:q} --shard {wildcards.shard}"
         " --settings {params.settings:q} --recordings {output.recordings} --intervals {output.intervals}"
-        " --excluded {output.excluded} --strip {output.strip} --beat {output.beat} > {log} 2>&1"
+        " --excluded {output.excluded} --strips {params.strips:q} --beat {output.beat} > {log} 2>&1"
 
 
 rule ingest:

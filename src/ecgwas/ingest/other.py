@@ -7,8 +7,8 @@ import numpy as np
 
 from ecgwas.config import Ingest
 from ecgwas.ingest.canonical import check_rate, named_leads
-from ecgwas.ingest.filters import Spectrum, resample
-from ecgwas.ingest.process import MISSING, Processed, beat_samples, counts, interpolate_gaps, strip_samples
+from ecgwas.ingest.filters import Spectrum
+from ecgwas.ingest.process import MISSING, Processed, beat_samples, bucket_of, counts, interpolate_gaps, strip_samples
 from ecgwas.ingest.quality import MAX_CONSTANT_S, MAX_GAP, Excluded, check_length, longest_constant
 from ecgwas.ingest.readers import Recording
 
@@ -27,11 +27,12 @@ def process_other(recording: Recording, settings: Ingest) -> Processed:
         reason = max(dict.fromkeys(kinds), key=kinds.count)
         listed = "; ".join(f"{settings.channels[row]} {detail}" for row, (_, detail) in sorted(faults.items()))
         raise Excluded(reason, f"{len(rows)} usable channels < {settings.min_leads}: {listed}")
-    spectrum = Spectrum(interpolate_gaps(signal[rows]), recording.rate_hz).without_mains()
-    smooth = spectrum.filtered(settings.highpass_hz, settings.lowpass_hz)
+    spectrum = Spectrum(interpolate_gaps(signal[rows]), recording.rate_hz, new_rate_hz=settings.model_rate_hz)
+    smooth = spectrum.without_mains().resampled(settings.highpass_hz, settings.lowpass_hz)
     about = {"rate_hz": recording.rate_hz, "seconds": recording.seconds, "unit": unit, "n_leads": len(rows)}
+    about |= {"n_beats": 0, "bucket": bucket_of(recording.seconds, settings)}
     beat = np.full((len(signal), beat_samples(settings)), MISSING, dtype=np.int16)
-    return Processed(stored(smooth, rows, recording.rate_hz, settings), beat, about | {"n_beats": 0}, {})
+    return Processed(stored(smooth, rows, about["bucket"], settings), beat, about, {})
 
 
 def channel_rows(channels: list[str]) -> dict[str, int]:
@@ -52,9 +53,9 @@ def channel_fault(samples: np.ndarray, rate_hz: float) -> tuple[str, str] | None
     return None
 
 
-def stored(smooth: np.ndarray, rows: list[int], rate_hz: float, settings: Ingest) -> np.ndarray:
-    """Int16 [channel, seconds * model_rate_hz] microvolts; missing where a channel or the recording ends."""
-    out = np.full((len(settings.channels), strip_samples(settings)), MISSING, dtype=np.int16)
-    strip = counts(resample(smooth, rate_hz, settings.model_rate_hz))[:, : out.shape[1]]
+def stored(smooth: np.ndarray, rows: list[int], bucket: int, settings: Ingest) -> np.ndarray:
+    """Int16 [channel, samples of the bucket] microvolts; missing where a channel or the recording ends."""
+    out = np.full((len(settings.channels), strip_samples(settings, bucket)), MISSING, dtype=np.int16)
+    strip = counts(smooth)[:, : out.shape[1]]
     out[rows, : strip.shape[1]] = strip
     return out

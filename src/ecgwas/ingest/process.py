@@ -8,7 +8,7 @@ from ecgwas.config import LEADS, Ingest
 from ecgwas.ingest import quality
 from ecgwas.ingest.beats import MIN_BEATS, QRS_BAND_HZ, MedianBeat, find_qrs, median_beat, qrs_energy, rr_intervals
 from ecgwas.ingest.canonical import twelve_leads
-from ecgwas.ingest.filters import Spectrum, at_samples, resample
+from ecgwas.ingest.filters import Spectrum, at_samples
 from ecgwas.ingest.intervals import measure
 from ecgwas.ingest.readers import Recording
 
@@ -20,15 +20,21 @@ WIDE_HZ = 100.0  # low-pass of the median beat, at most 0.4 of its stored rate
 class Processed(NamedTuple):
     """What is stored of one recording."""
 
-    strip: np.ndarray  # int16 [12, seconds * model_rate_hz] microvolts
+    strip: np.ndarray  # int16 [12, seconds * 2^bucket * model_rate_hz] microvolts
     beat: np.ndarray  # int16 [12, beat samples] microvolts
     recording: dict[str, float | int | str | None]
     intervals: dict[str, float]
 
 
-def strip_samples(settings: Ingest) -> int:
-    """Samples of a stored strip."""
-    return round(settings.seconds * settings.model_rate_hz)
+def strip_samples(settings: Ingest, bucket: int) -> int:
+    """Samples of the strips in a bucket."""
+    return round(settings.seconds * 2**bucket * settings.model_rate_hz)
+
+
+def bucket_of(seconds: float, settings: Ingest) -> int:
+    """The shortest bucket that holds a recording, or the longest; half a sample too long does not matter."""
+    held = (k for k in range(settings.doublings) if seconds <= settings.seconds * 2**k + 0.5 / settings.model_rate_hz)
+    return next(held, settings.doublings)
 
 
 def beat_samples(settings: Ingest) -> int:
@@ -44,7 +50,7 @@ def process(recording: Recording, settings: Ingest) -> Processed:
     faults = quality.lead_faults(signal, rate_hz, unit)
     quality.check_leads(faults, settings.min_leads)
     rows = [row for row in range(len(LEADS)) if row not in faults]
-    spectrum = Spectrum(interpolate_gaps(signal[rows]), rate_hz).without_mains()
+    spectrum = Spectrum(interpolate_gaps(signal[rows]), rate_hz, new_rate_hz=settings.model_rate_hz).without_mains()
     wide = spectrum.filtered(settings.highpass_hz, min(WIDE_HZ, 0.4 * settings.beat_rate_hz))
     smooth = spectrum.filtered(settings.highpass_hz, settings.lowpass_hz)
     faults = quality.with_derived(faults | quality.filtered_faults(wide, smooth, rows, rate_hz, unit))
@@ -61,7 +67,10 @@ def process(recording: Recording, settings: Ingest) -> Processed:
     rr = rr_intervals(peaks, rate_hz)
     about = {"rate_hz": rate_hz, "seconds": recording.seconds, "unit": unit, "n_leads": len(rows)}
     about |= {"n_beats": beat.n_beats if beat else 0, "rr_ms": float(np.median(rr)) if len(rr) else None}
-    strip = stored_strip(smooth, rows, rate_hz, settings)
+    about["bucket"] = bucket_of(recording.seconds, settings)
+    strip = stored_strip(
+        spectrum.resampled(settings.highpass_hz, settings.lowpass_hz)[keep], rows, about["bucket"], settings
+    )
     return Processed(strip, stored_beat(beat, rows, settings), about, measured(beat, rows, rr, unit))
 
 
@@ -88,10 +97,10 @@ def counts(millivolts: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(millivolts * MICROVOLTS), MISSING + 1, -MISSING - 1).astype(np.int16)
 
 
-def stored_strip(smooth: np.ndarray, rows: list[int], rate_hz: float, settings: Ingest) -> np.ndarray:
-    """[12, seconds * model_rate_hz] of the filtered leads; missing where a lead or the recording ends."""
-    out = np.full((len(LEADS), strip_samples(settings)), MISSING, dtype=np.int16)
-    strip = counts(resample(smooth, rate_hz, settings.model_rate_hz))[:, : out.shape[1]]
+def stored_strip(smooth: np.ndarray, rows: list[int], bucket: int, settings: Ingest) -> np.ndarray:
+    """[12, samples of the bucket] of filtered leads at that rate; missing where a lead or the recording ends."""
+    out = np.full((len(LEADS), strip_samples(settings, bucket)), MISSING, dtype=np.int16)
+    strip = counts(smooth)[:, : out.shape[1]]
     out[rows, : strip.shape[1]] = strip
     return out
 

@@ -114,7 +114,7 @@ def test_no_name_leaves_a_reader(tmp_path: Path, counts: np.ndarray, kind: str) 
         for damaged in (data, data[: len(data) // 2], data[:300], data.replace(b"500", b"5x0")):
             path.write_bytes(damaged)
             source = EcgSource(format=fmt, path=there, **settings)
-            shard.main(source, 0, Ingest(shards=1), *out)
+            shard.main(source, 0, Ingest(shards=1), *out[:3], [out[3]], out[4])
             fields += [str(pl.read_parquet(table).to_dict(as_series=False)) for table in out[:3]]
             fields.append(str(pl.read_parquet(out[2])["detail"].to_list()))
         path.write_bytes(data)

@@ -57,7 +57,7 @@ def test_entities_are_refused_and_a_million_elements_too(tmp_path: Path, sinus, 
         (tmp_path / f"{name}.xml").write_text(content)
     path.unlink()
     out = [tmp_path / f"{k}.npy" for k in range(5)]
-    shard.main(EcgSource(format=fmt, path=tmp_path), 0, Ingest(shards=1), *out)
+    shard.main(EcgSource(format=fmt, path=tmp_path), 0, Ingest(shards=1), *out[:3], [out[3]], out[4])
     excluded = pl.read_parquet(out[2])
     assert excluded["recording_id"].to_list() == sorted(hostile)
     assert set(excluded["reason"]) == {"unsafe_xml"}

@@ -33,7 +33,14 @@ def ingested(folder: Path, fmt: str) -> tuple[dict[str, pl.DataFrame], np.ndarra
     names = ("recordings", "intervals", "excluded")
     out = {name: folder / f"{name}.parquet" for name in names}
     arrays = {name: folder / f"{name}.out.npy" for name in ("strip", "beat")}
-    shard.main(EcgSource(format=fmt, path=folder), 0, Ingest(**EEG, shards=1), **out, **arrays)
+    shard.main(
+        EcgSource(format=fmt, path=folder),
+        0,
+        Ingest(**EEG, shards=1),
+        **out,
+        strips=[arrays["strip"]],
+        beat=arrays["beat"],
+    )
     return {name: pl.read_parquet(path) for name, path in out.items()}, *(np.load(path) for path in arrays.values())
 
 
