@@ -88,7 +88,8 @@ def test_one_run_of_a_study_at_a_time(project, tiny):
 
 
 def test_relatives_are_kept_where_asked():
-    overrides = ["study=tiny-relatives", "models=[intervals]", "phenotypes={relatives: keep, pcs: 4}", "report={}"]
+    overrides = ["study=tiny-relatives", "models=[intervals]", "phenotypes={relatives: keep, pcs: 4}"]
+    overrides.append("report={model: intervals}")
     finished = run_study("config/tiny.yaml", "--config", *overrides)
     assert finished.returncode == 0, finished.stderr[-5000:]
     folder = PROJECT / "results/tiny-relatives" / COHORT

@@ -11,7 +11,8 @@ from ecgwas.files import write_parquet
 from ecgwas.genotypes.reader import GenotypeReader
 from ecgwas.gwas import engine_hail, inputs
 from ecgwas.gwas import groups as grouping
-from ecgwas.gwas.scan import runs
+from ecgwas.gwas.engine_torch import Engine
+from ecgwas.gwas.scan import t_values
 from ecgwas.hail_session import hail_session
 
 WITHOUT_LOCI = 10  # variants checked where there is no locus
@@ -29,19 +30,27 @@ def chosen(scan: inputs.Scan, loci: pl.DataFrame) -> np.ndarray:
     return strongest.head(WITHOUT_LOCI)["row"].sort().to_numpy()
 
 
-def differences(
-    scan: inputs.Scan, rows: np.ndarray, dosage: np.ndarray, groups: list[grouping.Group]
+def as_scanned(scan: inputs.Scan, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """beta and standard error [V, T] of the scan's `rows`."""
+    return inputs.effects(scan.t[rows], scan.gg()[rows], scan.yy(rows), scan.traits["df"].to_numpy())
+
+
+def without_predictions(
+    dosage: np.ndarray, groups: list[grouping.Group], n_traits: int, dtype: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """|difference of beta| and of SE, in Hail's SE [V, T]: the scan's `rows` against Hail on `dosage` [V, person]."""
-    beta, se = inputs.effects(scan.t[rows], scan.gg()[rows], scan.yy(rows), scan.traits["df"].to_numpy())
-    by_beta, by_se = np.full(beta.shape, np.nan), np.full(beta.shape, np.nan)
-    for group in groups:
-        if group.name == "joint" or not len(group.traits):
-            continue
-        theirs, their_se = engine_hail.regress(dosage[:, group.rows], group.y, group.c)
-        by_beta[:, group.traits] = np.abs(beta[:, group.traits] - theirs) / their_se
-        by_se[:, group.traits] = np.abs(se[:, group.traits] - their_se) / their_se
-    return by_beta, by_se
+    """beta and standard error [V, T] of the scan's engine on `dosage` [V, person], the traits as they are."""
+    beta, se = np.full((2, len(dosage), n_traits), np.nan)
+    for group, found in zip(groups, Engine(groups, dtype, "cpu").block(dosage), strict=True):
+        if group.name != "joint" and len(group.traits):
+            t = t_values(found.r, group.df)
+            beta[:, group.traits], se[:, group.traits] = inputs.effects(t, found.gg[:, None], group.yy, group.df)
+    return beta, se
+
+
+def in_hail(dosage: np.ndarray, people: inputs.People, groups: list[grouping.Group]) -> tuple[np.ndarray, np.ndarray]:
+    """beta and standard error [V, T] of every trait in Hail, in the people of its group."""
+    members = [group.traits.tolist() for group in groups if group.name != "joint" and len(group.traits)]
+    return engine_hail.regress(dosage, people.y, people.c, members)
 
 
 def main(
@@ -59,18 +68,23 @@ def main(
     threads: int = 1,
     memory_mb: int = 2048,
 ) -> None:
-    """Every lead again with linear_regression_rows: largest |difference of beta|/SE and |difference of SE|/SE."""
-    scan, people = inputs.read_scan(sumstats, trait_table), inputs.read_people(traits, covariates, samples, loco)
+    """Every lead again with linear_regression_rows: largest |difference of beta|/SE and |difference of SE|/SE.
+
+    Hail knows no offset: where relatives are kept (`loco`), both sides test the traits as they are.
+    """
+    scan, people = inputs.read_scan(sumstats, trait_table), inputs.read_people(traits, covariates, samples)
     rows = chosen(scan, pl.read_parquet(loci))
     wanted = inputs.same_rows(inputs.read_variants(variants), scan.variants)[rows]
     with GenotypeReader(manifest, wanted, people.samples) as reader:
         dosage = reader.read(slice(None))
+    groups = grouping.build(people.y, people.c)
+    if loco is None:
+        beta, se = as_scanned(scan, rows)
+    else:
+        beta, se = without_predictions(dosage, groups, len(people.traits), settings.dtype)
     with hail_session(threads=threads, memory_gb=0.7 * memory_mb / 1024):
-        by_beta, by_se = np.full((2, len(rows), len(people.traits)), np.nan)
-        at = scan.variants["contig"].gather(rows).to_list()
-        for contig, first, last in [("", 0, len(rows))] if loco is None else runs(at):
-            groups, part = grouping.build(people.on(contig), people.c), slice(first, last)
-            by_beta[part], by_se[part] = differences(scan, rows[part], dosage[part], groups)
+        theirs, their_se = in_hail(dosage, people, groups)
+    by_beta, by_se = np.abs(beta - theirs) / their_se, np.abs(se - their_se) / their_se
     table = (
         scan.variants[rows]
         .select(*inputs.VARIANT, "rsid")

@@ -28,22 +28,29 @@ def matrix_table(dosage: np.ndarray, folder: Path) -> hl.MatrixTable:
     return mt.annotate_entries(x=hl.or_missing(~hl.is_nan(x), x)).drop("dosages")
 
 
-def regress(dosage: np.ndarray, y: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def regress(
+    dosage: np.ndarray, y: np.ndarray, c: np.ndarray, groups: list[list[int]] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """beta and standard error [V, T] of traits `y` [n, T] on each genotype [V, n] with covariates `c` [n, c], by Hail.
 
-    One group (`y` a flat list): every person must have every trait and covariate. An intercept is added.
+    Traits of one of `groups` (all by default) are tested in the people who have every one of them; NaN is missing.
+    An intercept is added. Groups are calls of their own: given a list of lists, Hail 0.2.139 repeats each group as
+    often as it has traits.
     """
+    k = y.shape[1]
+    beta, se = np.full((2, len(dosage), k), np.nan)
     with tempfile.TemporaryDirectory() as folder:
         mt = matrix_table(dosage, Path(folder))
         columns = hl.literal(np.column_stack([y, c]).tolist(), "array<array<float64>>")
         mt = mt.annotate_cols(v=columns[mt.col_idx])
-        k = y.shape[1]
+        trait = [hl.or_missing(~hl.is_nan(mt.v[j]), mt.v[j]) for j in range(k)]
         covariates = [1.0, *(mt.v[k + j] for j in range(c.shape[1]))]
-        found = hl.linear_regression_rows([mt.v[j] for j in range(k)], mt.x, covariates, block_size=64)
-        rows = found.select("beta", "standard_error").collect()
-    rows.sort(key=lambda row: row.row_idx)
-    pick = [np.array([row[name] for row in rows], dtype=float).reshape(-1, k) for name in ("beta", "standard_error")]
-    return pick[0], pick[1]
+        for members in groups or [list(range(k))]:
+            found = hl.linear_regression_rows([trait[j] for j in members], mt.x, covariates, block_size=64)
+            rows = sorted(found.select("beta", "standard_error").collect(), key=lambda row: row.row_idx)
+            for table, name in ((beta, "beta"), (se, "standard_error")):
+                table[:, members] = np.array([row[name] for row in rows], dtype=float).reshape(-1, len(members))
+    return beta, se
 
 
 class Engine:

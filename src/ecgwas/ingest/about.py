@@ -7,6 +7,7 @@ from ecgwas.ingest.readers import Recording
 from ecgwas.tables import INTERVALS
 
 MACHINE = [name.removeprefix("machine_") for name in INTERVALS if name.startswith("machine_")]
+LONGEST_NAME = 32  # of a lead: some formats have free text there
 
 
 def about(recording: Recording) -> dict[str, object]:
@@ -14,7 +15,7 @@ def about(recording: Recording) -> dict[str, object]:
     start, stop = valid_span(recording.signal)
     offset, (highpass, lowpass) = recording.valid_from_s, recording.bandwidth_hz
     return {
-        "leads": list(recording.leads),
+        "leads": [name[:LONGEST_NAME] for name in recording.leads],
         "einthoven_uv": einthoven_residual(recording),
         "valid_from_s": offset + start / recording.rate_hz,
         "valid_to_s": offset + stop / recording.rate_hz,

@@ -10,6 +10,11 @@ _ROWS = {name.upper(): row for row, name in enumerate(LEADS)}
 _PREFIXES = ("MDC_ECG_LEAD_", "LEAD_", "LEAD", "ECG_", "ECG")
 I, II, III, AVR, AVL, AVF = range(6)  # noqa: E741 (the names of the leads)
 LIMB = slice(0, 6)
+_LIMB_ROWS = {name.upper(): row for row, name in enumerate(LEADS[LIMB])}
+# Sums of limb leads that are 0: Einthoven's, and Goldberger's for aVR, aVL, aVF.
+_SUMS = np.array(
+    [[-1, 1, -1, 0, 0, 0], [0.5, 0.5, 0, 1, 0, 0], [-1, 0.5, 0, 0, 1, 0], [0.5, -1, 0, 0, 0, 1]], dtype=np.float32
+)
 RATE_HZ = (62.0, 2000.0)  # outside, waves or filters are beyond what is measured here
 SD = "sd"  # the unit of z-scored samples
 # The eight leads that carry the information; the other four are sums of I and II.
@@ -94,13 +99,17 @@ def einthoven_residual(recording: Recording) -> float:
     The identities hold for leads in one unit of voltage recorded together, not for z-scored ones. Offsets of leads
     are removed: electronics may shift each lead, and the filters take it away.
     """
-    signal, unit = named_leads(recording)
-    if unit != "mV" or not recording.simultaneous or apart(signal):
+    if not recording.simultaneous:
         return float("nan")
-    one, two, three, avr, avl, avf = signal[LIMB]
-    sums = (two - one - three, avr + (one + two) / 2, avl - one + two / 2, avf - two + one / 2)
-    squares = [np.square(rest - np.nanmean(rest)) for rest in sums if np.isfinite(rest).any()]
-    return float(1000 * np.sqrt(np.nanmean(np.stack(squares)))) if squares else float("nan")
+    limb, unit = named_leads(recording, _LIMB_ROWS)
+    present = np.isfinite(limb).any(axis=1)
+    checked = [k for k, parts in enumerate(_SUMS) if all(present[row] for row in np.flatnonzero(parts))]
+    if unit != "mV" or not checked or apart(limb):
+        return float("nan")
+    rest = _SUMS[checked] @ limb
+    if np.isnan(rest).any():
+        rest = rest[:, np.isfinite(rest).all(axis=0)]
+    return float(1000 * np.sqrt(rest.var(axis=1).mean())) if rest.size else float("nan")
 
 
 def derive_limb_leads(signal: np.ndarray) -> np.ndarray:

@@ -52,7 +52,7 @@ class Output:
         self.counts[name] += 1
 
     def keep(self, entry: dict, shard: int, recording: Recording, result: Processed) -> None:
-        """One kept recording."""
+        """One kept recording: what its file says of it, and what was measured."""
         strips = self.strips[result.recording["bucket"]]
         place = {"shard": shard, "row": self.beats.n, "strip_row": strips.n}
         self.add("recordings", entry | place | about(recording) | result.recording)
@@ -85,10 +85,11 @@ def ingest(reader: Reader, shard: int, settings: Ingest, output: Output) -> None
         try:
             recording = reader.read(key)
             result = process(recording, settings) if settings.heart else process_other(recording, settings)
-            output.keep(entry, shard, recording, result)
         except (Unreadable, Excluded) as fault:
             output.add("excluded", entry | {"reason": fault.reason, "detail": fault.detail})
             output.add("quality", entry | {"reason": fault.reason} | getattr(fault, "measures", {}))
+        else:
+            output.keep(entry, shard, recording, result)
 
 
 def table(rows: list[dict], schema: dict) -> pl.DataFrame:

@@ -234,6 +234,17 @@ def test_a_print_of_leads_one_after_the_other_is_refused(tmp_path: Path, counts:
         assert caught.value.reason == "not_simultaneous"
 
 
+def test_groups_that_do_not_say_when_they_start_are_not_taken_as_simultaneous(tmp_path: Path, counts) -> None:
+    """Two groups of six leads: with one time offset they are one recording, without any nobody knows."""
+    writers.write_dicom(tmp_path, "7_x", counts, print_s=2.0)
+    data = pydicom.dcmread(tmp_path / "7_x.dcm")
+    for offset, simultaneous in ((0, True), (None, False)):
+        for group in data.WaveformSequence:
+            group.MultiplexGroupTimeOffset = offset
+        pydicom.dcmwrite(tmp_path / "7_x.dcm", data)
+        assert open_source(EcgSource(format="dicom", path=tmp_path), 10.0).read("7_x.dcm").simultaneous is simultaneous
+
+
 def test_a_wrong_checksum_is_refused(tmp_path: Path, counts: np.ndarray) -> None:
     for kind, suffix in (("muse", "xml"), ("scp", "scp")):
         written(kind, tmp_path, counts)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ecgwas.config import EcgSource
+from ecgwas.ingest.canonical import apart
 from ecgwas.ingest.readers import FileBeat, Recording, Unreadable, privacy, xml
 from ecgwas.ingest.readers.folder import check_shape
 
@@ -39,6 +40,7 @@ class Part(NamedTuple):
     leads: tuple[str, ...]
     units: tuple[str, ...]
     signal: np.ndarray  # float32 [lead, sample]
+    timed: bool  # says when it starts
 
 
 def parse(path: Path, source: EcgSource | None = None) -> Recording:
@@ -67,7 +69,7 @@ def parse(path: Path, source: EcgSource | None = None) -> Recording:
         machine=measurements(derived[0] if derived else series),
         statements=privacy.statements(statements(root), secrets),
         median=median(derived[0]) if derived else None,
-        simultaneous=len({part.start_s for part in parts}) == 1,
+        simultaneous=len(parts) == 1 or (all(part.timed for part in parts) and not apart(signal)),
         bandwidth_hz=(cutoff(series, "HIGH"), cutoff(series, "LOW")),
     )
 
@@ -90,7 +92,7 @@ def since(time: str, began: str) -> float:
 
 def sequence_set(block: ET.Element, began: str) -> Part:
     """Time and leads of one sequence set."""
-    rate_hz, start_s, leads, units, waves = np.nan, 0.0, [], [], []
+    rate_hz, start_s, timed, leads, units, waves = np.nan, 0.0, False, [], [], []
     for sequence in block.iterfind("component/sequence"):
         code, value = xml.need(sequence, "code").get("code", ""), xml.need(sequence, "value")
         increment = value.find("increment")
@@ -98,7 +100,8 @@ def sequence_set(block: ET.Element, began: str) -> Part:
             step = xml.as_number(increment.get("value")) * SECONDS.get(increment.get("unit", ""), np.nan)
             rate_hz = 1 / step if step > 0 else np.nan
             head = xml.need(value, "head")
-            start_s = since(head.get("value", ""), began) if code == "TIME_ABSOLUTE" else 0.0
+            timed = code == "TIME_ABSOLUTE"
+            start_s = since(head.get("value", ""), began) if timed else 0.0
         elif value.find("digits") is not None:
             leads.append(code.removeprefix("MDC_ECG_LEAD_")[:16])
             units.append(xml.need(value, "scale").get("unit", "")[:16])
@@ -106,7 +109,7 @@ def sequence_set(block: ET.Element, began: str) -> Part:
     if not np.isfinite(rate_hz):
         raise Unreadable("unreadable", "a sequence set gives no time between samples")
     check_shape(len(leads), len(waves[0]) if waves else 0, rate_hz)
-    return Part(start_s, rate_hz, tuple(leads), tuple(units), xml.stacked(waves, "sequenceSet"))
+    return Part(start_s, rate_hz, tuple(leads), tuple(units), xml.stacked(waves, "sequenceSet"), timed)
 
 
 def lead_samples(value: ET.Element) -> np.ndarray:

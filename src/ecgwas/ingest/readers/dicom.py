@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from ecgwas.config import EcgSource
+from ecgwas.ingest.canonical import apart
 from ecgwas.ingest.readers import FileBeat, Recording, Unreadable, privacy
 from ecgwas.ingest.readers.folder import check_shape
 
@@ -47,6 +48,7 @@ class Group(NamedTuple):
     units: tuple[str, ...]
     signal: np.ndarray  # float32 [lead, sample]
     bandwidth_hz: tuple[float | None, float | None]
+    timed: bool  # says when it starts
 
 
 def parse(path: Path, source: EcgSource | None = None) -> Recording:
@@ -72,7 +74,7 @@ def parse(path: Path, source: EcgSource | None = None) -> Recording:
         machine=measurements(notes),
         statements=privacy.statements((str(note.get("UnformattedTextValue", "")) for note in notes), secrets),
         median=median(beats),
-        simultaneous=len({part.start_s for part in groups}) == 1,
+        simultaneous=len(groups) == 1 or (all(part.timed for part in groups) and not apart(signal)),
         bandwidth_hz=groups[0].bandwidth_hz,
     )
 
@@ -114,10 +116,13 @@ def group(item: Dataset) -> Group:
             channel.get("ChannelSensitivityCorrectionFactor") or 1
         )
         signal[row] = signal[row] * np.float32(size) + np.float32(channel.get("ChannelBaseline") or 0)
-    start_s = float(item.get("MultiplexGroupTimeOffset") or 0) / 1000
+    timed = item.get("MultiplexGroupTimeOffset") is not None
+    start_s = float(item.MultiplexGroupTimeOffset) / 1000 if timed else 0.0
     edges = [channels[0].get(name) for name in ("FilterLowFrequency", "FilterHighFrequency")]
     bandwidth = tuple(float(edge) if edge is not None else None for edge in edges)
-    return Group(start_s, rate_hz, tuple(map(lead_name, channels)), tuple(map(unit, channels)), signal, bandwidth)
+    return Group(
+        start_s, rate_hz, tuple(map(lead_name, channels)), tuple(map(unit, channels)), signal, bandwidth, timed
+    )
 
 
 def lead_name(channel: Dataset) -> str:

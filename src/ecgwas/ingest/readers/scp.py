@@ -46,7 +46,6 @@ def parse(path: Path, source: EcgSource | None = None) -> Recording:
         machine=measurements(record),
         statements=privacy.statements(found, secrets),
         median=median(record.median_beats),
-        simultaneous=record.raw_metadata.get("simultaneous_leads") != 0,
         bandwidth_hz=(filters.highpass, filters.lowpass),
     )
 

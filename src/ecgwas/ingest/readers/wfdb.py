@@ -48,46 +48,42 @@ class WfdbReader:
         """The first `seconds` of record `key` (path without suffix)."""
         record = self.folder / key
         with as_unreadable(record.name):
-            plain = parse_plain(_header_text(record))
+            text = _header_text(record)
+            plain = parse_plain(text)
             if plain is not None:
                 return _read_plain(plain, record, self.seconds)
-            header = _header(record)
+            header = wfdb.rdheader(str(record))
             _check_names(header)
             _check_size(header, record.parent)
             length = _samples(header)
-            stop = min(length, round(self.seconds * header.fs))
-            names, units, signal, rate_hz = _read_any(record, header, stop)
-            units = tuple(unit or "" for unit in units)
-            seconds, started = length / float(header.fs), _start_time(header)
-            return Recording(tuple(name or "" for name in names), units, signal, rate_hz, seconds, start_time=started)
+            return _read_any(record, header, min(length, round(self.seconds * header.fs)))
 
 
 def _header_text(record: Path) -> str:
-    """The text of the header, of a size that a header has."""
+    """The header, of a size that a header has."""
     with record.with_name(record.name + ".hea").open("rb") as file:
-        text = file.read(MAX_HEADER_BYTES + 1)
-    if len(text) > MAX_HEADER_BYTES:
+        data = file.read(MAX_HEADER_BYTES + 1)
+    if len(data) > MAX_HEADER_BYTES:
         raise Unreadable("too_large", f"a header of more than {MAX_HEADER_BYTES} bytes")
-    return text.decode("utf-8", "replace")
-
-
-def _header(record: Path) -> wfdb.Record | wfdb.MultiRecord:
-    """The header as the wfdb package reads it."""
-    _header_text(record)
-    return wfdb.rdheader(str(record))
+    return data.decode("utf-8", "replace")
 
 
 def _check_names(header: wfdb.Record | wfdb.MultiRecord) -> None:
     """Raise `Unreadable` where a header names a file outside its own folder, or more segments than a record has."""
     names = [*(getattr(header, "file_name", None) or []), *(getattr(header, "seg_name", None) or [])]
-    if any("/" in name or "\\" in name or ".." in name for name in names if name):
-        raise Unreadable("unsafe_path", "the header names a file outside its folder")
+    for name in names:
+        _check_name(name or "")
     if len(names) > MAX_SEGMENTS or (getattr(header, "n_seg", None) or 0) > MAX_SEGMENTS:
         raise Unreadable("too_large", f"more than {MAX_SEGMENTS} files or segments")
 
 
-def _read_any(record: Path, header, stop: int) -> tuple[list[str], list[str | None], np.ndarray, float]:
-    """Names, units, float32 [signal, sample] and rate, whatever the storage: at the rate of the fastest signal.
+def _check_name(name: str) -> None:
+    if "/" in name or "\\" in name or ".." in name:
+        raise Unreadable("unsafe_path", "the header names a file outside its folder")
+
+
+def _read_any(record: Path, header: wfdb.Record | wfdb.MultiRecord, stop: int) -> Recording:
+    """The first `stop` frames of a record, whatever the storage: at the rate of the fastest signal.
 
     Slower signals of the record are read between their samples on straight lines.
     """
@@ -96,7 +92,15 @@ def _read_any(record: Path, header, stop: int) -> tuple[list[str], list[str | No
     found = wfdb.rdrecord(str(record), sampto=stop, return_res=32, smooth_frames=False)
     per_frame = max(found.samps_per_frame)
     waves = [_at(np.asarray(wave, np.float32), stop * per_frame) for wave in found.e_p_signal]
-    return found.sig_name, found.units, np.stack(waves), float(header.fs) * per_frame
+    date, time = header.base_date, header.base_time
+    return Recording(
+        tuple(name or "" for name in found.sig_name),
+        tuple(unit or "" for unit in found.units),
+        np.stack(waves),
+        float(header.fs) * per_frame,
+        header.sig_len / float(header.fs),
+        start_time=f"{date.isoformat()}T{time.isoformat(timespec='seconds')}" if date and time else None,
+    )
 
 
 def _at(wave: np.ndarray, length: int) -> np.ndarray:
@@ -110,46 +114,41 @@ def _check_segments(header: wfdb.MultiRecord, folder: Path) -> None:
     """The same checks for the segments of a record; '~' is a gap."""
     for name in dict.fromkeys(header.seg_name):
         if name != "~":
-            segment = _header(folder / name)
+            _header_text(folder / name)
+            segment = wfdb.rdheader(str(folder / name))
             if isinstance(segment, wfdb.MultiRecord):
                 raise Unreadable("unsupported", "a segment that is itself of segments")
             _check_names(segment)
             _check_size(segment, folder)
 
 
-def _start_time(header: wfdb.Record | wfdb.MultiRecord) -> str | None:
-    """ISO 8601 where the header gives a date and a time."""
-    date, time = getattr(header, "base_date", None), getattr(header, "base_time", None)
-    return f"{date.isoformat()}T{time.isoformat(timespec='seconds')}" if date and time else None
-
-
 def _read_plain(header: PlainHeader, record: Path, seconds: float) -> Recording:
     """The first `seconds` of a record in the common form; the same as wfdb.rdrecord gives.
 
-    A renamed record's header still says the old name of its signal file: the file of its own name is then taken.
+    A record that was renamed is found by its own name: its header still says the old one.
     """
-    if "/" in header.file_name or "\\" in header.file_name or ".." in header.file_name:
-        raise Unreadable("unsafe_path", "the header names a file outside its folder")
-    path, n = record.parent / header.file_name, len(header.sig_name)
-    if not path.exists():
-        renamed = record.with_name(record.name + path.suffix)
-        path = renamed if renamed.exists() else path
-    check_shape(n, min(header.sig_len, seconds * header.fs), header.fs)
+    _check_name(header.file_name)
+    path, n = record.with_name(header.file_name), len(header.sig_name)
+    check_shape(n, 1, header.fs)
     needed = header.byte_offset + 2 * n * header.sig_len
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size < needed:
-            raise Unreadable("truncated", f"{path.name} has {size} bytes, its header needs {needed}")
-        stop = min(header.sig_len, round(seconds * header.fs))
-        counts = np.fromfile(file, "<i2", count=stop * n, offset=header.byte_offset)
+    renamed = record.with_name(record.name + path.suffix)
+    try:
+        with (path if path == renamed or path.exists() or not renamed.exists() else renamed).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size < needed:
+                raise Unreadable("truncated", f"{path.name} has {size} bytes, its header needs {needed}")
+            stop = min(header.sig_len, round(seconds * header.fs))
+            counts = np.fromfile(file, "<i2", count=stop * n, offset=header.byte_offset)
+    except FileNotFoundError:
+        raise Unreadable("unreadable", f"signal file {path.name} is missing") from None
     counts = np.ascontiguousarray(counts.reshape(stop, n).T)
     gain, baseline = (np.array(values, dtype=np.float32)[:, None] for values in (header.adc_gain, header.baseline))
     signal = counts - baseline
     signal /= gain
     if counts.min(initial=0) == INVALID:
         signal[counts == INVALID] = np.nan
-    seconds = header.sig_len / header.fs
-    return Recording(header.sig_name, header.units, signal, header.fs, seconds, start_time=header.start_time)
+    lasts = header.sig_len / header.fs
+    return Recording(header.sig_name, header.units, signal, header.fs, lasts, start_time=header.start_time)
 
 
 def _samples(header: wfdb.Record) -> int:

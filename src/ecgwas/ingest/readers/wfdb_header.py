@@ -8,10 +8,9 @@ decides.
 import re
 from typing import NamedTuple
 
-_RECORD = re.compile(
-    r"(\S+)[ \t]+(\d+)[ \t]+(\d+(?:\.\d+)?)[ \t]+(\d+)"
-    r"(?:[ \t]+(\d\d:\d\d:\d\d)[ \t]+(\d\d)/(\d\d)/(\d{4}))?[ \t]*"
-)
+_RECORD = re.compile(r"(\S+)[ \t]+(\d+)[ \t]+(\d+(?:\.\d+)?)[ \t]+(\d+)(?:[ \t]+(\S+))?(?:[ \t]+(\S+))?[ \t]*")
+_TIME = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})(?:\.\d+)?")
+_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 _NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
 _SIGNAL = re.compile(
     rf"(\S+)[ \t]+16(?:x1)?(?:\+(\d+))?[ \t]+({_NUMBER})(?:\((-?\d+)\))?/(\S+)"
@@ -30,7 +29,7 @@ class PlainHeader(NamedTuple):
     baseline: tuple[int, ...]  # count that is zero
     units: tuple[str, ...]
     sig_name: tuple[str, ...]
-    start_time: str | None  # ISO 8601
+    start_time: str | None = None  # ISO 8601, where the header gives time and date
 
 
 def parse_plain(text: str) -> PlainHeader | None:
@@ -54,5 +53,13 @@ def parse_plain(text: str) -> PlainHeader | None:
         tuple(int(signal[6] if signal[4] is None else signal[4]) for signal in signals),
         tuple(signal[5] for signal in signals),
         tuple(signal[7] for signal in signals),
-        f"{record[8]}-{record[7]}-{record[6]}T{record[5]}" if record[5] else None,
+        iso(record[5], record[6]),
     )
+
+
+def iso(time: str | None, date: str | None) -> str | None:
+    """ISO 8601 of hh:mm:ss and dd/mm/yyyy; None where either is absent or of another form."""
+    clock, day = _TIME.fullmatch(time or ""), _DATE.fullmatch(date or "")
+    if not clock or not day:
+        return None
+    return f"{day[3]}-{day[2]:0>2}-{day[1]:0>2}T{clock[1]:0>2}:{clock[2]}:{clock[3]}"
