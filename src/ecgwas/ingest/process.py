@@ -10,7 +10,7 @@ from ecgwas.ingest.beats import MIN_BEATS, MedianBeat, median_beat, rr_intervals
 from ecgwas.ingest.canonical import INDEPENDENT, twelve_leads
 from ecgwas.ingest.filters import Spectrum, at_samples, resample
 from ecgwas.ingest.intervals import measured
-from ecgwas.ingest.measures import beat_measures, fault_counts, lead_measures, mains_mv, sample_hash
+from ecgwas.ingest.measures import beat_measures, fault_counts, lead_measures, sample_hash
 from ecgwas.ingest.qrs import detect
 from ecgwas.ingest.readers import Recording
 from ecgwas.ingest.score import with_score
@@ -62,9 +62,8 @@ def _process(recording: Recording, settings: Ingest, about: dict) -> Processed:
     if not rows:
         quality.check_leads(early, settings.min_leads)
     native = interpolate_gaps(signal[rows])
-    spectrum = Spectrum(native, rate_hz)
-    about["mains_mv"] = mains_mv(spectrum)
-    spectrum = spectrum.without_mains()
+    spectrum = Spectrum(native, rate_hz).without_mains()
+    about["mains_mv"] = spectrum.mains_rms
     wide = spectrum.filtered(settings.highpass_hz, min(WIDE_HZ, 0.4 * settings.beat_rate_hz))
     smooth = spectrum.filtered(settings.highpass_hz, settings.lowpass_hz)
     noise = quality.noise_sd(wide, smooth, rate_hz)
