@@ -169,9 +169,14 @@ def main(
     reliability: Path,
     excluded: Path,
     transform: Path,
+    classical: bool = False,
 ) -> None:
-    """Person means of `values` -> traits adjusted for covariates, for kept, unrelated people with all covariates."""
-    recorded = Recordings(*persons.recordings(values, whole=whiten))
+    """Person means of `values` -> traits adjusted for covariates, for kept, unrelated people with all covariates.
+
+    `classical`: the values are the classical measurements, of which `settings.intervals` are taken.
+    """
+    wanted = settings.intervals if classical else None
+    recorded = Recordings(*persons.recordings(values, whole=whiten, wanted=wanted))
     where = f"{values} with {people}"
     joined, design_columns, made = build(
         recorded, persons.read_table(people), pl.read_parquet(samples), pl.read_parquet(pcs), whiten, settings, where

@@ -20,7 +20,7 @@ def run(source: EcgSource, out: Path, settings: Ingest) -> dict[str, pl.DataFram
         tables = {name: parts[name][k] for name in TABLES}
         shard.main(source, k, settings, **tables, strip=out / f"{k}.strip.npy", beat=out / f"{k}.beat.npy")
     joined = {name: out / f"{name}.parquet" for name in TABLES}
-    collect.main(*[parts[name] for name in TABLES], **joined)
+    collect.main(*[parts[name] for name in TABLES], **joined, duplicates=settings.duplicates)
     return {name: pl.read_parquet(path) for name, path in joined.items()}
 
 
@@ -90,3 +90,27 @@ def test_a_repeated_recording_is_refused(folder: Path, tmp_path: Path) -> None:
 def test_a_shard_that_does_not_exist(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="shards are 0 to 1"):
         shard.main(EcgSource(path=folder), 2, Ingest(), *[tmp_path / str(k) for k in range(6)])
+
+
+def test_later_copies_are_excluded_unless_all_are_wanted(folder: Path, tmp_path: Path) -> None:
+    for suffix in ("hea", "dat"):
+        text = (folder / f"a_0.{suffix}").read_bytes().replace(b"a_0", b"g_0")
+        (folder / f"g_0.{suffix}").write_bytes(text)
+    tables = run(EcgSource(path=folder), tmp_path / "out", Ingest())
+    assert tables["excluded"].rows() == [("g_0", "g", "duplicate", "duplicate_of a_0")]
+    assert "g_0" not in tables["intervals"]["recording_id"]
+    quality = tables["quality"]
+    assert quality["recording_id"].to_list() == [f"{name}_0" for name in "abcdefg"]
+    assert quality.filter(reason="duplicate")["recording_id"].to_list() == ["g_0"]
+    assert quality["sample_hash"].n_unique() == 6
+    everything = run(EcgSource(path=folder), tmp_path / "all", Ingest(duplicates="all"))
+    assert everything["recordings"].height == 7
+
+
+def test_kept_and_dropped_are_both_in_the_quality_table(folder: Path, tmp_path: Path) -> None:
+    (folder / "b_0.dat").write_bytes(b"")
+    tables = run(EcgSource(path=folder), tmp_path / "out", Ingest())
+    quality = tables["quality"]
+    assert quality.height == 6
+    assert quality.filter(pl.col("reason").is_not_null())["recording_id"].to_list() == ["b_0"]
+    assert quality.filter(pl.col("reason").is_null())["score"].min() > 0.5
