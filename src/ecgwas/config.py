@@ -116,7 +116,8 @@ class Ingest(Strict):
     """Raw files to clean signals."""
 
     model_rate_hz: float = Field(100.0, gt=20, description="Rate of the stored rhythm strips, Hz.")
-    seconds: float = Field(10.0, ge=2.5, description="Length of the stored rhythm strips, s; shorter ones are padded as missing.")
+    seconds: float = Field(10.0, ge=2.5, description="Length of the shortest stored rhythm strips and of a model's window, s; shorter ones are padded as missing.")
+    doublings: int = Field(0, ge=0, le=12, description="Longer recordings are stored in buckets of twice, four times, … `seconds`, so many; beyond the last their beginning is kept.")
     highpass_hz: float = Field(0.5, gt=0, description="Zero-phase high-pass corner, Hz.")
     lowpass_hz: float = Field(40.0, gt=0, description="Zero-phase low-pass corner of the strips, Hz.")
     beat_rate_hz: float = Field(250.0, gt=50, description="Rate of the stored median beats, Hz.")
@@ -127,6 +128,16 @@ class Ingest(Strict):
     duplicates: Literal["first", "all"] = Field(
         "first", description="Recordings of the same samples in a cohort: keep the first by id, or all."
     )
+
+    @property
+    def longest_s(self) -> float:
+        """What is stored of a recording at most, s."""
+        return self.seconds * 2**self.doublings
+
+    @property
+    def buckets(self) -> list[str]:
+        """What stands in the file names of the buckets of strips, the shortest first: nothing, -2x, -4x, …"""
+        return ["", *(f"-{2**k}x" for k in range(1, self.doublings + 1))]
 
 
 class Embed(Strict):
@@ -160,6 +171,9 @@ class Phenotypes(Strict):
         SCANNED_INTERVALS,
         description="Columns of intervals.parquet that model `intervals` takes as traits; all: every number but machine_*.",
     )
+    relatives: Literal["drop", "keep"] = Field(
+        "drop", description="Scan the largest unrelated set; or everyone, less leave-one-chromosome-out predictions (`gwas.step1`)."
+    )
     min_people: int = Field(50, ge=10, description="Fewer people with trait, covariates and genotypes stop the run.")
 
 
@@ -182,8 +196,22 @@ class Genotypes(Strict):
     duplicate_threshold: float = Field(0.354, gt=0, lt=0.5, description="Pairs above are duplicates or twins.")
 
 
+class Step1(Strict):
+    """Whole-genome ridge regression before the scan, where relatives are kept; defaults are REGENIE's."""
+
+    block: int = Field(1000, ge=1, description="Variants a block; a block lies on one chromosome.")
+    folds: int = Field(5, ge=2, description="Folds of people; both levels predict a fold from the others.")
+    min_maf: Fraction = Field(0.01, description="Autosomal variants with a smaller minor allele frequency are not used.")
+    min_mac: int = Field(100, ge=1, description="Nor those with a smaller minor allele count.")
+    pruned: bool = Field(False, description="Use the LD-pruned variants only: for cohorts with millions of imputed ones.")
+    dtype: Literal["float32", "float64"] = Field("float32", description="Arithmetic.")
+    memory_mb: int = Field(4000, ge=100, description="Memory the predictors may take; more traits than fit are done in passes.")
+
+
 class Gwas(Strict):
     """Association."""
+
+    step1: Step1 = Step1()
 
     engine: Literal["auto", "torch", "hail"] = Field("auto", description="auto takes torch; both give the same numbers.")
     dtype: Literal["float32", "float64"] = Field("float32", description="Arithmetic of the torch engine.")
@@ -194,6 +222,12 @@ class Gwas(Strict):
     locus_r2: Fraction = Field(0.1, description="Hits in LD above this with a lead belong to its locus.")
     permutations: int = Field(200, ge=0, description="Permutations for the interval of the genomic control factor.")
     null_chromosomes: list[str] = Field([], description="Also report calibration on these contigs alone.")
+    exports: list[Literal["gwas-ssf", "pheweb", "ldsc", "regenie"]] = Field(
+        [], description="Formats every trait is also written in, below gwas/{model}/exports: block-gzipped, indexed by tabix where sorted tables are."
+    )
+    exports_metadata: dict[str, str | list[str]] = Field(
+        {}, description="Further fields of the GWAS-SSF metadata files: date_metadata_last_modified, genotyping_technology, …"
+    )
 
 
 class Finemap(Strict):

@@ -64,6 +64,7 @@ SECTIONS = {
         "Phenotypes",
         "Genotypes",
         "Gwas",
+        "Step1",
         "Finemap",
         "Report",
     ],

@@ -61,7 +61,15 @@ def make_cohort(folder: Path, n: int, seed: int = 0, shards: int = 2, no_beat: i
             files[kind].append(folder / "signals" / f"shard-{shard:03d}.{kind}.npy")
             np.save(files[kind][-1], array[rows])
         pieces.append(
-            pl.DataFrame({"recording_id": [f"r{i:04d}" for i in rows], "shard": shard, "row": range(len(rows))})
+            pl.DataFrame(
+                {
+                    "recording_id": [f"r{i:04d}" for i in rows],
+                    "shard": shard,
+                    "row": range(len(rows)),
+                    "bucket": 0,
+                    "strip_row": range(len(rows)),
+                }
+            )
         )
     table = pl.concat(pieces).with_columns(
         person_id=pl.col("recording_id").str.replace("r", "p"), rate_hz=500.0, seconds=10.0, unit=pl.lit("mV"),

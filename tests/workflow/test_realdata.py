@@ -1,6 +1,8 @@
 """Real recordings and real genotypes through the whole workflow: a stratified null, and a spike of known effects."""
 
 import json
+import subprocess
+import sys
 
 import polars as pl
 import pytest
@@ -29,6 +31,14 @@ def test_components_calm_a_stratified_null(study):
     for model in ("pca", "intervals"):
         assert mean_lambda(study / NULL / "gwas" / model) == pytest.approx(1.0, abs=0.05)
         assert pl.read_parquet(study / NULL / "gwas" / model / "loci.parquet").height <= 1
+
+
+def test_without_components_the_planted_offset_inflates(study):
+    command = [sys.executable, "benchmarks/stratification.py", "--results", str(study), "--models", "intervals"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["intervals_0_pcs"]["planted"] > 2
+    assert told["intervals_10_pcs"]["planted"] == pytest.approx(1.0, abs=0.06)
 
 
 def test_every_planted_variant_is_found(study):

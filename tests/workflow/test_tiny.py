@@ -6,7 +6,7 @@ import sys
 
 import polars as pl
 import pytest
-from tests.conftest import run_study
+from tests.conftest import PROJECT, run_study
 
 from ecgwas import tables
 
@@ -87,3 +87,18 @@ def test_one_run_of_a_study_at_a_time(project, tiny):
         first.kill()
     assert refused.returncode != 0
     assert "is being run by another process" in refused.stderr
+
+
+def test_relatives_are_kept_where_asked():
+    overrides = ["study=tiny-relatives", "models=[intervals]", "phenotypes={relatives: keep, pcs: 4}", "report={}"]
+    finished = run_study("config/tiny.yaml", "--config", *overrides)
+    assert finished.returncode == 0, finished.stderr[-5000:]
+    folder = PROJECT / "results/tiny-relatives" / COHORT
+    analysed = pl.read_parquet(folder / "phenotypes/intervals/traits.parquet")
+    samples = pl.read_parquet(folder / "genotypes/samples.parquet")
+    related = analysed.join(samples.filter(~pl.col("unrelated")), on="sample_id", how="semi")
+    assert related.height > 0
+    predicted = pl.read_parquet(folder / "gwas/intervals/loco.parquet")
+    assert predicted.height == analysed.height * (predicted["contig"].n_unique())
+    lengths = pl.read_parquet(folder / "gwas/intervals/sumstats/traits-000.parquet")
+    assert lengths["contig"].n_unique() == 23

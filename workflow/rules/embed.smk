@@ -5,7 +5,11 @@ rule embed:
     input:
         checkpoint="models/{model}/checkpoint.pt",
         recordings="cohorts/{cohort}/ecg/recordings.parquet",
-        strips=expand("cohorts/{{cohort}}/ecg/signals/shard-{shard}.strip.npy", shard=numbered(STUDY.ingest.shards)),
+        strips=expand(
+            "cohorts/{{cohort}}/ecg/signals/shard-{shard}.strip{bucket}.npy",
+            shard=numbered(STUDY.ingest.shards),
+            bucket=STUDY.ingest.buckets,
+        ),
         beats=expand("cohorts/{{cohort}}/ecg/signals/shard-{shard}.beat.npy", shard=numbered(STUDY.ingest.shards)),
     output:
         embeddings="cohorts/{cohort}/embeddings/{model}.parquet",

@@ -7,6 +7,7 @@ rule finemap:
         **TRAITS,
         sumstats=SUMSTATS,
         trait_table=TRAIT_TABLE,
+        loco=LOCO,
         loci="cohorts/{cohort}/gwas/{model}/loci.parquet",
     output:
         credible_sets="cohorts/{cohort}/finemap/{model}/credible_sets.parquet",
@@ -23,7 +24,7 @@ rule finemap:
         settings=settings("finemap"),
         code=source("finemap"),
     shell:
-        f"python -m ecgwas.finemap.finemap {ANALYSED} --loci {{input.loci}} --sumstats {{params.lists[sumstats]:q}}"
+        f"python -m ecgwas.finemap.finemap {ANALYSED} {LESS} --loci {{input.loci}} --sumstats {{params.lists[sumstats]:q}}"
         " --trait_table {input.trait_table} --settings {params.settings:q} --threads {threads}"
         " --credible_sets {output.credible_sets} --pips {output.variants}"
         " --diagnostics {output.diagnostics} > {log} 2>&1"

@@ -11,17 +11,42 @@ TRAITS = dict(
 )
 SUMSTATS = expand("cohorts/{{cohort}}/gwas/{{model}}/sumstats/part-{part}.parquet", part=numbered(STUDY.gwas.parts))
 TRAIT_TABLE = "cohorts/{cohort}/gwas/{model}/sumstats/traits-000.parquet"
+# Where relatives are kept, every step that uses the traits takes the predictions of step 1 away.
+LOCO = "cohorts/{cohort}/gwas/{model}/loco.parquet" if STUDY.phenotypes.relatives == "keep" else []
 # The same people, traits and variants, by the same flags, for every step that goes back to the genotypes.
 ANALYSED = (
     "--manifest {input.manifest} --variants {input.variants} --samples {input.samples}"
     " --traits {input.traits} --covariates {input.covariates}"
 )
+LESS = "--loco {input.loco}" if LOCO else ""
+
+
+rule step1:
+    input:
+        **GENOTYPES,
+        **TRAITS,
+    output:
+        loco="cohorts/{cohort}/gwas/{model}/loco.parquet",
+    log:
+        "logs/{cohort}/gwas/{model}-step1.log",
+    benchmark:
+        "benchmarks/{cohort}/gwas/{model}-step1.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        settings=settings("gwas"),
+        seed=STUDY.seed,
+        code=source("gwas"),
+    shell:
+        f"python -m ecgwas.gwas.step1 {ANALYSED} --settings {{params.settings:q}} --seed {{params.seed}}"
+        " --threads {threads} --loco {output.loco} > {log} 2>&1"
 
 
 rule scan:
     input:
         **GENOTYPES,
         **TRAITS,
+        loco=LOCO,
     output:
         sumstats="cohorts/{cohort}/gwas/{model}/sumstats/part-{part}.parquet",
         trait_table="cohorts/{cohort}/gwas/{model}/sumstats/traits-{part}.parquet",
@@ -36,7 +61,7 @@ rule scan:
         seed=STUDY.seed,
         code=source("gwas"),
     shell:
-        f"python -m ecgwas.gwas.scan {ANALYSED} --part {{wildcards.part}} --settings {{params.settings:q}}"
+        f"python -m ecgwas.gwas.scan {ANALYSED} {LESS} --part {{wildcards.part}} --settings {{params.settings:q}}"
         " --seed {params.seed} --threads {threads} --sumstats {output.sumstats}"
         " --traits_out {output.trait_table} > {log} 2>&1"
 
@@ -67,6 +92,7 @@ rule calibration:
         **GENOTYPES,
         **TRAITS,
         sumstats=SUMSTATS,
+        loco=LOCO,
         trait_table=TRAIT_TABLE,
     output:
         calibration="cohorts/{cohort}/gwas/{model}/calibration.parquet",
@@ -80,7 +106,7 @@ rule calibration:
         seed=STUDY.seed,
         code=source("gwas"),
     shell:
-        f"python -m ecgwas.gwas.calibration {ANALYSED} --sumstats {{params.lists[sumstats]:q}}"
+        f"python -m ecgwas.gwas.calibration {ANALYSED} {LESS} --sumstats {{params.lists[sumstats]:q}}"
         " --trait_table {input.trait_table} --settings {params.settings:q} --seed {params.seed} --threads {threads}"
         " --calibration {output.calibration} > {log} 2>&1"
 
@@ -90,6 +116,7 @@ rule crosscheck:
         **GENOTYPES,
         **TRAITS,
         sumstats=SUMSTATS,
+        loco=LOCO,
         trait_table=TRAIT_TABLE,
         loci="cohorts/{cohort}/gwas/{model}/loci.parquet",
     output:
@@ -103,6 +130,32 @@ rule crosscheck:
         settings=settings("gwas"),
         code=source("gwas"),
     shell:
-        f"python -m ecgwas.gwas.crosscheck {ANALYSED} --sumstats {{params.lists[sumstats]:q}}"
+        f"python -m ecgwas.gwas.crosscheck {ANALYSED} {LESS} --sumstats {{params.lists[sumstats]:q}}"
         " --trait_table {input.trait_table} --loci {input.loci} --settings {params.settings:q} --threads {threads}"
         " --memory_mb {resources.mem_mb} --crosscheck {output.crosscheck} > {log} 2>&1"
+
+
+EXPORTED = "cohorts/{cohort}/gwas/{model}/exports"
+EXPORTS = expand(EXPORTED, cohort=COHORTS, model=MODELS) if STUDY.gwas.exports else []
+
+
+rule exports:
+    input:
+        **GENOTYPES,
+        **TRAITS,
+        sumstats=SUMSTATS,
+        trait_table=TRAIT_TABLE,
+    output:
+        directory(EXPORTED),
+    log:
+        "logs/{cohort}/gwas/{model}-exports.log",
+    conda:
+        "../../envs/stats.yaml"
+    params:
+        lists=lists,
+        settings=settings("gwas"),
+        code=source("gwas"),
+    shell:
+        "python -m ecgwas.gwas.exports --sumstats {params.lists[sumstats]:q} --trait_table {input.trait_table}"
+        " --variants {input.variants} --covariates {input.covariates} --manifest {input.manifest}"
+        " --settings {params.settings:q} --cohort {wildcards.cohort} --exports {output} > {log} 2>&1"

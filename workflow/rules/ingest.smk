@@ -9,7 +9,7 @@ rule ingest_shard:
         intervals=temp("cohorts/{cohort}/ecg/parts/{shard}/intervals.parquet"),
         excluded=temp("cohorts/{cohort}/ecg/parts/{shard}/excluded.parquet"),
         quality=temp("cohorts/{cohort}/ecg/parts/{shard}/quality.parquet"),
-        strip="cohorts/{cohort}/ecg/signals/shard-{shard}.strip.npy",
+        strips=expand("cohorts/{{cohort}}/ecg/signals/shard-{{shard}}.strip{bucket}.npy", bucket=STUDY.ingest.buckets),
         beat="cohorts/{cohort}/ecg/signals/shard-{shard}.beat.npy",
     log:
         "logs/{cohort}/ingest/{shard}.log",
@@ -20,11 +20,12 @@ rule ingest_shard:
     params:
         ecg=lambda wildcards: as_json(COHORTS[wildcards.cohort].ecg),
         settings=settings("ingest"),
+        strips=lambda wildcards, output: json_list(output.strips),
         code=source("ingest"),
     shell:
         "python -m ecgwas.ingest.shard --ecg {params.ecg:q} --shard {wildcards.shard}"
         " --settings {params.settings:q} --recordings {output.recordings} --intervals {output.intervals}"
-        " --excluded {output.excluded} --quality {output.quality} --strip {output.strip} --beat {output.beat}"
+        " --excluded {output.excluded} --quality {output.quality} --strips {params.strips:q} --beat {output.beat}"
         " > {log} 2>&1"
 
 

@@ -3,7 +3,12 @@
 SIGNALS = "cohorts/{cohort}/ecg/signals/shard-{shard}"
 ALL_SIGNALS = dict(
     recordings=expand("cohorts/{cohort}/ecg/recordings.parquet", cohort=COHORTS),
-    strips=expand(f"{SIGNALS}.strip.npy", cohort=COHORTS, shard=numbered(STUDY.ingest.shards)),
+    strips=expand(
+        f"{SIGNALS}.strip{{bucket}}.npy",
+        cohort=COHORTS,
+        shard=numbered(STUDY.ingest.shards),
+        bucket=STUDY.ingest.buckets,
+    ),
     beats=expand(f"{SIGNALS}.beat.npy", cohort=COHORTS, shard=numbered(STUDY.ingest.shards)),
 )
 

@@ -61,10 +61,16 @@ def principal_components(checkpoint: dict[str, Any]) -> Encoder:
 
 
 def embed(encode: Encoder, signals: data.Signals, batch: int) -> np.ndarray:
-    """Embeddings [recording, width] of all recordings in the order of their table."""
+    """Embeddings [recording, width] of all recordings in the order of their table; long ones: the mean of windows."""
     parts = []
     for start in range(0, len(signals), batch):
-        parts.append(encode(signals.read(np.arange(start, min(start + batch, len(signals))))))
+        rows = np.arange(start, min(start + batch, len(signals)))
+        windows = signals.windows(rows)
+        total = encode(signals.read(rows))
+        for window in range(1, windows.max()):
+            longer = windows > window
+            total[longer] += encode(signals.read(rows[longer], window))
+        parts.append(total / windows[:, None].astype(np.float32))
         if start // batch % 100 == 0:
             print(f"{start + len(parts[-1])} of {len(signals)} recordings", flush=True)
     return np.concatenate(parts)
@@ -82,7 +88,7 @@ def check_signals(signals: data.Signals, checkpoint: dict[str, Any], path: Path)
     samples = checkpoint["statistics"]["beat_mean"].shape[1]
     ingest = config.Ingest(**checkpoint["ingest"])
     expected = {"strip": round(ingest.seconds * ingest.model_rate_hz), "beat": samples}
-    found = {"strip": signals.strips[0].shape[2], "beat": signals.beats[0].shape[2]}
+    found = {"strip": signals.window, "beat": signals.beats[0].shape[2]}
     if expected != found:
         raise UserError(
             f"{path}: trained on samples {expected}, the cohort has {found}; ingest both with the same settings"

@@ -212,15 +212,17 @@ def main(
     credible_sets: Path,
     pips: Path,
     diagnostics: Path,
+    loco: Path | None = None,
     threads: int = 1,
 ) -> None:
     """Fine-map each locus, `threads` at a time."""
-    cohort, found = ld.open_cohort(manifest, variants, samples, traits, covariates), pl.read_parquet(loci).to_dicts()
+    cohort = ld.open_cohort(manifest, variants, samples, traits, covariates, loco)
+    found = pl.read_parquet(loci).to_dicts()
     check_scan(cohort, trait_table)
 
     def one(locus: dict) -> list[tuple[Region, Result]]:
         region = read_region(locus, sumstats, cohort, settings.window_bp)
-        results = map_locus(region, cohort, settings)
+        results = map_locus(region, cohort.on(locus["contig"]), settings)
         told = ", ".join(f"{r.trait} {[len(s.variants) for s in r.sets]}" for r in results)
         print(f"{locus['locus']}: {region.variants.height} variants; sizes of credible sets: {told}", flush=True)
         return [(region, result) for result in results]

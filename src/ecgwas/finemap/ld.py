@@ -1,6 +1,6 @@
 """Genotypes of the analysed people -> linkage disequilibrium as the scan saw it: covariates projected out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +23,23 @@ class Cohort:
     people: inputs.People
     groups: list[grouping.Group]  # of traits seen in the same people, as in the scan
 
+    def on(self, contig: str) -> "Cohort":
+        """The same people with the traits that were tested on `contig`."""
+        if self.people.loco is None:
+            return self
+        return replace(self, groups=grouping.build(self.people.on(contig), self.people.c))
+
     def group_of(self, trait: str) -> grouping.Group:
         """The group a trait was scanned in."""
         number = self.people.traits.index(trait)
         return next(g for g in self.groups if g.name != "joint" and number in g.traits)
 
 
-def open_cohort(manifest: Path, variants: Path, samples: Path, traits: Path, covariates: Path) -> Cohort:
+def open_cohort(
+    manifest: Path, variants: Path, samples: Path, traits: Path, covariates: Path, loco: Path | None = None
+) -> Cohort:
     """The people analysed and their groups, made as the scan made them."""
-    people = inputs.read_people(traits, covariates, samples)
+    people = inputs.read_people(traits, covariates, samples, loco)
     return Cohort(manifest, pl.read_parquet(variants), people, grouping.build(people.y, people.c))
 
 

@@ -146,13 +146,17 @@ def main(
     covariates: Path,
     settings: Gwas,
     calibration: Path,
+    loco: Path | None = None,
     seed: int = 1,
     threads: int = 1,
 ) -> None:
-    """Genomic control factor of each trait, of the joint test and their mean, on all and on the null contigs."""
+    """Genomic control factor of each trait, of the joint test and their mean, on all and on the null contigs.
+
+    With `loco`, the permuted traits are less their prediction from all chromosomes.
+    """
     torch.set_num_threads(threads)
-    scan, people = inputs.read_scan(sumstats, trait_table), inputs.read_people(traits, covariates, samples)
-    groups = grouping.build(people.y, people.c)
+    scan, people = inputs.read_scan(sumstats, trait_table), inputs.read_people(traits, covariates, samples, loco)
+    groups = grouping.build(people.on(inputs.EVERY), people.c)
     whole = everyone(groups, people.c, len(people.traits))
     null = scan.variants["contig"].is_in(settings.null_chromosomes).to_numpy()
     sets = {"all": np.ones(len(null), bool)} | ({"null": null} if null.any() else {})

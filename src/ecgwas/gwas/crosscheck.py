@@ -11,6 +11,7 @@ from ecgwas.files import write_parquet
 from ecgwas.genotypes.reader import GenotypeReader
 from ecgwas.gwas import engine_hail, inputs
 from ecgwas.gwas import groups as grouping
+from ecgwas.gwas.scan import runs
 from ecgwas.hail_session import hail_session
 
 WITHOUT_LOCI = 10  # variants checked where there is no locus
@@ -32,8 +33,7 @@ def differences(
     scan: inputs.Scan, rows: np.ndarray, dosage: np.ndarray, groups: list[grouping.Group]
 ) -> tuple[np.ndarray, np.ndarray]:
     """|difference of beta| and of SE, in Hail's SE [V, T]: the scan's `rows` against Hail on `dosage` [V, person]."""
-    yy, df = scan.traits["yy"].to_numpy(), scan.traits["df"].to_numpy()
-    beta, se = inputs.effects(scan.t[rows], scan.gg()[rows], yy, df)
+    beta, se = inputs.effects(scan.t[rows], scan.gg()[rows], scan.yy(rows), scan.traits["df"].to_numpy())
     by_beta, by_se = np.full(beta.shape, np.nan), np.full(beta.shape, np.nan)
     for group in groups:
         if group.name == "joint" or not len(group.traits):
@@ -55,17 +55,22 @@ def main(
     covariates: Path,
     settings: Gwas,
     crosscheck: Path,
+    loco: Path | None = None,
     threads: int = 1,
     memory_mb: int = 2048,
 ) -> None:
     """Every lead again with linear_regression_rows: largest |difference of beta|/SE and |difference of SE|/SE."""
-    scan, people = inputs.read_scan(sumstats, trait_table), inputs.read_people(traits, covariates, samples)
+    scan, people = inputs.read_scan(sumstats, trait_table), inputs.read_people(traits, covariates, samples, loco)
     rows = chosen(scan, pl.read_parquet(loci))
     wanted = inputs.same_rows(inputs.read_variants(variants), scan.variants)[rows]
     with GenotypeReader(manifest, wanted, people.samples) as reader:
         dosage = reader.read(slice(None))
     with hail_session(threads=threads, memory_gb=0.7 * memory_mb / 1024):
-        by_beta, by_se = differences(scan, rows, dosage, grouping.build(people.y, people.c))
+        by_beta, by_se = np.full((2, len(rows), len(people.traits)), np.nan)
+        at = scan.variants["contig"].gather(rows).to_list()
+        for contig, first, last in [("", 0, len(rows))] if loco is None else runs(at):
+            groups, part = grouping.build(people.on(contig), people.c), slice(first, last)
+            by_beta[part], by_se[part] = differences(scan, rows[part], dosage[part], groups)
     table = (
         scan.variants[rows]
         .select(*inputs.VARIANT, "rsid")

@@ -10,6 +10,7 @@ from ecgwas.errors import UserError
 from ecgwas.genotypes import contigs
 
 VARIANT = ["contig", "position", "ref", "alt"]
+EVERY = "all"  # predictions from every chromosome: for contigs that step 1 does not use
 
 
 @dataclass(frozen=True)
@@ -20,9 +21,24 @@ class People:
     c: np.ndarray
     traits: list[str]
     samples: np.ndarray
+    loco: Path | None = None
+
+    def on(self, contig: str) -> np.ndarray:
+        """Traits [n, T] to be tested on `contig`: less their prediction from all other chromosomes, if there is one."""
+        if self.loco is None:
+            return self.y
+        whole = pl.scan_parquet(self.loco)
+        named = whole.filter(contig=contig).collect()
+        predicted = named if named.height else whole.filter(contig=EVERY).collect()
+        if predicted.height != len(self.y) or predicted.columns != ["contig", *self.traits]:
+            raise UserError(
+                f"{self.loco}: predictions of {predicted.height} people for {predicted.width - 1} traits, but the trait"
+                f" table has {len(self.y)} and {len(self.traits)}; run step 1 again"
+            )
+        return self.y - predicted.drop("contig").to_numpy()
 
 
-def read_people(traits: Path, covariates: Path, samples: Path) -> People:
+def read_people(traits: Path, covariates: Path, samples: Path, loco: Path | None = None) -> People:
     """People of the trait table, with covariates and the rows of their samples in the genotype files."""
     y, c, known = pl.read_parquet(traits), pl.read_parquet(covariates), pl.read_parquet(samples)
     joined = y.select("sample_id").join(
@@ -45,6 +61,7 @@ def read_people(traits: Path, covariates: Path, samples: Path) -> People:
         columns.to_numpy() if columns.width else np.zeros((y.height, 0)),
         names,
         joined["index"].to_numpy().astype(np.int64),
+        loco,
     )
 
 
@@ -76,12 +93,18 @@ class Scan:
 
     variants: pl.DataFrame
     t: np.ndarray
-    traits: pl.DataFrame
+    traits: pl.DataFrame  # one row a trait: trait, group, n, df
+    lengths: pl.DataFrame  # trait, contig (null: any), yy
 
     @property
     def names(self) -> list[str]:
         """The traits."""
         return self.traits["trait"].to_list()
+
+    def yy(self, rows: np.ndarray) -> np.ndarray:
+        """[V', T] squared length of the residual trait that was tested at each of `rows`."""
+        at = self.variants[rows].select("contig")
+        return np.stack([lengths_at(self.lengths, at, name) for name in self.names], axis=1)
 
     def gg(self) -> np.ndarray:
         """[V, T] squared length of the genotype's residual in each trait's people."""
@@ -94,10 +117,20 @@ class Scan:
 def read_scan(sumstats: list[Path], trait_table: Path) -> Scan:
     """Concatenated parts of a scan, in the order given, which is genome order; the trait table of any part."""
     table = pl.concat([pl.read_parquet(path) for path in sumstats])
-    per_trait = pl.read_parquet(trait_table)
+    lengths = pl.read_parquet(trait_table)
+    per_trait = lengths.unique("trait", keep="first", maintain_order=True).drop("contig", "yy")
     names = [f"t:{name}" for name in per_trait["trait"]]
     t = table.select(pl.col(names).cast(pl.Float64).fill_null(float("nan"))).to_numpy()
-    return Scan(table.drop(names), t, per_trait)
+    return Scan(table.drop(names), t, per_trait, lengths.select("trait", "contig", "yy"))
+
+
+def lengths_at(lengths: pl.DataFrame, variants: pl.DataFrame, trait: str) -> np.ndarray:
+    """[V] squared length of the residual trait tested at each of `variants`, from a table of trait, contig, yy."""
+    mine = lengths.filter(trait=trait)
+    if mine["contig"].null_count():
+        return np.full(variants.height, mine["yy"][0])
+    known = mine.select("contig", "yy")
+    return variants.select("contig").join(known, on="contig", how="left", maintain_order="left")["yy"].to_numpy()
 
 
 def effects(t: np.ndarray, gg: np.ndarray, yy: np.ndarray, df: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

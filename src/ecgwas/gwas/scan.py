@@ -84,13 +84,23 @@ def scan(
     return pl.concat(made).with_columns(pl.col(pl.Float64, pl.Float32).fill_nan(None))
 
 
-def trait_table(groups: list[grouping.Group], traits: list[str]) -> pl.DataFrame:
-    """trait, group, n, df, yy: what turns t into beta and standard error."""
+def runs(contigs: list[str]) -> Iterator[tuple[str, int, int]]:
+    """Contig, first and last + 1 place of each stretch of equal names."""
+    first = 0
+    for contig, stretch in itertools.groupby(contigs):
+        stop = first + sum(1 for _ in stretch)
+        yield contig, first, stop
+        first = stop
+
+
+def trait_table(groups: list[grouping.Group], traits: list[str], contig: str | None) -> pl.DataFrame:
+    """trait, group, n, df, contig, yy: what turns t into beta and standard error; contig is null for any."""
     rows = {}
     for group in (g for g in groups if g.name != "joint"):
         for j, yy in zip(group.traits, group.yy, strict=True):
-            rows[int(j)] = (traits[j], group.name, len(group.rows), group.df, float(yy))
-    schema = {"trait": pl.String, "group": pl.String, "n": pl.Int32, "df": pl.Int32, "yy": pl.Float64}
+            rows[int(j)] = (traits[j], group.name, len(group.rows), group.df, contig, float(yy))
+    schema = {"trait": pl.String, "group": pl.String, "n": pl.Int32, "df": pl.Int32, "contig": pl.String}
+    schema |= {"yy": pl.Float64}
     return pl.DataFrame([rows[j] for j in range(len(traits))], schema=schema, orient="row")
 
 
@@ -104,19 +114,33 @@ def main(
     settings: Gwas,
     sumstats: Path,
     traits_out: Path,
+    loco: Path | None = None,
     seed: int = 1,
     threads: int = 1,
 ) -> None:
-    """Scan one part of the kept variants (ordinary least squares with covariates; ALT is the effect allele)."""
-    people, table = inputs.read_people(traits, covariates, samples), inputs.read_variants(variants)
-    groups = grouping.build(people.y, people.c)
+    """Scan one part of the kept variants (ordinary least squares with covariates; ALT is the effect allele).
+
+    With `loco`, each chromosome's traits are less their prediction from all other chromosomes.
+    """
+    people, table = inputs.read_people(traits, covariates, samples, loco), inputs.read_variants(variants)
+    contigs = table["contig"].to_list()
+    start, stop = inputs.part_of(table.height, part, settings.parts)
+    stretches = [("", 0, stop - start)] if loco is None else list(runs(contigs[start:stop])) or [("", 0, 0)]
+    lengths, made = [], []
+    with GenotypeReader(manifest, table, people.samples) as reader:
+        for contig, first, last in stretches:
+            groups = grouping.build(people.on(contig), people.c)
+            with engine(settings, groups, threads) as block:
+                blocks = reader.blocks(settings.block, start + first, start + last)
+                made.append(scan(blocks, table, groups, people.traits, block))
+    for contig in [None] if loco is None else dict.fromkeys(contigs):
+        groups = grouping.build(people.on(contig or ""), people.c)
+        lengths.append(trait_table(groups, people.traits, contig))
     for group in groups:
         print(f"group {group.name}: {len(group.rows)} people, {len(group.traits)} traits", flush=True)
-    start, stop = inputs.part_of(table.height, part, settings.parts)
-    with GenotypeReader(manifest, table, people.samples) as reader, engine(settings, groups, threads) as block:
-        found = scan(reader.blocks(settings.block, start, stop), table, groups, people.traits, block)
+    found = pl.concat(made)
     write_parquet(found, sumstats)
-    write_parquet(trait_table(groups, people.traits), traits_out)
+    write_parquet(pl.concat(lengths), traits_out)
     print(f"{found.height} variants, {found['reason'].count()} without a test", flush=True)
 
 

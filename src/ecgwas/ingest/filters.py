@@ -1,5 +1,6 @@
 """Samples -> filtered and resampled samples: zero-phase, the same response at every sampling rate."""
 
+import math
 from fractions import Fraction
 from functools import lru_cache
 
@@ -38,6 +39,19 @@ def gain(
     return (out * 2j * np.pi * frequency_hz).astype(np.complex64) if derivative else out.astype(np.float32)
 
 
+@lru_cache(maxsize=64)
+def resampling_gain(
+    length: int, rate_hz: float, highpass_hz: float | None, lowpass_hz: float | None, new_length: int
+) -> np.ndarray:
+    """`gain` over the bins that a transform of `new_length` has too, its tapered end and the change of length in it."""
+    bins = min(length, new_length) // 2 + 1
+    weights = gain(length, rate_hz, highpass_hz, lowpass_hz, False)[:bins] * np.float32(new_length / length)
+    if new_length < length:
+        place = np.arange(bins) / (new_length / 2)
+        weights = weights * np.float32(0.5 + 0.5 * np.cos(np.pi * np.clip((place - 0.9) / 0.1, 0, 1)))
+    return weights.astype(np.float32)
+
+
 @lru_cache(maxsize=16)
 def mains_bins(length: int, rate_hz: float, line_hz: float) -> tuple[np.ndarray, np.ndarray]:
     """Bins of the spectrum within 1.5 Hz of a mains line, and those from there to 5 Hz away."""
@@ -52,10 +66,13 @@ class Spectrum:
     250 Hz and 1000 Hz copies of a recording are filtered alike.
     """
 
-    def __init__(self, signal: np.ndarray, rate_hz: float, pad_s: float = PAD_S):
+    def __init__(self, signal: np.ndarray, rate_hz: float, pad_s: float = PAD_S, new_rate_hz: float | None = None):
+        """Transform of [lead, sample]; with `new_rate_hz`, of a length that `resampled` can go to that rate from."""
         self.n, self.rate_hz, self.mains_rms = signal.shape[-1], rate_hz, 0.0
-        self.pad = pad = min(self.n - 1, round(pad_s * rate_hz))
-        self.length = scipy.fft.next_fast_len(self.n + 2 * pad, real=True)
+        self.ratio = rate_ratio(rate_hz, new_rate_hz or rate_hz)
+        multiple = self.ratio.denominator
+        self.pad = pad = min(self.n - 1, round(pad_s * rate_hz)) // multiple * multiple
+        self.length = multiple * scipy.fft.next_fast_len(-(-(self.n + 2 * pad) // multiple), real=True)
         padded = np.empty((*signal.shape[:-1], self.length), dtype=np.float32)
         padded[..., :pad] = 2 * signal[..., :1] - signal[..., pad:0:-1]
         padded[..., pad : pad + self.n] = signal
@@ -93,6 +110,18 @@ class Spectrum:
         )
         return scipy.fft.irfft(values, n=self.length, axis=-1)[..., self.pad : self.pad + self.n]
 
+    def resampled(self, highpass_hz: float | None = None, lowpass_hz: float | None = None) -> np.ndarray:
+        """[lead, sample at `new_rate_hz`] after the filters asked for: the spectrum cut or extended to the new rate.
+
+        Band-limited interpolation; the last tenth below the new Nyquist frequency falls to 0 as a raised cosine, so
+        that steep waves do not ring.
+        """
+        length = int(self.length * self.ratio)
+        weights = resampling_gain(self.length, self.rate_hz, highpass_hz, lowpass_hz, length)
+        values = self.values[..., : len(weights)] * weights
+        first, n = int(self.pad * self.ratio), math.ceil(self.n * self.ratio)
+        return scipy.fft.irfft(values, n=length, axis=-1)[..., first : first + n]
+
 
 @lru_cache(maxsize=16)
 def _polyphase(up: int, down: int) -> np.ndarray:
@@ -101,9 +130,14 @@ def _polyphase(up: int, down: int) -> np.ndarray:
     return scipy.signal.firwin(20 * largest + 1, 1 / largest, window=("kaiser", 5.0)).astype(np.float32)
 
 
+def rate_ratio(rate_hz: float, new_rate_hz: float) -> Fraction:
+    """New over old rate, its denominator at most 1000."""
+    return Fraction(new_rate_hz / rate_hz).limit_denominator(1000)
+
+
 def resample(signal: np.ndarray, rate_hz: float, new_rate_hz: float) -> np.ndarray:
     """[lead, sample] at another rate by polyphase filtering."""
-    ratio = Fraction(new_rate_hz / rate_hz).limit_denominator(1000)
+    ratio = rate_ratio(rate_hz, new_rate_hz)
     if ratio == 1:
         return signal
     up, down = ratio.numerator, ratio.denominator

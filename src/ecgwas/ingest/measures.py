@@ -13,9 +13,9 @@ BURST_S, BURST_TIMES = 0.2, 3.0  # windows, and the range that is a burst, in ty
 PLATEAU_S = 0.1
 
 
-def sample_hash(signal: np.ndarray, rate_hz: float) -> str:
-    """32 hex digits that two recordings share only if their samples [lead, sample] are the same."""
-    digest = hashlib.blake2b(f"{signal.shape} {rate_hz:g} ".encode(), digest_size=16)
+def sample_hash(signal: np.ndarray, rate_hz: float, seconds: float) -> str:
+    """32 hex digits that two recordings share only if samples [lead, sample], rate and native length are the same."""
+    digest = hashlib.blake2b(f"{signal.shape} {rate_hz:g} {seconds:g} ".encode(), digest_size=16)
     digest.update(np.ascontiguousarray(signal, dtype=np.float32))
     return digest.hexdigest()
 

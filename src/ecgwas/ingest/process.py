@@ -8,7 +8,7 @@ from ecgwas.config import LEADS, Ingest
 from ecgwas.ingest import quality
 from ecgwas.ingest.beats import MIN_BEATS, MedianBeat, median_beat, rr_intervals
 from ecgwas.ingest.canonical import INDEPENDENT, twelve_leads
-from ecgwas.ingest.filters import Spectrum, at_samples, resample
+from ecgwas.ingest.filters import Spectrum, at_samples
 from ecgwas.ingest.intervals import measured
 from ecgwas.ingest.measures import beat_measures, fault_counts, lead_measures, sample_hash
 from ecgwas.ingest.qrs import detect
@@ -23,16 +23,22 @@ WIDE_HZ = 100.0  # low-pass of the median beat, at most 0.4 of its stored rate
 class Processed(NamedTuple):
     """What is stored of one recording."""
 
-    strip: np.ndarray  # int16 [12, seconds * model_rate_hz] microvolts
+    strip: np.ndarray  # int16 [12, seconds * 2^bucket * model_rate_hz] microvolts
     beat: np.ndarray  # int16 [12, beat samples] microvolts
     recording: dict[str, float | int | str | None]
     intervals: dict[str, float | bool | None]
     quality: dict[str, float | str | None]
 
 
-def strip_samples(settings: Ingest) -> int:
-    """Samples of a stored strip."""
-    return round(settings.seconds * settings.model_rate_hz)
+def strip_samples(settings: Ingest, bucket: int) -> int:
+    """Samples of the strips in a bucket."""
+    return round(settings.seconds * 2**bucket * settings.model_rate_hz)
+
+
+def bucket_of(seconds: float, settings: Ingest) -> int:
+    """The shortest bucket that holds a recording, or the longest; half a sample too long does not matter."""
+    held = (k for k in range(settings.doublings) if seconds <= settings.seconds * 2**k + 0.5 / settings.model_rate_hz)
+    return next(held, settings.doublings)
 
 
 def beat_samples(settings: Ingest) -> int:
@@ -43,7 +49,7 @@ def beat_samples(settings: Ingest) -> int:
 def process(recording: Recording, settings: Ingest) -> Processed:
     """Everything stored of one recording; raises `quality.Excluded`, which carries what was measured of it."""
     about = {"seconds": recording.seconds, "rate_hz": recording.rate_hz}
-    about["sample_hash"] = sample_hash(recording.signal, recording.rate_hz)
+    about["sample_hash"] = sample_hash(recording.signal, recording.rate_hz, recording.seconds)
     try:
         quality.check_length(recording.seconds, recording.signal.shape[1])
         return _process(recording, settings, about)
@@ -62,7 +68,7 @@ def _process(recording: Recording, settings: Ingest, about: dict) -> Processed:
     if not rows:
         quality.check_leads(early, settings.min_leads)
     native = interpolate_gaps(signal[rows])
-    spectrum = Spectrum(native, rate_hz).without_mains()
+    spectrum = Spectrum(native, rate_hz, new_rate_hz=settings.model_rate_hz).without_mains()
     about["mains_mv"] = spectrum.mains_rms
     wide = spectrum.filtered(settings.highpass_hz, min(WIDE_HZ, 0.4 * settings.beat_rate_hz))
     smooth = spectrum.filtered(settings.highpass_hz, settings.lowpass_hz)
@@ -84,29 +90,28 @@ def _process(recording: Recording, settings: Ingest, about: dict) -> Processed:
     quality.check_leads(faults, settings.min_leads)
     quality.check_rhythm(len(peaks), signal.shape[1] / rate_hz)
     quality.check_beats(beat, unit)
-    return _stored(beat, rows, peaks, rate_hz, unit, smooth, native[keep], recording.seconds, settings, about)
-
-
-def _stored(
-    beat: MedianBeat | None,
-    rows: list[int],
-    peaks: np.ndarray,
-    rate_hz: float,
-    unit: str,
-    smooth: np.ndarray,
-    native: np.ndarray,
-    seconds: float,
-    settings: Ingest,
-    about: dict,
-) -> Processed:
-    """What is stored of a recording that passed."""
     beat = beat if beat is not None and beat.n_beats >= MIN_BEATS else None
-    rr = rr_intervals(peaks, rate_hz)
-    row = {"rate_hz": rate_hz, "seconds": seconds, "unit": unit, "n_leads": len(rows)}
-    row |= {"n_beats": beat.n_beats if beat else 0, "rr_ms": float(np.median(rr)) if len(rr) else None}
-    strip = stored_strip(smooth, rows, rate_hz, settings)
-    intervals = measured(beat, rows, peaks, rate_hz, unit, smooth, native)
+    row = recording_row(recording, unit, rows, beat, peaks, settings)
+    modelled = spectrum.resampled(settings.highpass_hz, settings.lowpass_hz)[keep]
+    intervals = measured(beat, rows, peaks, rate_hz, unit, smooth, native[keep])
+    strip = stored_strip(modelled, rows, row["bucket"], settings)
     return Processed(strip, stored_beat(beat, rows, settings), row, intervals, with_score(about))
+
+
+def recording_row(
+    recording: Recording, unit: str, rows: list[int], beat: MedianBeat | None, peaks: np.ndarray, settings: Ingest
+) -> dict[str, float | int | str | None]:
+    """What recordings.parquet says of a kept recording."""
+    rr = rr_intervals(peaks, recording.rate_hz)
+    return {
+        "rate_hz": recording.rate_hz,
+        "seconds": recording.seconds,
+        "unit": unit,
+        "n_leads": len(rows),
+        "n_beats": beat.n_beats if beat else 0,
+        "rr_ms": float(np.median(rr)) if len(rr) else None,
+        "bucket": bucket_of(recording.seconds, settings),
+    }
 
 
 def interpolate_gaps(signal: np.ndarray) -> np.ndarray:
@@ -123,10 +128,10 @@ def counts(millivolts: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(millivolts * MICROVOLTS), MISSING + 1, -MISSING - 1).astype(np.int16)
 
 
-def stored_strip(smooth: np.ndarray, rows: list[int], rate_hz: float, settings: Ingest) -> np.ndarray:
-    """[12, seconds * model_rate_hz] of the filtered leads; missing where a lead or the recording ends."""
-    out = np.full((len(LEADS), strip_samples(settings)), MISSING, dtype=np.int16)
-    strip = counts(resample(smooth, rate_hz, settings.model_rate_hz))[:, : out.shape[1]]
+def stored_strip(smooth: np.ndarray, rows: list[int], bucket: int, settings: Ingest) -> np.ndarray:
+    """[12, samples of the bucket] of filtered leads at that rate; missing where a lead or the recording ends."""
+    out = np.full((len(LEADS), strip_samples(settings, bucket)), MISSING, dtype=np.int16)
+    strip = counts(smooth)[:, : out.shape[1]]
     out[rows, : strip.shape[1]] = strip
     return out
 

@@ -1,5 +1,6 @@
 """Raw recordings -> one shard of signals and tables: read, check, filter, average, measure; kept or excluded."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,15 @@ import polars as pl
 from ecgwas.cli import run
 from ecgwas.config import LEADS, EcgSource, Ingest
 from ecgwas.errors import UserError
-from ecgwas.files import atomic, write_parquet
-from ecgwas.ingest.process import beat_samples, process, strip_samples
+from ecgwas.files import atomic
+from ecgwas.ingest.process import Processed, beat_samples, process, strip_samples
 from ecgwas.ingest.quality import Excluded
 from ecgwas.ingest.readers import Reader, Unreadable, open_source
+from ecgwas.ingest.rows import ArrayRows, TableRows
 from ecgwas.tables import INTERVALS, QUALITY, RECORDINGS, RECORDINGS_EXCLUDED, typed
 
-PROGRESS_EVERY = 500
+CHUNK = 500  # recordings held in memory
+SCHEMAS = {"recordings": RECORDINGS, "intervals": INTERVALS, "excluded": RECORDINGS_EXCLUDED, "quality": QUALITY}
 
 
 def shard_entries(entries: pl.DataFrame, shard: int, shards: int) -> pl.DataFrame:
@@ -25,28 +28,63 @@ def shard_entries(entries: pl.DataFrame, shard: int, shards: int) -> pl.DataFram
     return entries.slice(start, stop - start)
 
 
-def ingest(reader: Reader, shard: int, settings: Ingest) -> tuple[dict[str, list[dict]], np.ndarray, np.ndarray]:
-    """Rows of the four tables, strips [recording, 12, sample] and beats [recording, 12, sample] of one shard."""
+class Output:
+    """The files of a shard, written `CHUNK` recordings at a time."""
+
+    def __init__(self, tables: dict[str, Path], strips: list[Path], beat: Path, settings: Ingest):
+        self.rows: dict[str, list[dict]] = {name: [] for name in SCHEMAS}
+        self.counts = dict.fromkeys(SCHEMAS, 0)
+        self.tables = {
+            name: TableRows(tables[name], {column: kind for column, (kind, _) in schema.items()})
+            for name, schema in SCHEMAS.items()
+        }
+        self.strips = [
+            ArrayRows(path, (len(LEADS), strip_samples(settings, bucket)), np.int16)
+            for bucket, path in enumerate(strips)
+        ]
+        self.beats = ArrayRows(beat, (len(LEADS), beat_samples(settings)), np.int16)
+
+    def add(self, name: str, row: dict) -> None:
+        """One row of a table."""
+        self.rows[name].append(row)
+        self.counts[name] += 1
+
+    def keep(self, entry: dict, shard: int, result: Processed) -> None:
+        """One kept recording."""
+        strips = self.strips[result.recording["bucket"]]
+        place = {"shard": shard, "row": self.beats.n, "strip_row": strips.n}
+        self.add("recordings", entry | place | result.recording)
+        self.add("intervals", entry | result.intervals)
+        self.add("quality", entry | result.quality)
+        strips.append(result.strip)
+        self.beats.append(result.beat)
+
+    def flush(self) -> None:
+        """Write what has gathered."""
+        for name, rows in self.rows.items():
+            self.tables[name].append(table(rows, SCHEMAS[name]))
+            rows.clear()
+
+    def close(self) -> None:
+        """Write the rest and the ends of the files."""
+        self.flush()
+        for file in (*self.tables.values(), *self.strips, self.beats):
+            file.close()
+
+
+def ingest(reader: Reader, shard: int, settings: Ingest, output: Output) -> None:
+    """Every recording of one shard into `output`."""
     entries = shard_entries(reader.entries, shard, settings.shards)
-    strips = np.empty((entries.height, len(LEADS), strip_samples(settings)), dtype=np.int16)
-    beats = np.empty((entries.height, len(LEADS), beat_samples(settings)), dtype=np.int16)
-    rows = {"recordings": [], "intervals": [], "excluded": [], "quality": []}
     for done, entry in enumerate(entries.iter_rows(named=True)):
-        if done % PROGRESS_EVERY == 0:
+        if done % CHUNK == 0:
+            output.flush()
             print(f"shard {shard}: {done} of {entries.height} recordings", flush=True)
-        key, row = entry.pop("key"), len(rows["recordings"])
+        key = entry.pop("key")
         try:
-            result = process(reader.read(key), settings)
+            output.keep(entry, shard, process(reader.read(key), settings))
         except (Unreadable, Excluded) as fault:
-            rows["excluded"].append(entry | {"reason": fault.reason, "detail": fault.detail})
-            rows["quality"].append(entry | {"reason": fault.reason} | getattr(fault, "measures", {}))
-            continue
-        strips[row], beats[row] = result.strip, result.beat
-        rows["recordings"].append(entry | {"shard": shard, "row": row} | result.recording)
-        rows["intervals"].append(entry | result.intervals)
-        rows["quality"].append(entry | result.quality)
-    kept = len(rows["recordings"])
-    return rows, strips[:kept], beats[:kept]
+            output.add("excluded", entry | {"reason": fault.reason, "detail": fault.detail})
+            output.add("quality", entry | {"reason": fault.reason} | getattr(fault, "measures", {}))
 
 
 def table(rows: list[dict], schema: dict) -> pl.DataFrame:
@@ -54,12 +92,6 @@ def table(rows: list[dict], schema: dict) -> pl.DataFrame:
     columns = {name: [row.get(name) for row in rows] for name in schema}
     types = {name: dtype for name, (dtype, _) in schema.items()}
     return typed(pl.DataFrame(columns, schema=types, strict=False), schema).fill_nan(None)
-
-
-def write_array(array: np.ndarray, path: Path) -> None:
-    """One .npy file, atomically."""
-    with atomic(path) as temporary:
-        np.save(temporary, array)
 
 
 def main(
@@ -70,7 +102,7 @@ def main(
     intervals: Path,
     excluded: Path,
     quality: Path,
-    strip: Path,
+    strips: list[Path],
     beat: Path,
 ) -> None:
     """Ingest shard number `shard` of the recordings of `ecg`.
@@ -83,17 +115,17 @@ def main(
         intervals: table of their classical measurements, written.
         excluded: table of the other recordings with reasons, written.
         quality: table of the measures of quality of all recordings, written.
-        strip: array of rhythm strips (.npy), written.
+        strips: array of rhythm strips (.npy) of each bucket of lengths, written.
         beat: array of median beats (.npy), written.
     """
-    rows, strips, beats = ingest(open_source(ecg, settings.seconds), shard, settings)
-    write_array(strips, strip)
-    write_array(beats, beat)
-    write_parquet(table(rows["recordings"], RECORDINGS), recordings)
-    write_parquet(table(rows["intervals"], INTERVALS), intervals)
-    write_parquet(table(rows["excluded"], RECORDINGS_EXCLUDED), excluded)
-    write_parquet(table(rows["quality"], QUALITY), quality)
-    print(f"shard {shard}: {len(rows['recordings'])} kept, {len(rows['excluded'])} excluded", flush=True)
+    paths = {"recordings": recordings, "intervals": intervals, "excluded": excluded, "quality": quality}
+    with contextlib.ExitStack() as stack:
+        names = {name: stack.enter_context(atomic(path)) for name, path in paths.items()}
+        arrays = [stack.enter_context(atomic(path)) for path in (*strips, beat)]
+        output = Output(names, arrays[:-1], arrays[-1], settings)
+        ingest(open_source(ecg, settings.longest_s), shard, settings, output)
+        output.close()
+    print(f"shard {shard}: {output.counts['recordings']} kept, {output.counts['excluded']} excluded", flush=True)
 
 
 if __name__ == "__main__":

@@ -177,9 +177,11 @@ def main(
     """
     wanted = settings.intervals if classical else None
     recorded = Recordings(*persons.recordings(values, whole=whiten, wanted=wanted))
+    known = pl.read_parquet(samples)
+    known = known.with_columns(unrelated=pl.col("keep")) if settings.relatives == "keep" else known
     where = f"{values} with {people}"
     joined, design_columns, made = build(
-        recorded, persons.read_table(people), pl.read_parquet(samples), pl.read_parquet(pcs), whiten, settings, where
+        recorded, persons.read_table(people), known, pl.read_parquet(pcs), whiten, settings, where
     )
     counts = made.excluded.group_by("kind", "reason").len().sort("kind", "reason").rows()
     print(f"{joined.height} people, {len(made.names)} traits; left out: {counts}", flush=True)

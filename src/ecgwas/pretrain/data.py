@@ -31,38 +31,64 @@ class Signals:
     """All recordings of some cohorts: one table, and the open shards its rows lie in."""
 
     table: pl.DataFrame  # tables.RECORDINGS, and `file`: number of the shard in the lists below
-    strips: list[np.ndarray]  # of int16 [recording, 12 leads, samples], memory-mapped
+    strips: list[dict[int, np.ndarray]]  # bucket -> int16 [recording, 12 leads, samples], memory-mapped
     beats: list[np.ndarray]
+    window: int  # samples of a strip in a batch: those of the shortest bucket
 
     def __len__(self) -> int:
         return self.table.height
 
-    def read(self, rows: np.ndarray) -> Batch:
-        """The recordings at these rows of the table, in this order."""
+    def windows(self, rows: np.ndarray) -> np.ndarray:
+        """How many whole windows the strip of each recording holds, at least one: int [recording]."""
         chosen = self.table[rows]
-        places = list(zip(chosen["file"], chosen["row"], strict=True))
-        strip = np.stack([self.strips[file][row, COLUMNS] for file, row in places])
-        beat = np.stack([self.beats[file][row, COLUMNS] for file, row in places])
+        return np.array([self._recorded(*place) // self.window for place in _places(chosen)]).clip(min=1)
+
+    def _recorded(self, file: int, _: int, bucket: int, row: int) -> int:
+        """Samples up to the end of a recording's strip; those of the shortest bucket are one window without a look."""
+        if bucket == 0:
+            return self.window
+        present = (self.strips[file][bucket][row] != MISSING).any(0)
+        return len(present) - int(present[::-1].argmax()) if present.any() else 0
+
+    def read(self, rows: np.ndarray, window: int = 0) -> Batch:
+        """The recordings at these rows of the table, in this order; of each strip its window of this number."""
+        chosen = self.table[rows]
+        part = slice(window * self.window, (window + 1) * self.window)
+        places = _places(chosen)
+        strip = np.stack([self.strips[file][bucket][row, COLUMNS, part] for file, _, bucket, row in places])
+        beat = np.stack([self.beats[file][row, COLUMNS] for file, row, _, _ in places])
         return Batch(strip, beat, chosen["rr_ms"].cast(pl.Float32).fill_null(np.nan).to_numpy().copy())
 
 
+def _places(table: pl.DataFrame) -> list[tuple[int, int, int, int]]:
+    """File, row of the beat, bucket and row of the strip of each recording."""
+    return table.select("file", "row", "bucket", "strip_row").rows()
+
+
 def open_signals(recordings: list[Path], strips: list[Path], beats: list[Path]) -> Signals:
-    """Join each cohort's recordings.parquet with its shards, {folder}/signals/shard-{number}.{strip,beat}.npy."""
-    tables, opened = [], {"strip": [], "beat": []}
-    shards = {"strip": _by_place(strips), "beat": _by_place(beats)}
+    """Join each cohort's recordings.parquet with its shards, {folder}/signals/shard-{number}.{strip,beat}.npy.
+
+    Strips of longer buckets are in shard-{number}.strip-2x.npy, -4x, …
+    """
+    tables, opened_strips, opened_beats = [], [], []
+    shards = _by_place([*strips, *beats])
     for path in recordings:
         table = pl.read_parquet(path).sort("shard", "row")
         numbers = table["shard"].unique().sort().to_list()
-        files = {number: len(opened["strip"]) + i for i, number in enumerate(numbers)}
-        for kind, arrays in opened.items():
-            arrays += [_open(shards[kind], path, number, kind) for number in numbers]
+        files = {number: len(opened_beats) + i for i, number in enumerate(numbers)}
+        for number in numbers:
+            buckets = table.filter(shard=number)["bucket"].unique().sort().to_list()
+            kinds = {bucket: f"strip-{2**bucket}x" if bucket else "strip" for bucket in {0, *buckets}}
+            opened_strips.append({bucket: _open(shards, path, number, kind) for bucket, kind in kinds.items()})
+            opened_beats.append(_open(shards, path, number, "beat"))
         tables.append(table.with_columns(file=pl.col("shard").replace_strict(files, return_dtype=pl.Int32)))
     if not tables or not sum(map(len, tables)):
         raise UserError(
             f"{', '.join(map(str, recordings))}: no recordings; see the cohort's excluded.parquet for the reasons"
         )
-    _check_shapes(opened)
-    return Signals(pl.concat(tables, how="diagonal"), opened["strip"], opened["beat"])
+    window = _common_length("strip", [arrays[0].shape[2] for arrays in opened_strips])
+    _common_length("beat", [array.shape[2] for array in opened_beats])
+    return Signals(pl.concat(tables, how="diagonal"), opened_strips, opened_beats, window)
 
 
 def rows_of_step(n: int, batch: int, step: int, seed: int) -> np.ndarray:
@@ -78,22 +104,23 @@ def has_beat(batch: Batch) -> np.ndarray:
     return (batch.beat != MISSING).all(2).any(1)
 
 
-def _by_place(paths: list[Path]) -> dict[tuple[Path, int], Path]:
-    """{(the cohort's folder, shard number): path}, from names like {folder}/signals/shard-003.strip.npy."""
+def _by_place(paths: list[Path]) -> dict[tuple[Path, int, str], Path]:
+    """{(the cohort's folder, shard number, kind): path}, from names like {folder}/signals/shard-003.strip.npy."""
     places = {}
     for path in map(Path, paths):
-        number = re.search(r"shard-(\d+)\.", path.name)
-        if not number:
+        name = re.fullmatch(r"shard-(\d+)\.(strip|strip-\d+x|beat)\.npy", path.name)
+        if not name:
             raise UserError(f"{path}: expected a name like signals/shard-000.strip.npy")
-        places[path.parent.parent.resolve(), int(number[1])] = path
+        places[path.parent.parent.resolve(), int(name[1]), name[2]] = path
     return places
 
 
-def _open(shards: dict[tuple[Path, int], Path], recordings: Path, number: int, kind: str) -> np.ndarray:
-    path = shards.get((Path(recordings).parent.resolve(), number))
+def _open(shards: dict[tuple[Path, int, str], Path], recordings: Path, number: int, kind: str) -> np.ndarray:
+    path = shards.get((Path(recordings).parent.resolve(), number, kind))
     if path is None:
         raise UserError(
-            f"{recordings}: shard {number} has no file among --{kind}s; give signals/shard-{number:03d}.{kind}.npy"
+            f"{recordings}: shard {number} has no file among --{kind.split('-')[0]}s;"
+            f" give signals/shard-{number:03d}.{kind}.npy"
         )
     array = np.load(path, mmap_mode="r")
     if array.dtype != np.int16 or array.ndim != 3 or array.shape[1] != len(LEADS):
@@ -103,11 +130,10 @@ def _open(shards: dict[tuple[Path, int], Path], recordings: Path, number: int, k
     return array
 
 
-def _check_shapes(opened: dict[str, list[np.ndarray]]) -> None:
-    for kind, arrays in opened.items():
-        lengths = sorted({array.shape[2] for array in arrays})
-        if len(lengths) > 1:
-            raise UserError(f"{kind} shards of {lengths} samples; ingest all cohorts with the same settings")
+def _common_length(kind: str, lengths: list[int]) -> int:
+    if len(set(lengths)) > 1:
+        raise UserError(f"{kind} shards of {sorted(set(lengths))} samples; ingest all cohorts with the same settings")
+    return lengths[0]
 
 
 def statistics(signals: Signals, seed: int, patch: int = 20, recordings: int = 2000) -> dict[str, np.ndarray]:

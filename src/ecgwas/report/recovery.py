@@ -229,7 +229,7 @@ def main(
     """Compare what was found by `model` with what was planted: a table of planted loci (TSV) and a summary (JSON)."""
     known, scanned, cohort = (
         read_truth(truth),
-        pl.read_parquet(trait_table),
+        pl.read_parquet(trait_table).unique("trait", keep="first", maintain_order=True),
         ld.open_cohort(manifest, variants, samples, traits, covariates),
     )
     found, mapped, posterior = pl.read_parquet(loci), pl.read_parquet(credible_sets), pl.read_parquet(pips)

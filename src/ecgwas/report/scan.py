@@ -65,11 +65,13 @@ def lead_effects(parts: list[Path], traits: pl.DataFrame | None, loci: pl.DataFr
     if not parts or traits is None or loci.is_empty():
         return pl.DataFrame(schema=schema)
     wanted = loci.select([pl.col(a).alias(b) for a, b in keys.items()] + [pl.col("locus"), pl.col("best_trait")])
-    known = {row["trait"]: row for row in traits.iter_rows(named=True)}
+    known = {(row["trait"], row.get("contig")): row for row in traits.iter_rows(named=True)}
     rows = []
     for part in parts:
         keep = pl.read_parquet(part).join(wanted, on=list(keys.values()), how="inner")
-        rows += [_effect(row, known.get(row["best_trait"])) for row in keep.iter_rows(named=True)]
+        for row in keep.iter_rows(named=True):
+            of_any = known.get((row["best_trait"], None))
+            rows.append(_effect(row, of_any or known.get((row["best_trait"], row["contig"]))))
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 

@@ -9,7 +9,7 @@ import pytest
 from ecgwas import config
 from ecgwas.embed import embed
 from ecgwas.errors import UserError
-from ecgwas.pretrain import pca, train
+from ecgwas.pretrain import data, pca, train
 
 TINY = config.Transformer(width=16, depth=1, heads=2, embedding=16, steps=3, batch=16)
 INGEST = config.Ingest()
@@ -98,3 +98,28 @@ def test_a_short_training_puts_physiology_into_the_embedding(ecg_cohort, tmp_pat
         known[steps] = {name: r2(x, y) for name, y in cohort.parameters.to_dict(as_series=False).items()}
     assert np.mean(list(known[160].values())) > 0.6
     assert np.mean(list(known[160].values())) > np.mean(list(known[0].values())) + 0.3
+
+
+def test_a_long_recording_is_the_mean_of_its_windows(ecg_cohort, tmp_path):
+    cohort = ecg_cohort(12, shards=1)
+    strips = np.load(cohort.strips[0])
+    pairs = np.concatenate([strips[:4], strips[4:8]], axis=2)
+    pairs[3, :, 1200:] = data.MISSING  # its second window is not whole
+    long = cohort.strips[0].with_name("shard-000.strip-2x.npy")
+    np.save(long, pairs)
+    table = pl.read_parquet(cohort.recordings)
+    table = table.with_columns(
+        bucket=pl.when(pl.col("row") < 4).then(1).otherwise(0).cast(pl.Int32),
+        strip_row=pl.when(pl.col("row") < 4).then("row").otherwise("strip_row"),
+    )
+    table.write_parquet(cohort.recordings)
+    both = data.open_signals([cohort.recordings], [*cohort.strips, long], cohort.beats)
+    assert both.windows(np.arange(5)).tolist() == [2, 2, 2, 1, 1]
+
+    def encode(batch):
+        return batch.strip.astype(np.float32).mean(2)
+
+    z = embed.embed(encode, both, 5)
+    assert np.allclose(z[:3], pairs[:3][:, data.COLUMNS].mean(2), atol=1e-3)
+    assert np.allclose(z[3], pairs[3][data.COLUMNS, :1000].mean(1), atol=1e-3)
+    assert np.allclose(z[4:], strips[4:][:, data.COLUMNS].mean(2), atol=1e-3)

@@ -72,3 +72,24 @@ def test_interpolation_is_exact_for_cubics() -> None:
     cubic = (0.01 * sample**3 - 0.2 * sample**2 + sample)[None]
     at = np.array([1.0, 3.25, 7.5, 16.9])
     assert np.allclose(at_samples(cubic, at)[0], 0.01 * at**3 - 0.2 * at**2 + at, atol=1e-5)
+
+
+@pytest.mark.parametrize("rate_hz", [62.5, 250.0, 257.0, 360.0, 400.0, 500.0, 1000.0, 2000.0])
+def test_resampling_by_the_spectrum_is_filtering_then_polyphase(sinus, rate_hz: float) -> None:
+    signal = resample(sinus[1][0].astype(np.float32) / 1000, 500.0, rate_hz)
+    whole = Spectrum(signal, rate_hz, new_rate_hz=100.0)
+    ours = whole.resampled(0.5, 40.0)
+    theirs = resample(whole.filtered(0.5, 40.0), rate_hz, 100.0)
+    n = min(ours.shape[1], theirs.shape[1])
+    assert ours.shape[1] == pytest.approx(1000, abs=1)
+    difference = (ours[:, :n] - theirs[:, :n])[:, 20:-20]
+    assert difference.std() < 0.02 * theirs.std()
+    assert np.abs(difference.mean()) < 1e-3
+
+
+@pytest.mark.parametrize("rate_hz", [257.0, 500.0])
+def test_resampling_keeps_a_tone_and_its_time(rate_hz: float) -> None:
+    time = np.arange(round(10 * rate_hz)) / rate_hz
+    out = Spectrum(np.sin(2 * np.pi * 7 * time)[None].astype(np.float32), rate_hz, new_rate_hz=100.0).resampled()
+    expected = np.sin(2 * np.pi * 7 * np.arange(out.shape[1]) / 100)
+    assert np.abs(out[0] - expected)[30:-30].max() < 0.01

@@ -81,6 +81,7 @@ def test_what_could_not_be_measured_counts_as_bad() -> None:
 
 def test_the_hash_is_of_samples_shape_and_rate() -> None:
     signal = np.arange(24, dtype=np.float32).reshape(2, 12)
-    assert sample_hash(signal, 500.0) == sample_hash(signal.copy(), 500.0)
-    others = [sample_hash(signal + 1e-3, 500.0), sample_hash(signal.reshape(3, 8), 500.0), sample_hash(signal, 250.0)]
-    assert len({sample_hash(signal, 500.0), *others}) == 4
+    one = sample_hash(signal, 500.0, 10.0)
+    assert one == sample_hash(signal.copy(), 500.0, 10.0)
+    changed = [(signal + 1e-3, 500.0, 10.0), (signal.reshape(3, 8), 500.0, 10.0), (signal, 250.0, 10.0)]
+    assert len({one, sample_hash(signal, 500.0, 20.0), *(sample_hash(*other) for other in changed)}) == 5

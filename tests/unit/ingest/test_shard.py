@@ -18,7 +18,8 @@ def run(source: EcgSource, out: Path, settings: Ingest) -> dict[str, pl.DataFram
     parts = {name: [out / f"{name}-{k}.parquet" for k in range(settings.shards)] for name in TABLES}
     for k in range(settings.shards):
         tables = {name: parts[name][k] for name in TABLES}
-        shard.main(source, k, settings, **tables, strip=out / f"{k}.strip.npy", beat=out / f"{k}.beat.npy")
+        strips = [out / f"{k}.strip{bucket}.npy" for bucket in settings.buckets]
+        shard.main(source, k, settings, **tables, strips=strips, beat=out / f"{k}.beat.npy")
     joined = {name: out / f"{name}.parquet" for name in TABLES}
     collect.main(*[parts[name] for name in TABLES], **joined, duplicates=settings.duplicates)
     return {name: pl.read_parquet(path) for name, path in joined.items()}
@@ -44,7 +45,7 @@ def test_a_corrupt_file_is_excluded_and_the_run_goes_on(faulty: EcgSource, tmp_p
 
 def test_shards_hold_the_same_as_one(faulty: EcgSource, tmp_path: Path) -> None:
     one, three = (run(faulty, tmp_path / str(n), Ingest(shards=n)) for n in (1, 3))
-    place = ["shard", "row"]
+    place = ["shard", "row", "strip_row"]
     assert one["recordings"].drop(place).equals(three["recordings"].drop(place))
     assert one["intervals"].equals(three["intervals"])
     assert one["excluded"].equals(three["excluded"])
@@ -89,7 +90,26 @@ def test_a_repeated_recording_is_refused(folder: Path, tmp_path: Path) -> None:
 
 def test_a_shard_that_does_not_exist(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="shards are 0 to 1"):
-        shard.main(EcgSource(path=folder), 2, Ingest(), *[tmp_path / str(k) for k in range(6)])
+        shard.main(
+            EcgSource(path=folder),
+            2,
+            Ingest(),
+            *[tmp_path / str(k) for k in range(4)],
+            [tmp_path / "4"],
+            tmp_path / "5",
+        )
+
+
+def test_long_recordings_lie_in_longer_buckets(folder: Path, sinus, write_record, tmp_path: Path) -> None:
+    pair = np.concatenate(sinus[1][:2], axis=1)
+    write_record(folder, "g_0", pair)
+    write_record(folder, "h_0", np.concatenate([pair, pair], axis=1))
+    tables = run(EcgSource(path=folder), tmp_path / "out", Ingest(shards=1, doublings=1))
+    placed = tables["recordings"].select("recording_id", "bucket", "strip_row").rows()
+    assert placed == [*((f"{name}_0", 0, k) for k, name in enumerate("abcdef")), ("g_0", 1, 0), ("h_0", 1, 1)]
+    short, long = (np.load(tmp_path / "out" / f"0.strip{bucket}.npy") for bucket in ("", "-2x"))
+    assert (short.shape, long.shape) == ((6, 12, 1000), (2, 12, 2000))
+    assert np.array_equal(long[0][:, 100:1900], long[1][:, 100:1900])  # the same first 20 s, but for the cut end
 
 
 def test_later_copies_are_excluded_unless_all_are_wanted(folder: Path, tmp_path: Path) -> None:

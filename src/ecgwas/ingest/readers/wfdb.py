@@ -1,6 +1,7 @@
 """WFDB records (.hea with .dat or .mat, any storage format) -> recordings: the wfdb package."""
 
 import contextlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import wfdb
 from ecgwas.config import EcgSource
 from ecgwas.errors import UserError
 from ecgwas.ingest.readers import Recording, Unreadable, checked, listed
+from ecgwas.ingest.readers.wfdb_header import PlainHeader, parse_plain
 
 # Bytes per sample of the storage formats without compression (WFDB Programmer's Guide, signal(5)).
 BYTES = {"8": 1, "16": 2, "24": 3, "32": 4, "61": 2, "80": 1, "160": 2, "212": 1.5, "310": 4 / 3, "311": 4 / 3}
@@ -36,39 +38,39 @@ class WfdbReader:
     def read(self, key: str) -> Recording:
         """The first `seconds` of record `key` (path without suffix)."""
         with _as_unreadable(key):
+            plain = parse_plain((self.folder / f"{key}.hea").read_text("utf-8", "replace"))
+            if plain is not None:
+                return _read_plain(plain, (self.folder / key).parent, self.seconds)
             header = wfdb.rdheader(str(self.folder / key))
             _check_size(header, (self.folder / key).parent)
             length = _samples(header)
             stop = min(length, round(self.seconds * header.fs))
-            if _is_plain(header):
-                record, signal = header, _read_plain(header, self.folder / key, stop)
-            else:
-                record = wfdb.rdrecord(str(self.folder / key), sampto=stop, return_res=32)
-                signal = np.ascontiguousarray(record.p_signal.T, dtype=np.float32)
+            record = wfdb.rdrecord(str(self.folder / key), sampto=stop, return_res=32)
+            signal = np.ascontiguousarray(record.p_signal.T, dtype=np.float32)
             units = tuple(unit or "" for unit in record.units)
             return Recording(tuple(record.sig_name), units, signal, float(record.fs), length / float(record.fs))
 
 
-def _is_plain(header: wfdb.Record) -> bool:
-    """All signals are 16-bit in one file, one sample a frame: nearly every 12-lead archive."""
-    return (
-        isinstance(header, wfdb.Record)
-        and set(header.fmt) == {"16"}
-        and len(set(header.file_name)) == 1
-        and set(header.samps_per_frame) == {1}
-        and not any(header.skew or [])
-    )
-
-
-def _read_plain(header: wfdb.Record, record: Path, stop: int) -> np.ndarray:
-    """Float32 [lead, sample] in the header's units; the same as wfdb.rdrecord, which parses the header again."""
-    offset = header.byte_offset[0] or 0
-    path = record.parent / header.file_name[0]
-    counts = np.fromfile(path, "<i2", count=stop * header.n_sig, offset=offset).reshape(stop, header.n_sig).T
+def _read_plain(header: PlainHeader, folder: Path, seconds: float) -> Recording:
+    """The first `seconds` of a record in the common form; the same as wfdb.rdrecord gives."""
+    path, n = folder / header.file_name, len(header.sig_name)
+    needed = header.byte_offset + 2 * n * header.sig_len
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size < needed:
+                raise Unreadable("truncated", f"{path.name} has {size} bytes, its header needs {needed}")
+            stop = min(header.sig_len, round(seconds * header.fs))
+            counts = np.fromfile(file, "<i2", count=stop * n, offset=header.byte_offset)
+    except FileNotFoundError:
+        raise Unreadable("unreadable", f"signal file {path.name} is missing") from None
+    counts = np.ascontiguousarray(counts.reshape(stop, n).T)
     gain, baseline = (np.array(values, dtype=np.float32)[:, None] for values in (header.adc_gain, header.baseline))
-    signal = (counts - baseline) / gain
-    signal[counts == INVALID] = np.nan
-    return np.ascontiguousarray(signal)
+    signal = counts - baseline
+    signal /= gain
+    if counts.min(initial=0) == INVALID:
+        signal[counts == INVALID] = np.nan
+    return Recording(header.sig_name, header.units, signal, header.fs, header.sig_len / header.fs)
 
 
 def _samples(header: wfdb.Record) -> int:

@@ -1,0 +1,226 @@
+"""Sumstats -> files other tools read: GWAS-SSF v1, PheWeb, LDSC and REGENIE, one a trait, sorted and block-gzipped.
+
+The effect allele is ALT in every format. p is given as -log10 p where the format has it, and else written from it, so
+that nothing is 0. Variants without a test have no line.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pysam
+import yaml
+
+import ecgwas
+from ecgwas.cli import run
+from ecgwas.config import Gwas
+from ecgwas.files import atomic
+from ecgwas.gwas import inputs, tails
+
+X_NUMBER = "23"
+
+
+@dataclass(frozen=True)
+class Format:
+    """How one format is written."""
+
+    suffix: str
+    separator: str
+    columns: Callable[[pl.DataFrame], list[pl.Expr]]  # of the table of `statistics`
+    keep: Callable[[], pl.Expr]  # rows that can be written
+    indexed: bool  # by tabix, on its first two columns
+
+
+def p_text(neg_log10_p: float) -> str:
+    """p with four digits, also where it is no normal number: 1.2345e-400."""
+    exponent = int(np.ceil(neg_log10_p))
+    return f"{10 ** (exponent - neg_log10_p):.4f}e-{exponent}"
+
+
+def number() -> pl.Expr:
+    """Chromosomes as numbers, X as 23."""
+    return pl.col("contig").replace({"X": X_NUMBER})
+
+
+def gwas_ssf(table: pl.DataFrame) -> list[pl.Expr]:
+    """Mandatory columns in their order, then variant_id, rsid, ref_allele, info and n (GWAS-SSF v1.0)."""
+    optional = [pl.col("info")] if table["info"].null_count() < table.height else []
+    return [
+        number().alias("chromosome"),
+        pl.col("position").alias("base_pair_location"),
+        pl.col("alt").alias("effect_allele"),
+        pl.col("ref").alias("other_allele"),
+        "beta",
+        pl.col("se").alias("standard_error"),
+        pl.col("af").alias("effect_allele_frequency"),
+        pl.col("neg_log10_p").alias("neg_log_10_p_value"),
+        pl.concat_str(number(), "position", "ref", "alt", separator="_").alias("variant_id"),
+        pl.when(pl.col("rsid").str.contains(r"^rs\d+$")).then("rsid").otherwise(pl.lit("#NA")).alias("rsid"),
+        pl.lit("OA").alias("ref_allele"),
+        *optional,
+        "n",
+    ]
+
+
+def pheweb(_: pl.DataFrame) -> list[pl.Expr]:
+    """chrom, pos, ref, alt, pval, beta, sebeta, af, num_samples."""
+    return [
+        pl.col("contig").alias("chrom"),
+        pl.col("position").alias("pos"),
+        "ref",
+        "alt",
+        pl.col("neg_log10_p").map_elements(p_text, return_dtype=pl.String).alias("pval"),
+        "beta",
+        pl.col("se").alias("sebeta"),
+        "af",
+        pl.col("n").alias("num_samples"),
+    ]
+
+
+def ldsc(_: pl.DataFrame) -> list[pl.Expr]:
+    """SNP, A1 (effect), A2, Z, N: what munge_sumstats.py makes."""
+    z = pl.col("t")  # LDSC's Z is signed and squared; t of thousands of degrees of freedom is one
+    return [
+        pl.col("rsid").alias("SNP"),
+        pl.col("alt").alias("A1"),
+        pl.col("ref").alias("A2"),
+        z.alias("Z"),
+        pl.col("n").alias("N"),
+    ]
+
+
+def regenie(_: pl.DataFrame) -> list[pl.Expr]:
+    """The columns of REGENIE's step 2 (quantitative, additive)."""
+    return [
+        number().alias("CHROM"),
+        pl.col("position").alias("GENPOS"),
+        pl.when(pl.col("rsid").is_null()).then(pl.concat_str("contig", "position", "ref", "alt", separator=":"))
+        .otherwise("rsid").alias("ID"),
+        pl.col("ref").alias("ALLELE0"),
+        pl.col("alt").alias("ALLELE1"),
+        pl.col("af").alias("A1FREQ"),
+        pl.col("info").fill_null(1.0).alias("INFO"),
+        pl.col("n").alias("N"),
+        pl.lit("ADD").alias("TEST"),
+        pl.col("beta").alias("BETA"),
+        pl.col("se").alias("SE"),
+        (pl.col("t") ** 2).alias("CHISQ"),
+        pl.col("neg_log10_p").alias("LOG10P"),
+        pl.lit("NA").alias("EXTRA"),
+    ]  # fmt: skip
+
+
+def _tested() -> pl.Expr:
+    return pl.col("t").is_not_null()
+
+
+def _named() -> pl.Expr:
+    return _tested() & pl.col("rsid").str.contains(r"^rs\d+$")
+
+
+FORMATS = {
+    "gwas-ssf": Format(".tsv.gz", "\t", gwas_ssf, _tested, True),
+    "pheweb": Format(".pheweb.tsv.gz", "\t", pheweb, _tested, True),
+    "ldsc": Format(".sumstats.gz", "\t", ldsc, _named, False),
+    "regenie": Format(".regenie.gz", " ", regenie, _tested, False),
+}
+
+
+def statistics(part: pl.DataFrame, info: pl.Series, trait: dict, yy: np.ndarray) -> pl.DataFrame:
+    """Variant, af, info, n, beta, se, t and neg_log10_p of one trait from a sumstats part; null where not tested.
+
+    `yy` [V]: squared length of the residual trait tested at each variant.
+    """
+    group = trait["group"]
+    own = {name: pl.col(name if group == "all" else f"{name}:{group}") for name in ("n", "af", "gg")}
+    table = part.select(*inputs.VARIANT, "rsid", t=pl.col(f"t:{trait['trait']}").cast(pl.Float64), **own)
+    t, df = table["t"].fill_null(float("nan")).to_numpy(), float(trait["df"])
+    beta, se = inputs.effects(t, table["gg"].fill_null(float("nan")).to_numpy(), yy, np.array(df))
+    made = {"beta": beta, "se": se, "neg_log10_p": tails.from_t(t, df)}
+    return table.with_columns(info.alias("info"), *(pl.Series(name, x) for name, x in made.items())).fill_nan(None)
+
+
+def tables(sumstats: list[Path], lengths: pl.DataFrame, info: pl.Series, trait: dict) -> Iterator[pl.DataFrame]:
+    """`statistics` of one trait, part by part."""
+    first = 0
+    group = trait["group"]
+    own = ["n", "af", "gg"] if group == "all" else ["n", "af", "gg", f"n:{group}", f"af:{group}", f"gg:{group}"]
+    for path in sumstats:
+        part = pl.read_parquet(path, columns=[*inputs.VARIANT, "rsid", *own, f"t:{trait['trait']}"])
+        yield statistics(
+            part, info[first : first + part.height], trait, inputs.lengths_at(lengths, part, trait["trait"])
+        )
+        first += part.height
+
+
+def write(tables: Iterator[pl.DataFrame], kind: Format, path: Path) -> int:
+    """Write one file and, where the format has it, its tabix index; returns the number of lines."""
+    lines = 0
+    with pysam.BGZFile(str(path), "wb") as file:
+        for number, table in enumerate(tables):
+            rows = table.filter(kind.keep()).select(kind.columns(table))
+            text = rows.write_csv(
+                separator=kind.separator, include_header=number == 0, null_value="#NA", quote_style="never"
+            )
+            file.write(text.encode())
+            lines += rows.height
+    if kind.indexed and lines:
+        pysam.tabix_index(str(path), force=True, seq_col=0, start_col=1, end_col=1, line_skip=1)
+    return lines
+
+
+def metadata(trait: dict, path: Path, build: str, covariates: list[str], min_maf: float, cohort: str) -> dict:
+    """The fields of a GWAS-SSF metadata file that the run knows; ancestry and technology are the submitter's to add."""
+    return {
+        "file_type": "GWAS-SSF v1.0",
+        "data_file_name": path.name,
+        "data_file_md5sum": hashlib.md5(path.read_bytes()).hexdigest(),
+        "is_harmonised": False,
+        "is_sorted": True,
+        "genome_assembly": build,
+        "coordinate_system": "1-based",
+        "trait_description": [trait["trait"]],
+        "samples": [{"sample_size": int(trait["n"]), "cohort": [cohort]}],
+        "minor_allele_freq_lower_limit": float(min_maf),
+        "adjusted_covariates": covariates,
+        "analysis_software": f"ecgwas {ecgwas.__version__}",
+    }
+
+
+def main(
+    sumstats: list[Path],
+    trait_table: Path,
+    variants: Path,
+    covariates: Path,
+    manifest: Path,
+    settings: Gwas,
+    cohort: str,
+    exports: Path,
+) -> None:
+    """Write every trait in each format of `gwas.exports` into the folder `exports`; _SUCCESS names the files."""
+    lengths = pl.read_parquet(trait_table)
+    table, build = inputs.read_variants(variants), json.loads(manifest.read_text())["build"]
+    minor = pl.min_horizontal("af", 1 - pl.col("af"))
+    min_maf = table.select(minor.min()).item() or 0.0
+    adjusted = [name for name in pl.read_parquet_schema(covariates) if name not in ("person_id", "sample_id")]
+    written = {}
+    with atomic(exports) as folder:
+        for name in settings.exports:
+            kind = FORMATS[name]
+            (folder / name).mkdir(parents=True)
+            for trait in lengths.unique("trait", keep="first", maintain_order=True).iter_rows(named=True):
+                path = folder / name / f"{trait['trait']}{kind.suffix}"
+                written[f"{name}/{path.name}"] = write(tables(sumstats, lengths, table["info"], trait), kind, path)
+                if name == "gwas-ssf":
+                    about = metadata(trait, path, build, adjusted, min_maf, cohort) | settings.exports_metadata
+                    path.with_name(f"{path.name}-meta.yaml").write_text(yaml.safe_dump(about, sort_keys=False))
+            print(f"{name}: {sum(k.startswith(name) for k in written)} files", flush=True)
+        (folder / "_SUCCESS").write_text(json.dumps(written, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    run(main)
