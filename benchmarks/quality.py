@@ -1,8 +1,8 @@
 """How well recordings are judged: the score against annotators (nested 5-fold), reversed arms against simulation.
 
-python benchmarks/quality.py [--data ../shared/data] [--fit true]
+python benchmarks/quality.py [--data ../shared/data] [--fit_weights true]
 
-`--fit true` also prints the weights of `ecgwas.ingest.score` fitted on all labelled recordings.
+`--fit_weights true` also prints the weights of `ecgwas.ingest.score` fitted on all labelled recordings.
 """
 
 import json

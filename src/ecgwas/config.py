@@ -168,6 +168,15 @@ class Embed(Strict):
     batch: int = Field(64, ge=1, description="Recordings a batch; does not change the numbers.")
 
 
+# Of the classical measurements, those that are scanned unless the study says otherwise.
+SCANNED_INTERVALS = [
+    "heart_rate_bpm", "rr_sd_ms", "p_duration_ms", "pr_ms", "qrs_ms", "qt_ms", "qtc_bazett_ms", "qtc_fridericia_ms",
+    "p_axis_deg", "qrs_axis_deg", "t_axis_deg", "p_frontal_mv", "r_frontal_mv", "t_frontal_mv",
+    *(f"{wave}_{lead}_mv" for lead in ("i", "ii", "v1", "v2", "v5") for wave in "prst"),
+    "sokolov_mv", "cornell_mv",
+]  # fmt: skip
+
+
 class Phenotypes(Strict):
     """Embeddings to traits."""
 
@@ -179,6 +188,10 @@ class Phenotypes(Strict):
     rank_normalise: bool = Field(True, description="Inverse-normal transform of the residuals.")
     axes_by: Literal["variance", "repeatability"] = Field(
         "variance", description="Axes with most variance, or those most alike in two recordings of a person (needs people with two)."
+    )
+    intervals: list[str] | Literal["all"] = Field(
+        SCANNED_INTERVALS,
+        description="Columns of intervals.parquet that model `intervals` takes as traits; all: every number but machine_*.",
     )
     relatives: Literal["drop", "keep"] = Field(
         "drop", description="Scan the largest unrelated set; or everyone, less leave-one-chromosome-out predictions (`gwas.step1`)."

@@ -16,6 +16,8 @@ COHORT = "cohorts/demo-tiny"
 WRITTEN = {
     f"{COHORT}/ecg/recordings.parquet": tables.RECORDINGS,
     f"{COHORT}/ecg/excluded.parquet": tables.RECORDINGS_EXCLUDED,
+    f"{COHORT}/ecg/intervals.parquet": tables.INTERVALS,
+    f"{COHORT}/ecg/quality.parquet": tables.QUALITY,
     f"{COHORT}/genotypes/samples.parquet": tables.SAMPLES,
     f"{COHORT}/genotypes/variants.parquet": tables.VARIANTS,
     f"{COHORT}/genotypes/excluded.parquet": tables.GENOTYPES_EXCLUDED,

@@ -68,7 +68,7 @@ class Spectrum:
 
     def __init__(self, signal: np.ndarray, rate_hz: float, pad_s: float = PAD_S, new_rate_hz: float | None = None):
         """Transform of [lead, sample]; with `new_rate_hz`, of a length that `resampled` can go to that rate from."""
-        self.n, self.rate_hz = signal.shape[-1], rate_hz
+        self.n, self.rate_hz, self.mains_rms = signal.shape[-1], rate_hz, 0.0
         self.ratio = rate_ratio(rate_hz, new_rate_hz or rate_hz)
         multiple = self.ratio.denominator
         self.pad = pad = min(self.n - 1, round(pad_s * rate_hz)) // multiple * multiple
@@ -81,14 +81,20 @@ class Spectrum:
         self.values = scipy.fft.rfft(padded, axis=-1)
 
     def without_mains(self) -> "Spectrum":
-        """Self, the lines at 50 and 60 Hz cut down to the level of the frequencies around them, in each lead."""
+        """Self, the lines at 50 and 60 Hz cut down to the level of the frequencies around them, in each lead.
+
+        `mains_rms` then is the RMS of what was cut from the worst lead.
+        """
         for line_hz in MAINS_HZ:
             inside, around = mains_bins(self.length, self.rate_hz, line_hz)
             if not len(inside) or not len(around):
                 continue
             limit = 2 * np.median(np.abs(self.values[..., around]), axis=-1, keepdims=True)
             size = np.abs(self.values[..., inside])
-            self.values[..., inside] *= np.minimum(1, limit / np.maximum(size, 1e-12))
+            share = np.minimum(1, limit / np.maximum(size, 1e-12))
+            self.values[..., inside] *= share
+            power = np.square(size * (1 - share)).sum(axis=-1).max()
+            self.mains_rms = max(self.mains_rms, float(np.sqrt(2 * power)) / self.length)
         return self
 
     def filtered(

@@ -7,16 +7,15 @@ import numpy as np
 from ecgwas.config import LEADS
 from ecgwas.ingest.beats import MedianBeat
 from ecgwas.ingest.canonical import I
-from ecgwas.ingest.filters import MAINS_HZ, Spectrum, mains_bins
 
 V6 = LEADS.index("V6")
 BURST_S, BURST_TIMES = 0.2, 3.0  # windows, and the range that is a burst, in typical QRS ranges of the lead
 PLATEAU_S = 0.1
 
 
-def sample_hash(signal: np.ndarray, rate_hz: float) -> str:
-    """32 hex digits that two recordings share only if their samples [lead, sample] are the same."""
-    digest = hashlib.blake2b(f"{signal.shape} {rate_hz:g} ".encode(), digest_size=16)
+def sample_hash(signal: np.ndarray, rate_hz: float, seconds: float) -> str:
+    """32 hex digits that two recordings share only if samples [lead, sample], rate and native length are the same."""
+    digest = hashlib.blake2b(f"{signal.shape} {rate_hz:g} {seconds:g} ".encode(), digest_size=16)
     digest.update(np.ascontiguousarray(signal, dtype=np.float32))
     return digest.hexdigest()
 
@@ -32,19 +31,6 @@ def fault_counts(faults: dict[int, tuple[str, str]]) -> dict[str, int]:
         "large_leads": ("implausible_amplitude",),
     }
     return {name: sum(kinds.count(kind) for kind in several) for name, several in names.items()}
-
-
-def mains_mv(spectrum: Spectrum) -> float:
-    """RMS of the worst lead at 50 or 60 Hz beyond the frequencies around it, mV; of a spectrum with mains."""
-    worst = 0.0
-    for line_hz in MAINS_HZ:
-        inside, around = mains_bins(spectrum.length, spectrum.rate_hz, line_hz)
-        if len(inside) and len(around):
-            level = np.median(np.abs(spectrum.values[:, around]), axis=1, keepdims=True)
-            power = np.square(np.abs(spectrum.values[:, inside])) - 2 * np.square(level)
-            rms = np.sqrt(2 * np.maximum(power.sum(axis=1), 0)) / spectrum.length
-            worst = max(worst, float(rms.max()))
-    return worst
 
 
 def windows(signal: np.ndarray, width: int) -> np.ndarray:

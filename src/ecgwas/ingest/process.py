@@ -10,7 +10,7 @@ from ecgwas.ingest.beats import MIN_BEATS, MedianBeat, median_beat, rr_intervals
 from ecgwas.ingest.canonical import INDEPENDENT, twelve_leads
 from ecgwas.ingest.filters import Spectrum, at_samples
 from ecgwas.ingest.intervals import measured
-from ecgwas.ingest.measures import beat_measures, fault_counts, lead_measures, mains_mv, sample_hash
+from ecgwas.ingest.measures import beat_measures, fault_counts, lead_measures, sample_hash
 from ecgwas.ingest.qrs import detect
 from ecgwas.ingest.readers import Recording
 from ecgwas.ingest.score import with_score
@@ -49,7 +49,7 @@ def beat_samples(settings: Ingest) -> int:
 def process(recording: Recording, settings: Ingest) -> Processed:
     """Everything stored of one recording; raises `quality.Excluded`, which carries what was measured of it."""
     about = {"seconds": recording.seconds, "rate_hz": recording.rate_hz}
-    about["sample_hash"] = sample_hash(recording.signal, recording.rate_hz)
+    about["sample_hash"] = sample_hash(recording.signal, recording.rate_hz, recording.seconds)
     try:
         quality.check_length(recording.seconds, recording.signal.shape[1])
         return _process(recording, settings, about)
@@ -68,9 +68,8 @@ def _process(recording: Recording, settings: Ingest, about: dict) -> Processed:
     if not rows:
         quality.check_leads(early, settings.min_leads)
     native = interpolate_gaps(signal[rows])
-    spectrum = Spectrum(native, rate_hz, new_rate_hz=settings.model_rate_hz)
-    about["mains_mv"] = mains_mv(spectrum)
-    spectrum = spectrum.without_mains()
+    spectrum = Spectrum(native, rate_hz, new_rate_hz=settings.model_rate_hz).without_mains()
+    about["mains_mv"] = spectrum.mains_rms
     wide = spectrum.filtered(settings.highpass_hz, min(WIDE_HZ, 0.4 * settings.beat_rate_hz))
     smooth = spectrum.filtered(settings.highpass_hz, settings.lowpass_hz)
     noise = quality.noise_sd(wide, smooth, rate_hz)
@@ -91,32 +90,28 @@ def _process(recording: Recording, settings: Ingest, about: dict) -> Processed:
     quality.check_leads(faults, settings.min_leads)
     quality.check_rhythm(len(peaks), signal.shape[1] / rate_hz)
     quality.check_beats(beat, unit)
-    strip = spectrum.resampled(settings.highpass_hz, settings.lowpass_hz)[keep]
-    return _stored(beat, rows, peaks, rate_hz, unit, smooth, strip, native[keep], recording.seconds, settings, about)
-
-
-def _stored(
-    beat: MedianBeat | None,
-    rows: list[int],
-    peaks: np.ndarray,
-    rate_hz: float,
-    unit: str,
-    smooth: np.ndarray,
-    strip: np.ndarray,
-    native: np.ndarray,
-    seconds: float,
-    settings: Ingest,
-    about: dict,
-) -> Processed:
-    """What is stored of a recording that passed."""
     beat = beat if beat is not None and beat.n_beats >= MIN_BEATS else None
-    rr = rr_intervals(peaks, rate_hz)
-    row = {"rate_hz": rate_hz, "seconds": seconds, "unit": unit, "n_leads": len(rows)}
-    row |= {"n_beats": beat.n_beats if beat else 0, "rr_ms": float(np.median(rr)) if len(rr) else None}
-    row["bucket"] = bucket_of(seconds, settings)
-    strip = stored_strip(strip, rows, row["bucket"], settings)
-    intervals = measured(beat, rows, peaks, rate_hz, unit, smooth, native)
+    row = recording_row(recording, unit, rows, beat, peaks, settings)
+    modelled = spectrum.resampled(settings.highpass_hz, settings.lowpass_hz)[keep]
+    intervals = measured(beat, rows, peaks, rate_hz, unit, smooth, native[keep])
+    strip = stored_strip(modelled, rows, row["bucket"], settings)
     return Processed(strip, stored_beat(beat, rows, settings), row, intervals, with_score(about))
+
+
+def recording_row(
+    recording: Recording, unit: str, rows: list[int], beat: MedianBeat | None, peaks: np.ndarray, settings: Ingest
+) -> dict[str, float | int | str | None]:
+    """What recordings.parquet says of a kept recording."""
+    rr = rr_intervals(peaks, recording.rate_hz)
+    return {
+        "rate_hz": recording.rate_hz,
+        "seconds": recording.seconds,
+        "unit": unit,
+        "n_leads": len(rows),
+        "n_beats": beat.n_beats if beat else 0,
+        "rr_ms": float(np.median(rr)) if len(rr) else None,
+        "bucket": bucket_of(recording.seconds, settings),
+    }
 
 
 def interpolate_gaps(signal: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ T_LATEST_S = 0.36  # a steep T wave is looked for up to here after a beat
 CONFIRM_SHARE, SHARP_SHARE = 0.35, 0.85  # a candidate is this high in the slow band, or this high in the fast one
 BROAD_SHARE, BIG_SHARE, FREQUENT_SHARE = 0.25, 0.35, 0.5  # of the beats' speed: in a gap, at an end, without a gap
 UNUSUAL = 1.6  # times the speed that is usual at this distance after a beat
+EVEN_RR, ALIKE_SIZE = 1.3, 0.5  # longest over shortest RR, lowest over usual energy, of a plain rhythm
 LONG_GAP = 1.5  # times a short RR interval
 
 
@@ -38,11 +39,19 @@ def detect(spectrum: Spectrum, rows: list[int], independent: list[int]) -> np.nd
     rate_hz = spectrum.rate_hz
     energy = qrs_energy(spectrum.filtered(*QRS_BAND_HZ, derivative=True, rows=rows), rate_hz)
     peaks = find_qrs(energy, rate_hz)
-    if len(peaks) < 3:
+    if len(peaks) < 3 or plain(peaks, energy, rate_hz):
         return peaks
     step = max(1, int(rate_hz / SLOW_RATE_HZ))
     slow = spectrum.filtered(*SLOW_BAND_HZ, derivative=True, rows=independent)[:, ::step]
     return refined(peaks, np.ascontiguousarray(slow), energy, rate_hz, step)
+
+
+def plain(peaks: np.ndarray, energy: np.ndarray, rate_hz: float) -> bool:
+    """Whether `peaks` are alike, even, over 60 a minute and reach to both ends: nothing to look for or to drop."""
+    rr, size = np.diff(peaks), energy[peaks]
+    even = rr.max() <= EVEN_RR * rr.min() and rr.max() < rate_hz
+    ends = max(peaks[0], len(energy) - peaks[-1]) <= 1.1 * rr.max()
+    return bool(even and ends and size.min() >= ALIKE_SIZE * np.median(size))
 
 
 def refined(peaks: np.ndarray, slow: np.ndarray, energy: np.ndarray, rate_hz: float, step: int) -> np.ndarray:

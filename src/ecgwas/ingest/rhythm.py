@@ -5,6 +5,7 @@ import numpy as np
 from ecgwas.ingest.beats import BEFORE_S, MedianBeat
 
 IRREGULAR = 0.10  # RMSSD over the mean RR interval: sinus rhythm at rest is below, atrial fibrillation above
+MOSTLY = 0.07  # the same of the median difference: premature beats in an even rhythm are below
 MIN_DIFFERENCES = 3  # successive differences that a judgement of regularity needs
 PREMATURE = 0.85  # of the median RR interval
 CONSISTENT_P = 0.30  # mean correlation between beats before QRS that is beyond what fibrillation shows
@@ -41,7 +42,9 @@ def irregular(normal: np.ndarray, differences: np.ndarray) -> bool | None:
     """Whether normal beats follow each other irregularly; None where there are too few to tell."""
     if len(differences) < MIN_DIFFERENCES:
         return None
-    return bool(np.sqrt(np.mean(np.square(differences))) > IRREGULAR * normal.mean())
+    mean = normal.mean()
+    uneven = np.sqrt(np.mean(np.square(differences))) > IRREGULAR * mean
+    return bool(uneven and np.median(np.abs(differences)) > MOSTLY * mean)
 
 
 def ectopic_share(beat: MedianBeat) -> float:

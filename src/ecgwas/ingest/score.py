@@ -1,7 +1,8 @@
 """Measures of a recording -> one quality score, and the words for what is wrong with it.
 
-The score is a logistic model of twelve measures. Its weights were fitted by benchmarks/quality.py --fit on the labels
-of the PhysioNet/CinC Challenge 2011 (set-a); the benchmark also says how well it does on recordings not fitted.
+The score is a logistic model of twelve measures. Its weights were fitted by `benchmarks/quality.py --fit_weights true`
+on the labels of the PhysioNet/CinC Challenge 2011 (set-a); the benchmark also says how well recordings are judged
+that had no part in the fit.
 """
 
 from collections.abc import Mapping

@@ -27,18 +27,34 @@ def read_table(path: Path) -> pl.DataFrame:
     return table.with_columns(pl.col(name).cast(pl.String) for name in IDS if name in table.columns)
 
 
-def recordings(path: Path, whole: bool) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def chosen(names: list[str], wanted: list[str] | str, path: Path) -> list[str]:
+    """Of the numeric columns `names` those `wanted`, in the table's order; "all": every one but machine_*."""
+    if wanted == "all":
+        return [name for name in names if not name.startswith("machine_")]
+    missing = [name for name in wanted if name not in names]
+    if missing:
+        raise UserError(
+            f"{path}: phenotypes.intervals names {', '.join(missing)}, which the table does not have as numbers;"
+            f" it has {', '.join(names)}"
+        )
+    return [name for name in names if name in wanted]
+
+
+def recordings(
+    path: Path, whole: bool, wanted: list[str] | str | None = None
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """person_id [recording], values [recording, column] with NaN missing, and the columns' names.
 
-    Every numeric column is a trait, but for `machine_…`: what the recorder measured itself stands beside ours to be
-    compared. `whole`: a recording with any value missing is left out (an embedding is one thing); otherwise only one
-    with all values missing.
+    Every numeric column is a trait, or those `wanted` of the classical measurements, but for `machine_…`: what the
+    recorder measured itself stands beside ours to be compared. `whole`: a recording with any value missing is left out
+    (an embedding is one thing); otherwise only one with all values missing.
     """
     table = read_table(path).filter(pl.col("person_id").is_not_null())
     numeric = [name for name, dtype in table.schema.items() if dtype.is_numeric() and name not in IDS]
     names = [name for name in numeric if not name.startswith("machine_")]
     if not names:
         raise UserError(f"{path}: no numeric column, so no trait; the table has {', '.join(table.columns)}")
+    names = names if wanted is None else chosen(names, wanted, path)
     by = [name for name in ("person_id", "recording_id") if name in table.columns]
     table = table.sort(by, maintain_order=True)  # sums must not depend on the order of the file
     values = table.select(names).cast(pl.Float64).to_numpy(writable=True)

@@ -169,9 +169,14 @@ def main(
     reliability: Path,
     excluded: Path,
     transform: Path,
+    classical: bool = False,
 ) -> None:
-    """Person means of `values` -> traits adjusted for covariates, for kept, unrelated people with all covariates."""
-    recorded = Recordings(*persons.recordings(values, whole=whiten))
+    """Person means of `values` -> traits adjusted for covariates, for kept, unrelated people with all covariates.
+
+    `classical`: the values are the classical measurements, of which `settings.intervals` are taken.
+    """
+    wanted = settings.intervals if classical else None
+    recorded = Recordings(*persons.recordings(values, whole=whiten, wanted=wanted))
     known = pl.read_parquet(samples)
     known = known.with_columns(unrelated=pl.col("keep")) if settings.relatives == "keep" else known
     where = f"{values} with {people}"

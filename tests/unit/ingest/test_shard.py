@@ -184,3 +184,27 @@ def test_recordings_are_listed_once(tmp_path: Path, sinus, fmt: str, monkeypatch
     paths = [tmp_path / f"{k}" for k in range(6)]
     shard.main(source, 0, Ingest(shards=1), *paths[:4], [paths[4]], paths[5], tmp_path / "entries.parquet")
     assert pl.read_parquet(paths[0])["recording_id"].to_list() == listed["recording_id"].to_list()
+
+
+def test_later_copies_are_excluded_unless_all_are_wanted(folder: Path, tmp_path: Path) -> None:
+    for suffix in ("hea", "dat"):
+        text = (folder / f"a_0.{suffix}").read_bytes().replace(b"a_0", b"g_0")
+        (folder / f"g_0.{suffix}").write_bytes(text)
+    tables = run(EcgSource(path=folder), tmp_path / "out", Ingest())
+    assert tables["excluded"].rows() == [("g_0", "g", "duplicate", "duplicate_of a_0")]
+    assert "g_0" not in tables["intervals"]["recording_id"]
+    quality = tables["quality"]
+    assert quality["recording_id"].to_list() == [f"{name}_0" for name in "abcdefg"]
+    assert quality.filter(reason="duplicate")["recording_id"].to_list() == ["g_0"]
+    assert quality["sample_hash"].n_unique() == 6
+    everything = run(EcgSource(path=folder), tmp_path / "all", Ingest(duplicates="all"))
+    assert everything["recordings"].height == 7
+
+
+def test_kept_and_dropped_are_both_in_the_quality_table(folder: Path, tmp_path: Path) -> None:
+    (folder / "b_0.dat").write_bytes(b"")
+    tables = run(EcgSource(path=folder), tmp_path / "out", Ingest())
+    quality = tables["quality"]
+    assert quality.height == 6
+    assert quality.filter(pl.col("reason").is_not_null())["recording_id"].to_list() == ["b_0"]
+    assert quality.filter(pl.col("reason").is_null())["score"].min() > 0.5

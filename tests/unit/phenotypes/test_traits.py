@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from ecgwas.config import Phenotypes
+from ecgwas import tables
+from ecgwas.config import SCANNED_INTERVALS, Phenotypes
 from ecgwas.errors import UserError
 from ecgwas.phenotypes import design, normalise, persons, repeats, traits
 
@@ -202,3 +203,22 @@ def test_person_means_leave_missing_values_out():
     ids, mean = persons.person_means(np.array(["b", "a", "b"]), np.array([[1.0, np.nan], [5, 6], [3, np.nan]]))
     assert ids.tolist() == ["a", "b"]
     np.testing.assert_array_equal(mean, [[5, 6], [2, np.nan]])
+
+
+def test_only_the_measurements_asked_for_are_traits(tmp_path):
+    table = pl.DataFrame({"person_id": ["a", "b"], "qt_ms": [400.0, 410.0], "jt_ms": [300.0, 310.0]})
+    table = table.with_columns(machine_qt_ms=pl.lit(401.0), af=pl.lit(True))
+    table.write_parquet(tmp_path / "intervals.parquet")
+    names = {
+        str(wanted): persons.recordings(tmp_path / "intervals.parquet", whole=False, wanted=wanted)[2]
+        for wanted in (["qt_ms"], "all")
+    }
+    assert names == {"['qt_ms']": ["qt_ms"], "all": ["qt_ms", "jt_ms"]}
+    with pytest.raises(UserError, match=r"phenotypes\.intervals names pr_ms"):
+        persons.recordings(tmp_path / "intervals.parquet", whole=False, wanted=["pr_ms"])
+
+
+def test_the_scanned_measurements_exist_and_are_no_flags():
+    assert set(SCANNED_INTERVALS) <= set(tables.INTERVALS)
+    assert {"af", "paced", "lbbb", "rbbb", "n_beats", "ectopic_share"}.isdisjoint(SCANNED_INTERVALS)
+    assert len(SCANNED_INTERVALS) == 36
