@@ -34,7 +34,7 @@ def process_other(recording: Recording, settings: Ingest) -> Processed:
     about = {"rate_hz": recording.rate_hz, "seconds": recording.seconds, "unit": unit, "n_leads": len(rows)}
     beat = np.full((len(signal), beat_samples(settings)), MISSING, dtype=np.int16)
     strip = stored_strip(strip, rows, bucket, settings)
-    measures = {"sample_hash": sample_hash(recording.signal, recording.rate_hz)}
+    measures = {"sample_hash": sample_hash(recording.signal, recording.rate_hz, recording.seconds)}
     return Processed(strip, beat, about | {"n_beats": 0, "bucket": bucket}, {}, measures)
 
 
