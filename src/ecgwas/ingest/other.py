@@ -10,7 +10,7 @@ from ecgwas.ingest.canonical import check_rate, named_leads
 from ecgwas.ingest.filters import Spectrum
 from ecgwas.ingest.measures import sample_hash
 from ecgwas.ingest.process import MISSING, Processed, beat_samples, bucket_of, interpolate_gaps, stored_strip
-from ecgwas.ingest.quality import MAX_CONSTANT_S, MAX_GAP, Excluded, check_length, longest_constant
+from ecgwas.ingest.quality import MAX_CONSTANT_S, MAX_GAP, Excluded, check_length, longest_constant, may_be_constant
 from ecgwas.ingest.readers import Recording
 
 _PREFIXES = ("EEG", "EMG", "ECG", "EOG")
@@ -21,7 +21,12 @@ def process_other(recording: Recording, settings: Ingest) -> Processed:
     check_length(recording.seconds, recording.signal.shape[1])
     check_rate(recording.rate_hz)
     signal, unit = named_leads(recording, channel_rows(settings.channels), _PREFIXES)
-    faults = {row: fault for row, samples in enumerate(signal) if (fault := channel_fault(samples, recording.rate_hz))}
+    suspect = may_be_constant(signal, round(MAX_CONSTANT_S * recording.rate_hz)) | np.isnan(signal).any(axis=1)
+    faults = {
+        row: fault
+        for row in np.flatnonzero(suspect).tolist()
+        if (fault := channel_fault(signal[row], recording.rate_hz))
+    }
     rows = [row for row in range(len(signal)) if row not in faults]
     if len(rows) < settings.min_leads:
         kinds = [kind for kind, _ in faults.values()]
