@@ -7,10 +7,10 @@ import math
 import os
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import torch
 from torch import Tensor
@@ -20,8 +20,8 @@ from ecgwas.cli import run
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
 from ecgwas.pretrain import checkpoint as files
-from ecgwas.pretrain import data, masks
-from ecgwas.pretrain.model import CLIP, Model, make_grid, present, take
+from ecgwas.pretrain import data, losses
+from ecgwas.pretrain.model import Model, make_grid
 
 HISTORY = {
     "step": (pl.Int32(), "Training step, from 0."),
@@ -38,66 +38,7 @@ HISTORY = {
         "Effective rank of the batch's embeddings; null between the steps it is taken at.",
     ),
 }
-WEIGHTS = {
-    "loss_strip": 0.25,
-    "loss_beat": 0.25,
-    "loss_embedding": 1.0,
-    "loss_energy": 1.0,
-    "loss_rr": 0.3,
-    "loss_power": 0.01,
-}
-NOISE = 0.3  # standard deviation of the noise in the embedding that its decoder must live with
 RANK_EVERY = 20
-
-
-def losses(model: Model, batch: data.Batch, settings: config.Transformer, seed: int, step: int) -> tuple[dict, Tensor]:
-    """Parts of the loss of a batch, unweighted, and its embeddings [B, E]; random numbers from (seed, step) alone."""
-    device = model.beat_mean.device
-    counts, rr_ms = [torch.from_numpy(x).to(device) for x in (batch.strip, batch.beat)], torch.from_numpy(batch.rr_ms)
-    strip, beat = model.standardise(*counts)
-    log_rr = (rr_ms.to(device).log() - model.rr_mean) / model.rr_scale
-    targets = beat.flatten(1), model.energies(counts[1]), log_rr.clamp(-CLIP, CLIP)[:, None]
-    strip_patches, beat_patches = model.patches(strip, beat)
-    there = present(strip_patches, beat_patches).cpu().numpy()
-    rng = np.random.default_rng([seed, data.MASKS, step])
-    groups = masks.draw(there, model.grid.n_strip, settings.mask, settings.drop_view, rng)
-    noise = np.random.default_rng([seed, data.NOISE, step]).standard_normal((len(there), settings.embedding))
-    noise = torch.from_numpy(noise.astype(np.float32)).to(device)
-    errors, embeddings = [], []
-    for group in groups:
-        rows, kept, hidden, weight = (torch.from_numpy(x).to(device) for x in dataclasses.astuple(group))
-        x = model.encode(strip_patches[rows], beat_patches[rows], kept)
-        z = model.embed(x, kept)
-        errors.append(
-            hidden_errors(model, x, strip_patches[rows], beat_patches[rows], hidden, weight)
-            | embedding_errors(model, z + NOISE * noise[rows], [t[rows] for t in targets])
-            | {"loss_power": (z.square().sum(), z.numel())}
-        )
-        embeddings.append(z)
-    parts = {name: sum(e[name][0] for e in errors) / max(1, sum(e[name][1] for e in errors)) for name in errors[0]}
-    return parts, torch.cat(embeddings)
-
-
-def hidden_errors(
-    model: Model, x: Tensor, strip: Tensor, beat: Tensor, hidden: Tensor, weight: Tensor
-) -> dict[str, tuple[Tensor, Tensor]]:
-    """{part: (sum of squared errors, number of samples)} of the hidden tokens, by view; strip and beat as patches."""
-    n = model.grid.n_strip
-    predicted = model.predict(x, hidden)
-    targets = take(strip, hidden.clamp(max=n - 1)), take(beat, (hidden - n).clamp(min=0))
-    views = weight * (hidden < n), weight * (hidden >= n)  # [B, H]
-    parts = {}
-    for name, p, t, w in zip(("loss_strip", "loss_beat"), predicted, targets, views, strict=True):
-        parts[name] = ((p.float() - t.nan_to_num()).square().mean(2) * w).sum(), w.sum()
-    return parts
-
-
-def embedding_errors(model: Model, z: Tensor, targets: list[Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
-    """{part: (sum of squared errors, number)} of median beat, energies and log RR decoded from noisy embeddings z."""
-    parts = {}
-    for name, p, t in zip(("loss_embedding", "loss_energy", "loss_rr"), model.decode(z), targets, strict=True):
-        parts[name] = (p.float() - t.nan_to_num())[~t.isnan()].square().sum(), (~t.isnan()).sum()
-    return parts
 
 
 def learning_rate(step: int, settings: config.Transformer) -> float:
@@ -123,15 +64,18 @@ def train(
     seed: int,
     resume: Path,
     stop_after: int | None = None,
+    threads: int = 1,
 ) -> pl.DataFrame:
     """Train `model` in place from the state in `resume`, if there is one; returns the history, one row a step.
 
     `stop_after` ends the process's work after that many steps of its own, as a kill would.
     """
     optimiser = torch.optim.AdamW(_parameter_groups(model, settings), lr=settings.learning_rate, betas=(0.9, 0.95))
-    key = fingerprint(model, signals, settings, seed)
+    device = model.beat_mean.device
+    threads = 1 if device.type == "cuda" else threads
+    key = fingerprint(model, signals, settings, seed, threads)
     first, history = load_state(resume / "state.pt", key, model, optimiser)
-    device, began = model.beat_mean.device, time.monotonic()
+    pool, began = ThreadPoolExecutor(threads), time.monotonic()
     for step in range(first, settings.steps):
         if stop_after is not None and step - first >= stop_after:
             raise InterruptedError(f"stopped after {stop_after} steps, as asked")
@@ -139,23 +83,18 @@ def train(
         rate = learning_rate(step, settings)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            parts, z = losses(model, batch, settings, seed, step)
-            loss = sum(WEIGHTS[name] * part for name, part in parts.items())
-        if not math.isfinite(loss.item()):
+        parts, z = losses.backward(model, losses.prepare(model, batch, settings, seed, step), threads, pool)
+        loss = parts["loss"]
+        if not math.isfinite(loss):
             remedy = f"lower learning_rate ({settings.learning_rate}) or lengthen warmup"
-            raise UserError(f"step {step}: the loss is {loss.item()}; {remedy}")
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+            raise UserError(f"step {step}: the loss is {loss}; {remedy}")
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         rank = effective_rank(z) if step % RANK_EVERY == 0 or step == settings.steps - 1 else None
-        history.append([step, loss.item(), *(parts[name].item() for name in WEIGHTS), rate, rank])
+        history.append([step, loss, *(parts[name] for name in losses.WEIGHTS), rate, rank])
         if rank is not None:
             speed = (step + 1 - first) * settings.batch / (time.monotonic() - began)
-            print(
-                f"step {step}: loss {loss.item():.4f}, effective rank {rank:.1f}, {speed:.0f} recordings/s", flush=True
-            )
+            print(f"step {step}: loss {loss:.4f}, effective rank {rank:.1f}, {speed:.0f} recordings/s", flush=True)
         if (step + 1) % settings.checkpoint_every == 0 or step == settings.steps - 1:
             state = {"key": key, "step": step + 1, "model": model.state_dict(), "optimiser": optimiser.state_dict()}
             files.save(state | {"history": history}, resume / "state.pt")
@@ -179,9 +118,9 @@ def load_state(path: Path, key: str, model: Model, optimiser: torch.optim.Optimi
     return state["step"], state["history"]
 
 
-def fingerprint(model: Model, signals: data.Signals, settings: config.Transformer, seed: int) -> str:
+def fingerprint(model: Model, signals: data.Signals, settings: config.Transformer, seed: int, threads: int) -> str:
     """Hash of what decides a run: settings, seed, recordings, statistics of the signals, torch and its threads."""
-    what = [settings.model_dump(exclude={"checkpoint_every"}), seed, torch.__version__, torch.get_num_threads()]
+    what = [settings.model_dump(exclude={"checkpoint_every"}), seed, torch.__version__, threads]
     digest = hashlib.sha256(json.dumps([*what, str(model.beat_mean.device), dataclasses.asdict(model.grid)]).encode())
     digest.update(signals.table.select("recording_id", "rr_ms").write_csv().encode())
     for name in ("strip_scale", "beat_mean", "beat_scale", "energy_mean"):
@@ -241,7 +180,7 @@ def main(
         threads: CPU threads; another number changes the last bits of the result.
         stop_after: Stop after this many steps without a result (to test resuming).
     """
-    device = set_threads(threads)
+    device = set_threads(1)  # within an operation; `threads` of them each take a share of the batch
     signals = data.open_signals(recordings, strips, beats)
     statistics = {
         name: torch.from_numpy(x)
@@ -250,7 +189,7 @@ def main(
     model = make_model(settings, ingest, statistics, seed).to(device)
     size = sum(p.numel() for p in model.parameters())
     print(f"{len(signals)} recordings, {size:,} weights, {device}, {threads} threads", flush=True)
-    table = train(model, signals, settings, seed, resume, stop_after)
+    table = train(model, signals, settings, seed, resume, stop_after, threads)
     values = {"kind": settings.kind, "settings": settings.model_dump(), "ingest": ingest.model_dump(), "seed": seed}
     weights = {name: w.cpu() for name, w in model.state_dict().items()}
     files.save(values | {"leads": list(data.MODEL_LEADS), "statistics": statistics, "weights": weights}, checkpoint)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 
 from ecgwas.config import Ingest, Transformer
 from ecgwas.errors import UserError
-from ecgwas.pretrain import checkpoint, data, train
+from ecgwas.pretrain import checkpoint, data, losses, train
 from ecgwas.pretrain.model import Model
 
 TINY = Transformer(width=16, depth=1, heads=2, embedding=8, steps=9, batch=16, checkpoint_every=2)
@@ -90,7 +91,7 @@ def test_history_and_checkpoint_hold_what_readers_need(ecg_cohort, tmp_path):
     history, saved = pl.read_parquet(tmp_path / "history.parquet"), checkpoint.load(tmp_path / "checkpoint.pt")
     assert history.columns == list(train.HISTORY)
     assert history["step"].to_list() == list(range(TINY.steps))
-    total = sum(weight * history[name] for name, weight in train.WEIGHTS.items())
+    total = sum(weight * history[name] for name, weight in losses.WEIGHTS.items())
     np.testing.assert_allclose(history["loss"], total, rtol=1e-5)
     assert Transformer(**saved["settings"]) == TINY
     assert Ingest(**saved["ingest"]) == Ingest()
@@ -133,10 +134,10 @@ def test_the_loss_is_of_the_hidden_and_recorded_alone():
     hidden = torch.arange(model.grid.n_strip + model.grid.n_beat)[-30:].expand(2, -1)
     weight = (torch.arange(30) < 20).float().expand(2, -1)
     x = torch.randn(2, 5, TINY.width)
-    parts = train.hidden_errors(model, x, strip, beat, hidden, weight)
+    parts = losses.hidden_errors(model, x, strip, beat, hidden, weight)
     beat_nan = beat.clone()
     beat_nan[:, -10:] = torch.nan
-    again = train.hidden_errors(model, x, strip, beat_nan, hidden, weight)
+    again = losses.hidden_errors(model, x, strip, beat_nan, hidden, weight)
     assert parts["loss_strip"][1] == 0
     assert parts["loss_beat"] == again["loss_beat"]
     expected = (model.predict(x, hidden)[1][:, :20] - beat[:, -30:-10]).square().mean(2).sum()
@@ -151,7 +152,7 @@ def test_effective_rank_of_known_spectra():
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(ecg_cohort, tmp_path, monkeypatch):
-    monkeypatch.setitem(train.WEIGHTS, "loss_rr", float("nan"))
+    monkeypatch.setitem(losses.WEIGHTS, "loss_rr", float("nan"))
     with pytest.raises(UserError, match="step 0: the loss is nan; lower learning_rate"):
         run(ecg_cohort(n=20), tmp_path)
 
@@ -160,3 +161,26 @@ def test_a_file_that_is_no_checkpoint_is_named(tmp_path):
     (tmp_path / "x.pt").write_bytes(b"nothing")
     with pytest.raises(UserError, match=r"x\.pt: not a readable checkpoint"):
         checkpoint.load(tmp_path / "x.pt")
+
+
+@pytest.mark.parametrize("shares", [2, 3, 16])
+def test_shares_of_a_batch_give_the_gradients_of_the_whole(ecg_cohort, shares):
+    cohort = ecg_cohort(n=40, no_beat=3)
+    signals = data.open_signals([cohort.recordings], cohort.strips, cohort.beats)
+    batch = signals.read(data.rows_of_step(len(signals), 16, 0, 1))
+    found = []
+    for n in (1, shares):
+        model = make()
+        with ThreadPoolExecutor(n) as pool:
+            told, z = losses.backward(model, losses.prepare(model, batch, TINY, 1, 0), n, pool)
+        found.append((told, z, {name: w.grad for name, w in model.named_parameters()}))
+    (told, z, whole), (other, _, parts) = found
+    assert other == pytest.approx(told, rel=1e-5)
+    assert z.shape == (16, 8)
+    for name, gradient in whole.items():
+        assert torch.allclose(parts[name], gradient, atol=1e-6 + 1e-4 * gradient.abs().max()), name
+
+
+def test_two_threads_repeat_themselves(ecg_cohort, tmp_path):
+    cohort = ecg_cohort(n=40)
+    assert run(cohort, tmp_path / "a", threads=2) == run(cohort, tmp_path / "b", threads=2)
