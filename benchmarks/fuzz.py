@@ -29,6 +29,7 @@ from ecgwas.ingest.quality import Excluded
 from ecgwas.ingest.readers import Unreadable, open_source
 from ecgwas.simulate.ecg import PARAMETERS, simulate_recordings
 
+sys.dont_write_bytecode = True  # a module first imported by a reader must not look like a file it wrote
 HANG_S, SLOW_S = 60, 5.0
 FORBIDDEN = (
     "socket.",
