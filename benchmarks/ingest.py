@@ -23,12 +23,13 @@ TOLD = ("wfdb_ratio", "ukb_xml_ratio", "core_hours_100k", "core_hours_10m")
 TOLD += ("peak_mb_1000", "peak_mb_50000", "quality_auroc")
 
 INGEST = """
-import json, resource, sys, time
+import importlib, json, resource, sys, time
 from pathlib import Path
 from ecgwas.config import EcgSource, Ingest
 from ecgwas.ingest import shard
 ecg, settings, out = json.loads(sys.argv[1]), json.loads(sys.argv[2]), Path(sys.argv[3])
 names = ("recordings", "intervals", "excluded", "quality")
+importlib.import_module(f"ecgwas.ingest.readers.{ecg['format']}")
 began = time.perf_counter()
 shard.main(EcgSource(**ecg), 0, Ingest(**settings), **{n: out / f"{n}.parquet" for n in names},
            strips=[out / "strip.npy"], beat=out / "beat.npy")
