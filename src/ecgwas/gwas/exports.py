@@ -30,7 +30,7 @@ class Format:
 
     suffix: str
     separator: str
-    columns: Callable[[pl.DataFrame], list[pl.Expr]]  # of the table of `statistics`
+    columns: Callable[[bool], list[pl.Expr]]  # of the table of `statistics`; whether any variant of the cohort has INFO
     keep: Callable[[], pl.Expr]  # rows that can be written
     indexed: bool  # by tabix, on its first two columns
 
@@ -46,9 +46,9 @@ def number() -> pl.Expr:
     return pl.col("contig").replace({"X": X_NUMBER})
 
 
-def gwas_ssf(table: pl.DataFrame) -> list[pl.Expr]:
+def gwas_ssf(imputed: bool) -> list[pl.Expr]:
     """Mandatory columns in their order, then variant_id, rsid, ref_allele, info and n (GWAS-SSF v1.0)."""
-    optional = [pl.col("info")] if table["info"].null_count() < table.height else []
+    optional = [pl.col("info")] if imputed else []
     return [
         number().alias("chromosome"),
         pl.col("position").alias("base_pair_location"),
@@ -66,7 +66,7 @@ def gwas_ssf(table: pl.DataFrame) -> list[pl.Expr]:
     ]
 
 
-def pheweb(_: pl.DataFrame) -> list[pl.Expr]:
+def pheweb(_: bool) -> list[pl.Expr]:
     """chrom, pos, ref, alt, pval, beta, sebeta, af, num_samples."""
     return [
         pl.col("contig").alias("chrom"),
@@ -81,7 +81,7 @@ def pheweb(_: pl.DataFrame) -> list[pl.Expr]:
     ]
 
 
-def ldsc(_: pl.DataFrame) -> list[pl.Expr]:
+def ldsc(_: bool) -> list[pl.Expr]:
     """SNP, A1 (effect), A2, Z, N: what munge_sumstats.py makes."""
     z = pl.col("t")  # LDSC's Z is signed and squared; t of thousands of degrees of freedom is one
     return [
@@ -93,7 +93,7 @@ def ldsc(_: pl.DataFrame) -> list[pl.Expr]:
     ]
 
 
-def regenie(_: pl.DataFrame) -> list[pl.Expr]:
+def regenie(_: bool) -> list[pl.Expr]:
     """The columns of REGENIE's step 2 (quantitative, additive)."""
     return [
         number().alias("CHROM"),
@@ -157,12 +157,12 @@ def tables(sumstats: list[Path], lengths: pl.DataFrame, info: pl.Series, trait: 
         first += part.height
 
 
-def write(tables: Iterator[pl.DataFrame], kind: Format, path: Path) -> int:
+def write(tables: Iterator[pl.DataFrame], kind: Format, imputed: bool, path: Path) -> int:
     """Write one file and, where the format has it, its tabix index; returns the number of lines."""
     lines = 0
     with pysam.BGZFile(str(path), "wb") as file:
         for number, table in enumerate(tables):
-            rows = table.filter(kind.keep()).select(kind.columns(table))
+            rows = table.filter(kind.keep()).select(kind.columns(imputed))
             text = rows.write_csv(
                 separator=kind.separator, include_header=number == 0, null_value="#NA", quote_style="never"
             )
@@ -207,14 +207,15 @@ def main(
     minor = pl.min_horizontal("af", 1 - pl.col("af"))
     min_maf = table.select(minor.min()).item() or 0.0
     adjusted = [name for name in pl.read_parquet_schema(covariates) if name not in ("person_id", "sample_id")]
-    written = {}
+    written, imputed = {}, table["info"].count() > 0
     with atomic(exports) as folder:
         for name in settings.exports:
             kind = FORMATS[name]
             (folder / name).mkdir(parents=True)
             for trait in lengths.unique("trait", keep="first", maintain_order=True).iter_rows(named=True):
                 path = folder / name / f"{trait['trait']}{kind.suffix}"
-                written[f"{name}/{path.name}"] = write(tables(sumstats, lengths, table["info"], trait), kind, path)
+                made = tables(sumstats, lengths, table["info"], trait)
+                written[f"{name}/{path.name}"] = write(made, kind, imputed, path)
                 if name == "gwas-ssf":
                     about = metadata(trait, path, build, adjusted, min_maf, cohort) | settings.exports_metadata
                     path.with_name(f"{path.name}-meta.yaml").write_text(yaml.safe_dump(about, sort_keys=False))

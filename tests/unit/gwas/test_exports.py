@@ -20,10 +20,10 @@ ABOUT = {"date_metadata_last_modified": "2026-01-01", "genotyping_technology": [
 
 @pytest.fixture
 def written(study):  # noqa: F811
-    """Exports of a scan in two parts; X instead of contig 10; one variant without info, one without a test."""
+    """Exports of a scan in two parts; X instead of contig 10; INFO in the first part only."""
     table = pl.read_parquet(study / "variants.parquet")
     contig = pl.col("contig").replace({"10": "X"})
-    table = table.with_columns(contig, af=pl.lit(0.2), info=pl.when(pl.col("rsid") != "rs7").then(0.9))
+    table = table.with_columns(contig, af=pl.lit(0.2), info=pl.when(pl.col("contig") == "1").then(0.9))
     table.write_parquet(study / "variants.parquet")
     settings = Gwas(parts=2, dtype="float64", exports=NAMES, exports_metadata=ABOUT)
     parts = [run_scan(study, settings, part) for part in (0, 1)]
@@ -64,6 +64,12 @@ def test_alt_is_the_effect_allele_and_x_is_23(written):
     assert table["effect_allele"].unique().to_list() == ["C"]
     assert table["chromosome"].unique().sort().to_list() == [1, 2, 23]
     assert read(written[0] / "exports/pheweb/a.pheweb.tsv.gz")["chrom"].unique().sort().to_list() == ["1", "2", "X"]
+
+
+def test_info_is_a_column_of_every_part_where_some_variants_have_it(written):
+    table = read(written[0] / "exports/gwas-ssf/a.tsv.gz")
+    assert table.filter(pl.col("info").is_not_null())["chromosome"].unique().to_list() == [1]
+    assert table["n"].null_count() == 0
 
 
 def test_a_region_is_found_by_its_index(written):
