@@ -37,6 +37,7 @@ def lambdas(folder: Path, people: Path, model: str, phenotypes: Phenotypes, gwas
         out / "log",
         values=values,
         whiten=str(embeddings.exists()).lower(),
+        classical=str(not embeddings.exists()).lower(),
         people=people,
         samples=genotypes / "samples.parquet",
         pcs=genotypes / "pcs.parquet",

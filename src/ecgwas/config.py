@@ -194,7 +194,7 @@ class Phenotypes(Strict):
         description="Columns of intervals.parquet that model `intervals` takes as traits; all: every number but machine_*.",
     )
     relatives: Literal["drop", "keep"] = Field(
-        "drop", description="Scan the largest unrelated set; or everyone, less leave-one-chromosome-out predictions (`gwas.step1`)."
+        "drop", description="Scan the largest unrelated set; or everyone, less leave-one-chromosome-out predictions (`step1`)."
     )
     min_people: int = Field(50, ge=10, description="Fewer people with trait, covariates and genotypes stop the run.")
 
@@ -233,8 +233,6 @@ class Step1(Strict):
 class Gwas(Strict):
     """Association."""
 
-    step1: Step1 = Step1()
-
     engine: Literal["auto", "torch", "hail"] = Field("auto", description="auto takes torch; both give the same numbers.")
     dtype: Literal["float32", "float64"] = Field("float32", description="Arithmetic of the torch engine.")
     parts: int = Field(1, ge=1, description="Jobs the variants are cut into.")
@@ -244,10 +242,15 @@ class Gwas(Strict):
     locus_r2: Fraction = Field(0.1, description="Hits in LD above this with a lead belong to its locus.")
     permutations: int = Field(200, ge=0, description="Permutations for the interval of the genomic control factor.")
     null_chromosomes: list[str] = Field([], description="Also report calibration on these contigs alone.")
-    exports: list[Literal["gwas-ssf", "pheweb", "ldsc", "regenie"]] = Field(
-        [], description="Formats every trait is also written in, below gwas/{model}/exports: block-gzipped, indexed by tabix where sorted tables are."
+
+
+class Exports(Strict):
+    """Sumstats in formats of other tools, one file a trait, below gwas/{model}/exports."""
+
+    formats: list[Literal["gwas-ssf", "pheweb", "ldsc", "regenie"]] = Field(
+        [], description="Formats to write: block-gzipped, and indexed by tabix where sorted by position."
     )
-    exports_metadata: dict[str, str | list[str]] = Field(
+    metadata: dict[str, str | list[str]] = Field(
         {}, description="Further fields of the GWAS-SSF metadata files: date_metadata_last_modified, genotyping_technology, …"
     )
 
@@ -337,6 +340,8 @@ class Study(Strict):
     embed: Embed = Embed()
     phenotypes: Phenotypes = Phenotypes()
     genotypes: Genotypes = Genotypes()
+    step1: Step1 = Step1()
     gwas: Gwas = Gwas()
+    exports: Exports = Exports()
     finemap: Finemap = Finemap()
     report: Report = Report()

@@ -89,9 +89,9 @@ def test_one_run_of_a_study_at_a_time(project, tiny):
     assert "is being run by another process" in refused.stderr
 
 
-def test_relatives_are_kept_where_asked():
+def test_relatives_are_kept_and_results_exported_where_asked():
     overrides = ["study=tiny-relatives", "models=[intervals]", "phenotypes={relatives: keep, pcs: 4}"]
-    overrides.append("report={model: intervals}")
+    overrides += ["report={model: intervals}", "exports={formats: [gwas-ssf, regenie]}"]
     finished = run_study("config/tiny.yaml", "--config", *overrides)
     assert finished.returncode == 0, finished.stderr[-5000:]
     folder = PROJECT / "results/tiny-relatives" / COHORT
@@ -103,3 +103,7 @@ def test_relatives_are_kept_where_asked():
     assert predicted.height == analysed.height * (predicted["contig"].n_unique())
     lengths = pl.read_parquet(folder / "gwas/intervals/sumstats/traits-000.parquet")
     assert lengths["contig"].n_unique() == 23
+    traits = lengths["trait"].unique()
+    for kind, suffix in (("gwas-ssf", "tsv.gz"), ("regenie", "regenie.gz")):
+        written = folder / "gwas/intervals/exports" / kind
+        assert {path.name for path in written.glob(f"*.{suffix}")} == {f"{trait}.{suffix}" for trait in traits}

@@ -34,7 +34,7 @@ rule step1:
     conda:
         "../../envs/torch.yaml"
     params:
-        settings=settings("gwas"),
+        settings=settings("step1"),
         seed=STUDY.seed,
         code=source("gwas"),
     shell:
@@ -136,7 +136,7 @@ rule crosscheck:
 
 
 EXPORTED = "cohorts/{cohort}/gwas/{model}/exports"
-EXPORTS = expand(EXPORTED, cohort=COHORTS, model=MODELS) if STUDY.gwas.exports else []
+EXPORTS = expand(EXPORTED, cohort=COHORTS, model=MODELS) if STUDY.exports.formats else []
 
 
 rule exports:
@@ -153,7 +153,7 @@ rule exports:
         "../../envs/stats.yaml"
     params:
         lists=lists,
-        settings=settings("gwas"),
+        settings=settings("exports"),
         code=source("gwas"),
     shell:
         "python -m ecgwas.gwas.exports --sumstats {params.lists[sumstats]:q} --trait_table {input.trait_table}"

@@ -17,7 +17,7 @@ import yaml
 
 import ecgwas
 from ecgwas.cli import run
-from ecgwas.config import Gwas
+from ecgwas.config import Exports
 from ecgwas.files import atomic
 from ecgwas.gwas import inputs, tails
 
@@ -197,11 +197,11 @@ def main(
     variants: Path,
     covariates: Path,
     manifest: Path,
-    settings: Gwas,
+    settings: Exports,
     cohort: str,
     exports: Path,
 ) -> None:
-    """Write every trait in each format of `gwas.exports` into the folder `exports`; _SUCCESS names the files."""
+    """Write every trait in each format of `exports.formats` into the folder `exports`; _SUCCESS names the files."""
     lengths = pl.read_parquet(trait_table)
     table, build = inputs.read_variants(variants), json.loads(manifest.read_text())["build"]
     minor = pl.min_horizontal("af", 1 - pl.col("af"))
@@ -209,7 +209,7 @@ def main(
     adjusted = [name for name in pl.read_parquet_schema(covariates) if name not in ("person_id", "sample_id")]
     written, imputed = {}, table["info"].count() > 0
     with atomic(exports) as folder:
-        for name in settings.exports:
+        for name in settings.formats:
             kind = FORMATS[name]
             (folder / name).mkdir(parents=True)
             for trait in lengths.unique("trait", keep="first", maintain_order=True).iter_rows(named=True):
@@ -217,7 +217,7 @@ def main(
                 made = tables(sumstats, lengths, table["info"], trait)
                 written[f"{name}/{path.name}"] = write(made, kind, imputed, path)
                 if name == "gwas-ssf":
-                    about = metadata(trait, path, build, adjusted, min_maf, cohort) | settings.exports_metadata
+                    about = metadata(trait, path, build, adjusted, min_maf, cohort) | settings.metadata
                     path.with_name(f"{path.name}-meta.yaml").write_text(yaml.safe_dump(about, sort_keys=False))
             print(f"{name}: {sum(k.startswith(name) for k in written)} files", flush=True)
         (folder / "_SUCCESS").write_text(json.dumps(written, indent=1) + "\n")

@@ -8,7 +8,7 @@ import polars as pl
 import torch
 
 from ecgwas.cli import run
-from ecgwas.config import Gwas, Step1
+from ecgwas.config import Step1
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
 from ecgwas.genotypes.reader import GenotypeReader
@@ -28,7 +28,7 @@ def usable(variants: pl.DataFrame, settings: Step1) -> pl.DataFrame:
     if kept["contig"].n_unique() < 2:
         raise UserError(
             f"step 1 has {kept.height} of {variants.height} variants, on {kept['contig'].n_unique()} autosomes, and"
-            " needs two chromosomes; lower gwas.step1.min_maf or min_mac, or set phenotypes.relatives: drop"
+            " needs two chromosomes; lower step1.min_maf or min_mac, or set phenotypes.relatives: drop"
         )
     return kept
 
@@ -65,26 +65,25 @@ def main(
     samples: Path,
     traits: Path,
     covariates: Path,
-    settings: Gwas,
+    settings: Step1,
     loco: Path,
     seed: int = 1,
     threads: int = 1,
 ) -> None:
     """Leave-one-chromosome-out predictions of every trait by whole-genome ridge regression."""
     torch.set_num_threads(threads)
-    step = settings.step1
-    people, table = inputs.read_people(traits, covariates, samples), usable(inputs.read_variants(variants), step)
-    wanted = blocks_of(table["contig"].to_list(), step.block)
+    people, table = inputs.read_people(traits, covariates, samples), usable(inputs.read_variants(variants), settings)
+    wanted = blocks_of(table["contig"].to_list(), settings.block)
     y, q = residual(people)
-    ratio, memory = len(ridge.HERITABILITIES), step.memory_mb * 2**20
-    item = 8 if step.dtype == "float64" else 4
-    plan = ridge.plan(len(y), y.shape[1], len(wanted), step.block, ratio, memory, item)
+    ratio, memory = len(ridge.HERITABILITIES), settings.memory_mb * 2**20
+    item = 8 if settings.dtype == "float64" else 4
+    plan = ridge.plan(len(y), y.shape[1], len(wanted), settings.block, ratio, memory, item)
     print(
         f"{table.height} variants in {len(wanted)} blocks, {len(y)} people, {y.shape[1]} traits:"
         f" {plan.passes} passes over the genotypes, {plan.bytes / 2**20:.0f} MB, nothing on disk",
         flush=True,
     )
-    fold = np.random.default_rng([seed, FOLDS]).permutation(np.arange(len(y)) % step.folds)
+    fold = np.random.default_rng([seed, FOLDS]).permutation(np.arange(len(y)) % settings.folds)
     with GenotypeReader(manifest, table, people.samples) as reader:
 
         def read() -> Iterator[tuple[str, np.ndarray]]:
@@ -95,7 +94,7 @@ def main(
 
         contigs = list(dict.fromkeys(table["contig"]))
         predicted, errors = ridge.predict(
-            read, table.height, len(wanted), y, q, fold, contigs, plan.traits, DTYPES[step.dtype]
+            read, table.height, len(wanted), y, q, fold, contigs, plan.traits, DTYPES[settings.dtype]
         )
     explained = 1 - errors.min(axis=1) / len(y)
     print(f"share of variance predicted out of fold: median {np.median(explained):.3f}", flush=True)

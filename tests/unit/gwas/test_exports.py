@@ -10,12 +10,13 @@ import pytest
 import yaml
 from tests.unit.gwas.test_scan import files, run_scan, study  # noqa: F401 (a fixture)
 
-from ecgwas.config import Gwas
+from ecgwas.config import Exports, Gwas
 from ecgwas.errors import UserError
 from ecgwas.gwas import exports, inputs, ssf
 
 NAMES = ["gwas-ssf", "pheweb", "ldsc", "regenie"]
 ABOUT = {"date_metadata_last_modified": "2026-01-01", "genotyping_technology": ["Genome-wide genotyping array"]}
+WANTED = Exports(formats=NAMES, metadata=ABOUT)
 
 
 @pytest.fixture
@@ -25,10 +26,10 @@ def written(study):  # noqa: F811
     contig = pl.col("contig").replace({"10": "X"})
     table = table.with_columns(contig, af=pl.lit(0.2), info=pl.when(pl.col("contig") == "1").then(0.9))
     table.write_parquet(study / "variants.parquet")
-    settings = Gwas(parts=2, dtype="float64", exports=NAMES, exports_metadata=ABOUT)
+    settings = Gwas(parts=2, dtype="float64")
     parts = [run_scan(study, settings, part) for part in (0, 1)]
     paths = files(study, "variants", "covariates", "manifest")
-    exports.main(parts, study / "per-trait.parquet", *paths, settings, "toy", study / "exports")
+    exports.main(parts, study / "per-trait.parquet", *paths, WANTED, "toy", study / "exports")
     return study, parts
 
 
@@ -87,9 +88,8 @@ def test_what_is_written_is_valid_and_bit_for_bit_the_same_again(written):
     about = yaml.safe_load((folder / "exports/gwas-ssf/a.tsv.gz-meta.yaml").read_text())
     assert about["samples"] == [{"sample_size": 400, "cohort": ["toy"]}]
     assert about["adjusted_covariates"] == ["age", "sex"]
-    settings = Gwas(parts=2, exports=NAMES, exports_metadata=ABOUT)
     paths = files(folder, "variants", "covariates", "manifest")
-    exports.main(parts, folder / "per-trait.parquet", *paths, settings, "toy", folder / "again")
+    exports.main(parts, folder / "per-trait.parquet", *paths, WANTED, "toy", folder / "again")
     for path in (folder / "exports").rglob("*.*"):
         assert path.read_bytes() == (folder / "again" / path.relative_to(folder / "exports")).read_bytes(), path
 

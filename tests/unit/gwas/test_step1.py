@@ -12,7 +12,8 @@ from ecgwas.errors import UserError
 from ecgwas.gwas import groups, inputs, scan, step1
 from ecgwas.gwas.engine_torch import Engine
 
-SETTINGS = Gwas(dtype="float64", block=64, step1=Step1(block=25, min_mac=5, dtype="float64"))
+STEP1 = Step1(block=25, min_mac=5, dtype="float64")
+SETTINGS = Gwas(dtype="float64", block=64)
 
 
 def families(n_families, m, rng):
@@ -52,7 +53,7 @@ def siblings(tmp_path):
     return tmp_path
 
 
-def run(folder, settings=SETTINGS):
+def run(folder, settings=STEP1):
     step1.main(*files(folder, *INPUTS), settings, folder / "loco.parquet")
     return folder / "loco.parquet"
 
@@ -121,8 +122,8 @@ def test_it_finds_more(siblings):
 
 
 def test_rare_variants_and_one_chromosome(siblings):
-    with pytest.raises(UserError, match=r"lower gwas\.step1\.min_maf"):
-        run(siblings, Gwas(step1=Step1(min_maf=0.5)))
+    with pytest.raises(UserError, match=r"lower step1\.min_maf"):
+        run(siblings, Step1(min_maf=0.5))
 
 
 def test_predictions_of_others_are_refused(siblings):
