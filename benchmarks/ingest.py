@@ -118,7 +118,7 @@ def compare(name: str, theirs: float, n: int, ecg: dict, work: Path) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=1000, help="WFDB records")
-    parser.add_argument("--xml", type=int, default=200, help="CardioSoft files")
+    parser.add_argument("--xml", type=int, default=1000, help="CardioSoft files")
     parser.add_argument("--large", type=int, default=50_000, help="recordings of the run that shows memory")
     arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"

@@ -1,5 +1,7 @@
 """Recording -> twelve leads in mV: names and units normalised, absent limb leads derived, present ones checked."""
 
+import functools
+
 import numpy as np
 
 from ecgwas.config import LEADS
@@ -60,22 +62,41 @@ def named_leads(
     """Float32 [lead, sample] in mV of the leads of `rows` (name in capitals -> row), absent ones NaN; and the unit.
 
     A lead in a unit that is no voltage leaves the whole recording in an unknown unit (taken as mV). Leads that a
-    file names twice are taken from their first row. Leads of other names are left out.
+    file names twice are taken from their first row. Leads of other names are left out. Where nothing changes it is
+    the recording's own array: not to be written to.
     """
     rows = _ROWS if rows is None else rows
-    signal = np.full((len(rows), recording.signal.shape[1]), np.nan, dtype=np.float32)
-    unit = "mV"
-    for name, lead_unit, samples in reversed(
-        list(zip(recording.leads, recording.units, recording.signal, strict=True))
-    ):
-        row = lead_row(name, rows, prefixes)
+    places, scales, unit = placed(recording.leads, recording.units, tuple(rows.items()), prefixes)
+    if places == list(range(len(recording.leads))) and all(scale == 1 for scale in scales):
+        return recording.signal, unit
+    signal = np.empty((len(rows), recording.signal.shape[1]), dtype=np.float32)
+    for row, place, scale in zip(rows.values(), places, scales, strict=True):
+        if place is None:
+            signal[row] = np.nan
+        else:
+            np.multiply(recording.signal[place], scale, out=signal[row])
+    return signal, unit
+
+
+@functools.lru_cache(maxsize=1024)
+def placed(
+    leads: tuple[str, ...], units: tuple[str, ...], rows: tuple[tuple[str, int], ...], prefixes: tuple[str, ...]
+) -> tuple[list[int | None], list[np.float32], str]:
+    """Where each of `rows` (name in capitals, row) is among `leads`, what makes it mV; and the unit of all.
+
+    Remembered: a cohort has few layouts of leads.
+    """
+    known, found, unit = dict(rows), {}, "mV"
+    for place in reversed(range(len(leads))):
+        row, lead_unit = lead_row(leads[place], known, prefixes), units[place]
         if row is None:
             continue
         scale = MILLIVOLTS.get(lead_unit.strip().lower())
         if not scale:
             unit = SD if lead_unit == SD else "unknown"
-        signal[row] = samples * np.float32(scale or 1.0)
-    return signal, unit
+        found[row] = place, np.float32(scale or 1.0)
+    pairs = [found.get(row, (None, np.float32(1))) for row in known.values()]
+    return [place for place, _ in pairs], [scale for _, scale in pairs], unit
 
 
 def spans(signal: np.ndarray) -> np.ndarray:
@@ -102,22 +123,31 @@ def einthoven_residual(recording: Recording) -> float:
     if not recording.simultaneous:
         return float("nan")
     limb, unit = named_leads(recording, _LIMB_ROWS)
-    present = np.isfinite(limb).any(axis=1)
+    present = np.isfinite(limb[:, 0])
+    if not present.all():
+        present = np.isfinite(limb).any(axis=1)
     checked = [k for k, parts in enumerate(_SUMS) if all(present[row] for row in np.flatnonzero(parts))]
     if unit != "mV" or not checked or apart(limb):
         return float("nan")
     rest = _SUMS[checked] @ limb
-    if np.isnan(rest).any():
+    total = float(rest.sum())
+    if not np.isfinite(total):
         rest = rest[:, np.isfinite(rest).all(axis=0)]
-    return float(1000 * np.sqrt(rest.var(axis=1).mean())) if rest.size else float("nan")
+    if not rest.size:
+        return float("nan")
+    rest -= rest.mean(axis=1, keepdims=True)
+    return float(1000 * np.sqrt(np.vdot(rest, rest) / rest.size))
 
 
 def derive_limb_leads(signal: np.ndarray) -> np.ndarray:
-    """Fill absent limb leads of [12, sample] from I and II, in place; I or II from III where one is absent.
+    """[12, sample] with absent limb leads filled from I and II; I or II from III where one is absent.
 
     Einthoven (1913): II = I + III. Goldberger (1942): aVR = -(I + II)/2, aVL = I - II/2, aVF = II - I/2.
     """
+    if np.isfinite(signal[LIMB, 0]).all():
+        return signal
     absent = ~np.isfinite(signal[LIMB]).any(axis=1)
+    signal = signal.copy()
     if absent[I] and not absent[II] and not absent[III]:
         signal[I] = signal[II] - signal[III]
     if absent[II] and not absent[I] and not absent[III]:

@@ -3,6 +3,7 @@
 import math
 from fractions import Fraction
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import scipy.fft
@@ -52,11 +53,43 @@ def resampling_gain(
     return weights.astype(np.float32)
 
 
+class Mains(NamedTuple):
+    """Where mains lines lie in a spectrum: the bins of all, and in these those of each line."""
+
+    band: slice
+    inside: np.ndarray  # [line, bin] within 1.5 Hz
+    around: np.ndarray  # [line, bin] from there to 5 Hz away
+
+
 @lru_cache(maxsize=16)
-def mains_bins(length: int, rate_hz: float, line_hz: float) -> tuple[np.ndarray, np.ndarray]:
-    """Bins of the spectrum within 1.5 Hz of a mains line, and those from there to 5 Hz away."""
-    away = np.abs(scipy.fft.rfftfreq(length, 1 / rate_hz) - line_hz)
-    return np.flatnonzero(away <= 1.5), np.flatnonzero((away > 1.5) & (away <= 5))
+def mains_bins(length: int, rate_hz: float) -> tuple[Mains, ...]:
+    """The lines that a spectrum has, those with as many bins together so that they are cut in one go."""
+    frequency_hz, groups = scipy.fft.rfftfreq(length, 1 / rate_hz), {}
+    for line_hz in MAINS_HZ:
+        away = np.abs(frequency_hz - line_hz)
+        inside, around = np.flatnonzero(away <= 1.5), np.flatnonzero((away > 1.5) & (away <= 5))
+        if len(inside) and len(around):
+            groups.setdefault((len(inside), len(around)), []).append((inside, around))
+    return tuple(_mains(lines) for lines in groups.values())
+
+
+def _mains(lines: list[tuple[np.ndarray, np.ndarray]]) -> Mains:
+    inside, around = (np.stack(bins) for bins in zip(*lines, strict=True))
+    first = min(inside.min(), around.min())
+    return Mains(slice(first, max(inside.max(), around.max()) + 1), inside - first, around - first)
+
+
+def root_medians(squares: np.ndarray) -> np.ndarray:
+    """[…, 1] medians of the roots of […, value]: np.median without its checks, two roots a row."""
+    n = squares.shape[-1]
+    middle = np.sqrt(np.sort(squares, axis=-1)[..., (n - 1) // 2 : n // 2 + 1])
+    return (middle[..., :1] + middle[..., -1:]) / 2
+
+
+@lru_cache(maxsize=4)
+def workspace(leads: int, length: int) -> np.ndarray:
+    """Float32 [lead, length] to be written over: the same memory for one recording after the other."""
+    return np.empty((leads, length), dtype=np.float32)
 
 
 class Spectrum:
@@ -73,10 +106,11 @@ class Spectrum:
         multiple = self.ratio.denominator
         self.pad = pad = min(self.n - 1, round(pad_s * rate_hz)) // multiple * multiple
         self.length = multiple * scipy.fft.next_fast_len(-(-(self.n + 2 * pad) // multiple), real=True)
-        padded = np.empty((*signal.shape[:-1], self.length), dtype=np.float32)
-        padded[..., :pad] = 2 * signal[..., :1] - signal[..., pad:0:-1]
+        padded = workspace(len(signal), self.length)
+        np.subtract(2 * signal[..., :1], signal[..., pad:0:-1], out=padded[..., :pad])
         padded[..., pad : pad + self.n] = signal
-        padded[..., pad + self.n : self.n + 2 * pad] = 2 * signal[..., -1:] - signal[..., -2 : -pad - 2 : -1]
+        after = padded[..., pad + self.n : self.n + 2 * pad]
+        np.subtract(2 * signal[..., -1:], signal[..., -2 : -pad - 2 : -1], out=after)
         padded[..., self.n + 2 * pad :] = padded[..., self.n + 2 * pad - 1, None]
         self.values = scipy.fft.rfft(padded, axis=-1)
 
@@ -85,16 +119,14 @@ class Spectrum:
 
         `mains_rms` then is the RMS of what was cut from the worst lead.
         """
-        for line_hz in MAINS_HZ:
-            inside, around = mains_bins(self.length, self.rate_hz, line_hz)
-            if not len(inside) or not len(around):
-                continue
-            limit = 2 * np.median(np.abs(self.values[..., around]), axis=-1, keepdims=True)
-            size = np.abs(self.values[..., inside])
-            share = np.minimum(1, limit / np.maximum(size, 1e-12))
-            self.values[..., inside] *= share
-            power = np.square(size * (1 - share)).sum(axis=-1).max()
-            self.mains_rms = max(self.mains_rms, float(np.sqrt(2 * power)) / self.length)
+        for lines in mains_bins(self.length, self.rate_hz):
+            band = self.values[..., lines.band]
+            power = band.real**2 + band.imag**2
+            size = np.sqrt(power[..., lines.inside])  # [lead, line, bin]
+            share = np.minimum(1, 2 * root_medians(power[..., lines.around]) / np.maximum(size, 1e-12))
+            band[..., lines.inside] *= share
+            size *= 1 - share
+            self.mains_rms = max(self.mains_rms, float(np.sqrt(2 * (size * size).sum(axis=-1).max())) / self.length)
         return self
 
     def filtered(

@@ -116,8 +116,11 @@ def recording_row(
 
 def interpolate_gaps(signal: np.ndarray) -> np.ndarray:
     """[lead, sample] with missing samples on the line between their neighbours."""
+    gaps = np.flatnonzero(np.isnan(signal).any(axis=1))
+    if not len(gaps):
+        return signal
     signal = signal.copy()
-    for row in np.flatnonzero(np.isnan(signal).any(axis=1)):
+    for row in gaps:
         gap = np.isnan(signal[row])
         signal[row, gap] = np.interp(np.flatnonzero(gap), np.flatnonzero(~gap), signal[row, ~gap])
     return signal

@@ -94,7 +94,9 @@ def ingest(reader: Reader, shard: int, settings: Ingest, output: Output) -> None
 
 def table(rows: list[dict], schema: dict) -> pl.DataFrame:
     """Rows as a table of `schema`; what a row lacks, and NaN, is null."""
-    columns = {name: [row.get(name) for row in rows] for name in schema}
+    there = set().union(*rows)
+    nothing = [None] * len(rows)
+    columns = {name: [row.get(name) for row in rows] if name in there else nothing for name in schema}
     types = {name: dtype for name, (dtype, _) in schema.items()}
     return typed(pl.DataFrame(columns, schema=types, strict=False), schema).fill_nan(None)
 

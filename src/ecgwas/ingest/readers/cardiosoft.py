@@ -18,9 +18,9 @@ from ecgwas.ingest.readers.folder import check_shape
 SUFFIXES = (".xml",)
 ENCODINGS = (b"iso-8859-1", b"utf-8", b"us-ascii", b"windows-1252")
 WAVE = re.compile(rb"<WaveformData\b[^>]*?\blead\s*=\s*[\"']([^\"'<>]{1,16})[\"'][^>]*>([^<]*)</WaveformData\s*>", re.I)
-# Sections that hold samples or repeat what other sections say; the first two hold what is read.
+# Sections that hold samples or repeat what other sections say, in the order of the files; of two the samples are read.
+SECTIONS = (b"MedianSamples", b"VectorLoops", b"StripData", b"FullDisclosure", b"CSWeb")
 SAMPLES = (b"MedianSamples", b"StripData")
-UNUSED = (b"VectorLoops", b"FullDisclosure", b"CSWeb")
 MAX_REST = 2**18  # bytes of a file without its samples
 Waves = list[tuple[str, str | bytes]]
 
@@ -80,34 +80,41 @@ def is_plain(data: bytes) -> bool:
 def fast(data: bytes) -> tuple[ET.Element, dict[str, Waves]] | None:
     """Tree without the samples, and lead names and samples as text of the two blocks.
 
-    None where what is left holds a declaration (a DTD, an entity, a comment that may hide a block), a namespace, or
-    is not well-formed. Without a declaration there is nothing that the plain parser could expand or fetch.
+    None where what is left holds a declaration (a DTD, an entity, a comment that may hide a block), a namespace, a
+    section out of order, or is not well-formed. Without a declaration there is nothing that the plain parser could
+    expand or fetch.
     """
     if not is_plain(data):
         return None
-    blocks = {}
-    for tag in UNUSED:
-        start, stop = span(data, tag)
-        data = data[:start] + data[stop:]
-    for tag in SAMPLES:
-        start, stop = span(data, tag)
-        pieces = WAVE.split(data[start:stop])  # what is between, lead, samples, what is between, …
-        blocks[tag.decode()] = [
-            (lead.decode("latin-1"), wave) for lead, wave in zip(pieces[1::3], pieces[2::3], strict=True)
-        ]
-        data = data[:start] + b"".join(pieces[::3]) + data[stop:]
-    unclear = b"<!" in data or b"xmlns" in data or len(data) > MAX_REST or data.count(b"<StripData") != 1
+    blocks, rest, done = {}, [], 0
+    for tag in SECTIONS:
+        start, stop = span(data, tag, done)
+        rest.append(data[done:start])
+        done = stop
+        if tag in SAMPLES:
+            between, blocks[tag.decode()] = split(data[start:stop])
+            rest += between
+    data = b"".join([*rest, data[done:]])
+    unclear = b"<!" in data or b"xmlns" in data or len(data) > MAX_REST
+    unclear |= any(data.count(b"<" + tag) > (tag in SAMPLES) for tag in SECTIONS)
     try:
         return None if unclear else (ET.fromstring(data), blocks)
     except ET.ParseError:
         return None
 
 
-def span(data: bytes, tag: bytes) -> tuple[int, int]:
-    """Where the first element `tag` starts and ends; (0, 0) where there is none."""
-    start = found(data, b"<" + tag, 0)
+def split(block: bytes) -> tuple[list[bytes], Waves]:
+    """What is between the samples, and lead names and samples, of the text of one block."""
+    pieces = WAVE.split(block)  # what is between, lead, samples, what is between, …
+    waves = [(lead.decode("latin-1"), wave) for lead, wave in zip(pieces[1::3], pieces[2::3], strict=True)]
+    return pieces[::3], waves
+
+
+def span(data: bytes, tag: bytes, at: int) -> tuple[int, int]:
+    """Where the first element `tag` from `at` on starts and ends; (at, at) where there is none."""
+    start = found(data, b"<" + tag, at)
     stop = found(data, b"</" + tag, start) if start >= 0 else -1
-    return (start, data.find(b">", stop) + 1) if stop >= 0 else (0, 0)
+    return (start, data.find(b">", stop) + 1) if stop >= 0 else (at, at)
 
 
 def found(data: bytes, opening: bytes, at: int) -> int:
@@ -141,10 +148,11 @@ def samples(block: ET.Element, waves: Waves, what: str) -> tuple[tuple[str, ...]
     if not np.isfinite(rate_hz + count) or not microvolts > 0:
         raise Unreadable("unreadable", f"{what} gives no rate, sample count or resolution")
     check_shape(len(waves), count, rate_hz)
-    signal = xml.stacked([xml.integers(wave, ",", what) for _, wave in waves], what)
+    signal = xml.table([wave for _, wave in waves], ",", what)
     if signal.shape[1] != count:
         raise Unreadable("truncated", f"{what} has {signal.shape[1]} samples a lead, declared {count:.0f}")
-    return tuple(name for name, _ in waves), signal * np.float32(microvolts), rate_hz
+    signal *= np.float32(microvolts)
+    return tuple(name for name, _ in waves), signal, rate_hz
 
 
 def median(measured: ET.Element | None, waves: Waves) -> FileBeat | None:

@@ -61,7 +61,7 @@ class WfdbReader:
 
 def _header_text(record: Path) -> str:
     """The header, of a size that a header has."""
-    with record.with_name(record.name + ".hea").open("rb") as file:
+    with record.with_name(record.name + ".hea").open("rb", 0) as file:
         data = file.read(MAX_HEADER_BYTES + 1)
     if len(data) > MAX_HEADER_BYTES:
         raise Unreadable("too_large", f"a header of more than {MAX_HEADER_BYTES} bytes")
@@ -133,20 +133,22 @@ def _read_plain(header: PlainHeader, record: Path, seconds: float) -> Recording:
     needed = header.byte_offset + 2 * n * header.sig_len
     renamed = record.with_name(record.name + path.suffix)
     try:
-        with (path if path == renamed or path.exists() or not renamed.exists() else renamed).open("rb") as file:
+        with (path if path == renamed or path.exists() or not renamed.exists() else renamed).open("rb", 0) as file:
             size = os.fstat(file.fileno()).st_size
             if size < needed:
                 raise Unreadable("truncated", f"{path.name} has {size} bytes, its header needs {needed}")
             stop = min(header.sig_len, round(seconds * header.fs))
-            counts = np.fromfile(file, "<i2", count=stop * n, offset=header.byte_offset)
+            data = os.pread(file.fileno(), 2 * stop * n, header.byte_offset)
     except FileNotFoundError:
         raise Unreadable("unreadable", f"signal file {path.name} is missing") from None
-    counts = np.ascontiguousarray(counts.reshape(stop, n).T)
+    counts = np.frombuffer(data, "<i2").reshape(stop, n)
     gain, baseline = (np.array(values, dtype=np.float32)[:, None] for values in (header.adc_gain, header.baseline))
-    signal = counts - baseline
+    signal = counts.T.astype(np.float32, order="C")
+    if any(header.baseline):
+        signal -= baseline
     signal /= gain
     if counts.min(initial=0) == INVALID:
-        signal[counts == INVALID] = np.nan
+        signal[counts.T == INVALID] = np.nan
     lasts = header.sig_len / header.fs
     return Recording(header.sig_name, header.units, signal, header.fs, lasts, start_time=header.start_time)
 

@@ -94,9 +94,20 @@ def integers(values: str | bytes, separator: str, what: str) -> np.ndarray:
         found = np.fromstring(values, dtype=np.int64, sep=separator)
     except (ValueError, DeprecationWarning) as error:
         raise Unreadable("unreadable", f"{what} holds something that is no number") from error
-    if len(found) and max(found.max(), -found.min()) > LARGEST:
+    if len(found) and max(int(found.max()), -int(found.min())) > LARGEST:
         raise Unreadable("unreadable", f"{what} holds a sample beyond {LARGEST}")
     return found.astype(np.float32)
+
+
+def table(waves: list[str | bytes], separator: str, what: str) -> np.ndarray:
+    """Float32 [lead, sample] of whole numbers in text, a text a lead; raises `Unreadable` as `integers`, `stacked` do."""
+    comma = separator if isinstance(waves[0], str) else separator.encode()
+    lengths = {wave.count(comma) + 1 for wave in waves}
+    if len(lengths) == 1:  # numbers are read faster in one go
+        found = integers(comma.join(waves), separator, what)
+        if len(found) == len(waves) * lengths.pop():
+            return found.reshape(len(waves), -1)
+    return stacked([integers(wave, separator, what) for wave in waves], what)
 
 
 def stacked(waves: Iterable[np.ndarray], what: str) -> np.ndarray:
