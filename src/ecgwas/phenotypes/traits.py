@@ -171,8 +171,9 @@ def main(
     transform: Path,
     classical: bool = False,
 ) -> None:
-    """Person means of `values` -> traits adjusted for covariates, for kept, unrelated people with all covariates.
+    """Person means of `values` -> traits adjusted for covariates, for kept people with all covariates.
 
+    Without one of each pair of relatives, unless `settings.relatives` keeps them.
     `classical`: the values are the classical measurements, of which `settings.intervals` are taken.
     """
     wanted = settings.intervals if classical else None

@@ -140,6 +140,14 @@ def test_lines_about_people_are_dropped(line: str) -> None:
 # --------------------------------------------------------------------------------- independent answers
 
 
+def section_last(text: bytes, tag: bytes, end: bytes) -> tuple[bytes, ...]:
+    """Pieces of the same file with one section moved behind all others."""
+    start, stop = text.index(b"<" + tag), text.index(b"</" + tag + b">") + len(tag) + 3
+    block, rest = text[start:stop], text[:start] + text[stop:]
+    at = rest.index(end)
+    return rest[:at], block, rest[at:]
+
+
 def test_both_ways_through_cardiosoft_agree(tmp_path: Path, counts: np.ndarray) -> None:
     """Slices of bytes and the general parser: the same recording, also where a DTD or comment forces the latter."""
     plain = written("cardiosoft", tmp_path, counts)
@@ -152,10 +160,14 @@ def test_both_ways_through_cardiosoft_agree(tmp_path: Path, counts: np.ndarray) 
         "utf-16": text.decode("latin-1").replace("ISO-8859-1", "UTF-16").encode("utf-16"),
         "lines": text.replace(b"5,", b"5,\r\n\t\t"),
         "other case": text.replace(b"WaveformData lead=", b"WaveformData LEAD="),
+        "order": b"".join(section_last(text, b"StripData", b"</CardiologyXML>")),
+        "twice": text.replace(b"</CardiologyXML>", b"<CSWeb><StripData/></CSWeb></CardiologyXML>"),
     }
+    assert len(variants["order"]) == len(text)
+    assert variants["order"] != text
     for name, data in variants.items():
         path.write_bytes(data)
-        if name in ("comment", "doctype", "utf-16"):
+        if name in ("comment", "doctype", "utf-16", "order"):
             assert cardiosoft.fast(data) is None
         other = cardiosoft.parse(path)
         assert np.array_equal(other.signal, plain.signal), name

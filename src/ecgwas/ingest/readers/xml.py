@@ -100,7 +100,7 @@ def integers(values: str | bytes, separator: str, what: str) -> np.ndarray:
 
 
 def table(waves: list[str | bytes], separator: str, what: str) -> np.ndarray:
-    """Float32 [lead, sample] of whole numbers in text, a text a lead; raises `Unreadable` as `integers`, `stacked` do."""
+    """Float32 [lead, sample] of whole numbers in text, a text a lead; raises as `integers` and `stacked` do."""
     comma = separator if isinstance(waves[0], str) else separator.encode()
     lengths = {wave.count(comma) + 1 for wave in waves}
     if len(lengths) == 1:  # numbers are read faster in one go
