@@ -43,3 +43,4 @@ rule all:
     input:
         "report/index.html",
         EXPORTS,
+        RELEASES,

@@ -255,6 +255,12 @@ class Exports(Strict):
     )
 
 
+class Release(Strict):
+    """Trained models in a form for others, below models/{model}/release: safetensors and a model card."""
+
+    licence: str | None = Field(None, description="Licence of the weights (SPDX id), as the training recordings allow; set, models are released.")
+
+
 class Finemap(Strict):
     """Fine-mapping."""
 
@@ -343,5 +349,6 @@ class Study(Strict):
     step1: Step1 = Step1()
     gwas: Gwas = Gwas()
     exports: Exports = Exports()
+    release: Release = Release()
     finemap: Finemap = Finemap()
     report: Report = Report()

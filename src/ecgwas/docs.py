@@ -66,6 +66,7 @@ SECTIONS = {
         "Step1",
         "Gwas",
         "Exports",
+        "Release",
         "Finemap",
         "Report",
     ],

@@ -62,3 +62,26 @@ rule pretrain_pca:
         " --strips {params.lists[strips]:q} --beats {params.lists[beats]:q}"
         " --settings {params.settings:q} --ingest {params.ingest:q} --threads {threads}"
         " --checkpoint {output.checkpoint} > {log} 2>&1"
+
+
+RELEASED = ["models/{model}/release/model.safetensors", "models/{model}/release/README.md"]
+TRAINED = [name for name, model in MODELS.items() if model.kind in ("transformer", "pca")]
+RELEASES = expand(RELEASED, model=TRAINED) if STUDY.release.licence else []
+
+
+rule release:
+    input:
+        checkpoint="models/{model}/checkpoint.pt",
+    output:
+        model=RELEASED[0],
+        model_card=RELEASED[1],
+    log:
+        "logs/models/{model}-release.log",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        settings=settings("release"),
+        code=source("pretrain"),
+    shell:
+        "python -m ecgwas.pretrain.release --checkpoint {input.checkpoint} --name {wildcards.model}"
+        " --settings {params.settings:q} --model {output.model} --model_card {output.model_card} > {log} 2>&1"

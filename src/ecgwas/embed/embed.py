@@ -60,6 +60,11 @@ def principal_components(checkpoint: dict[str, Any]) -> Encoder:
     return encode
 
 
+def encoder_of(checkpoint: dict[str, Any]) -> Encoder:
+    """The encoder of a checkpoint of any kind."""
+    return {"transformer": transformer, "pca": principal_components}[checkpoint["kind"]](checkpoint)
+
+
 def embed(encode: Encoder, signals: data.Signals, batch: int) -> np.ndarray:
     """Embeddings [recording, width] of all recordings in the order of their table; long ones: the mean of windows."""
     parts = []
@@ -119,8 +124,7 @@ def main(
     signals = data.open_signals([recordings], strips, beats)
     trained = files.load(checkpoint)
     check_signals(signals, trained, checkpoint)
-    encode = {"transformer": transformer, "pca": principal_components}[trained["kind"]](trained)
-    table = to_table(signals, embed(encode, signals, (settings or config.Embed()).batch))
+    table = to_table(signals, embed(encoder_of(trained), signals, (settings or config.Embed()).batch))
     print(
         f"{table.height} recordings embedded, {len(signals) - table.height} without a median beat left out", flush=True
     )

@@ -75,6 +75,7 @@ def main(
     statistics = data.statistics(signals, seed)
     weights = fit(signals, statistics, settings.components)
     values = {"kind": settings.kind, "settings": settings.model_dump(), "ingest": ingest.model_dump(), "seed": seed}
+    values |= {"recordings": len(signals)}
     tensors = [{name: torch.from_numpy(x.copy()) for name, x in d.items()} for d in (statistics, weights)]
     files.save(values | {"leads": list(data.MODEL_LEADS), "statistics": tensors[0], "weights": tensors[1]}, checkpoint)
 

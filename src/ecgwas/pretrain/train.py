@@ -191,6 +191,7 @@ def main(
     print(f"{len(signals)} recordings, {size:,} weights, {device}, {threads} threads", flush=True)
     table = train(model, signals, settings, seed, resume, stop_after, threads)
     values = {"kind": settings.kind, "settings": settings.model_dump(), "ingest": ingest.model_dump(), "seed": seed}
+    values |= {"recordings": len(signals)}
     weights = {name: w.cpu() for name, w in model.state_dict().items()}
     files.save(values | {"leads": list(data.MODEL_LEADS), "statistics": statistics, "weights": weights}, checkpoint)
     write_parquet(table, history)

@@ -1,0 +1,64 @@
+"""One recording as an array -> its embedding: the whole way of the pipeline, ingestion included, without files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from ecgwas import config
+from ecgwas.embed.embed import embed, encoder_of
+from ecgwas.errors import UserError
+from ecgwas.ingest.process import Processed, process
+from ecgwas.ingest.quality import Excluded
+from ecgwas.ingest.readers import Recording, Unreadable
+from ecgwas.pretrain import checkpoint as files
+from ecgwas.pretrain.data import Signals
+
+LONGEST = 12  # doublings of the window that a recording may fill
+
+
+class Encoder:
+    """A checkpoint (.pt, or .safetensors as released), ready to embed recordings one by one."""
+
+    def __init__(self, checkpoint: Path):
+        trained = files.load(checkpoint)
+        self.ingest = config.Ingest(**trained["ingest"])
+        self._encode = encoder_of(trained)
+
+    def embed(
+        self, signal: np.ndarray, rate_hz: float, leads: Sequence[str], unit: str = "mV", min_leads: int = 1
+    ) -> np.ndarray:
+        """Embedding, float32 [width], of samples [lead, sample] in `unit` ("mV", "uV", …; NaN is missing).
+
+        What the pipeline does with a file: names of leads understood, absent limb leads derived, filtered, checked,
+        averaged. Raises `UserError` for a recording that the pipeline would exclude, with its reason.
+        """
+        recording = as_recording(signal, rate_hz, leads, unit)
+        settings = self.ingest.model_copy(update={"min_leads": min_leads, "doublings": LONGEST})
+        try:
+            result = process(recording, settings)
+        except (Excluded, Unreadable) as fault:
+            raise UserError(f"the recording cannot be embedded: {fault.reason}, {fault.detail}") from None
+        found = embed(self._encode, in_memory(result, settings), 1)[0]
+        if np.isnan(found).any():
+            raise UserError("the recording cannot be embedded: no median beat, which this model needs")
+        return found
+
+
+def as_recording(signal: np.ndarray, rate_hz: float, leads: Sequence[str], unit: str) -> Recording:
+    """The array as a reader would give it."""
+    signal = np.asarray(signal, dtype=np.float32)
+    if signal.ndim != 2 or len(signal) != len(leads):
+        raise UserError(f"an array of shape {list(signal.shape)} for {len(leads)} leads; give [lead, sample]")
+    seconds = signal.shape[1] / rate_hz
+    return Recording(tuple(leads), (unit,) * len(leads), signal, float(rate_hz), seconds)
+
+
+def in_memory(result: Processed, settings: config.Ingest) -> Signals:
+    """One processed recording as the signals of a cohort."""
+    bucket = result.recording["bucket"]
+    place = {"recording_id": "r", "person_id": "p", "file": 0, "row": 0, "strip_row": 0, "bucket": bucket}
+    table = pl.DataFrame(place | {"rr_ms": result.recording["rr_ms"]}, schema_overrides={"rr_ms": pl.Float64})
+    window = round(settings.seconds * settings.model_rate_hz)
+    return Signals(table, [{bucket: result.strip[None]}], [result.beat[None]], window)

@@ -1,0 +1,111 @@
+"""A model in Python, and as a released file: the numbers of the pipeline."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import safetensors.torch
+import torch
+import wfdb
+
+import ecgwas.embed
+from ecgwas import config
+from ecgwas.embed import embed
+from ecgwas.errors import UserError
+from ecgwas.ingest import shard
+from ecgwas.pretrain import checkpoint as files
+from ecgwas.pretrain import pca, release, train
+from ecgwas.simulate.ecg import PARAMETERS, simulate_recordings
+from ecgwas.simulate.wfdb_files import write_wfdb
+
+N = 24
+INGEST = config.Ingest(shards=1, doublings=1)
+TINY = config.Transformer(width=16, depth=1, heads=2, embedding=16, steps=3, batch=8)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Simulated WFDB records, ingested; a transformer and a PCA trained on them, and their embeddings."""
+    root, rng = tmp_path_factory.mktemp("study"), np.random.default_rng(5)
+    drawn = {p: np.clip(rng.normal(s.mean, s.sd, N), s.low, s.high) for p, s in PARAMETERS.items()}
+    signals = simulate_recordings(drawn, np.array(["sinus"] * N), rng)
+    names = [f"r{k:02d}" for k in range(N)]
+    write_wfdb(root / "wfdb", names[1:], signals[1:], 500)
+    write_wfdb(root / "wfdb", names[:1], np.tile(signals[:1], (1, 1, 2)), 500)  # twice as long: two windows
+    (root / "signals").mkdir()
+    tables = {name: root / f"{name}.parquet" for name in ("recordings", "intervals", "excluded", "quality")}
+    strips = [root / "signals/shard-000.strip.npy", root / "signals/shard-000.strip-2x.npy"]
+    beats = root / "signals/shard-000.beat.npy"
+    source = config.EcgSource(format="wfdb", path=root / "wfdb")
+    shard.main(source, 0, INGEST, **tables, strips=strips, beat=beats)
+    given = [tables["recordings"]], strips, [beats]
+    train.main(*given, TINY, INGEST, root / "tiny.pt", root / "history.parquet", root / "resume")
+    pca.main(*given, config.Pca(components=8), INGEST, root / "pca.pt")
+    for name in ("tiny", "pca"):
+        embed.main(root / f"{name}.pt", given[0][0], strips, [beats], root / f"{name}.parquet")
+    return root
+
+
+def read(study: Path, name: str) -> tuple[np.ndarray, float, list[str]]:
+    record = wfdb.rdrecord(str(study / "wfdb" / name))
+    return record.p_signal.T, record.fs, record.sig_name
+
+
+@pytest.mark.parametrize("model", ["tiny", "pca"])
+def test_an_array_gets_the_embedding_that_its_file_gets(study: Path, model: str) -> None:
+    table = pl.read_parquet(study / f"{model}.parquet")
+    encoder = ecgwas.embed.load(study / f"{model}.pt")
+    assert table["recording_id"][0] == "r00"
+    assert table.height > 20
+    for name, row in zip(table["recording_id"][:6], table.select("^e\\d+$").to_numpy(), strict=False):
+        signal, rate_hz, leads = read(study, name)
+        np.testing.assert_allclose(encoder.embed(signal, rate_hz, leads), row, atol=1e-5)
+        shuffled = np.random.default_rng(1).permutation(12)
+        other = encoder.embed(1000 * signal[shuffled], rate_hz, [leads[k] for k in shuffled], "uV")
+        np.testing.assert_allclose(other, row, atol=1e-4)
+
+
+def test_one_lead_is_enough_and_noise_is_refused(study: Path) -> None:
+    encoder = ecgwas.embed.load(study / "tiny.pt")
+    signal, rate_hz, leads = read(study, "r01")
+    assert np.isfinite(encoder.embed(signal[:1], rate_hz, leads[:1])).all()
+    with pytest.raises(UserError, match="flat_lead"):
+        encoder.embed(np.zeros((2, 5000)), 500, ["I", "II"])
+    with pytest.raises(UserError, match=r"shape \[12, 5000\] for 2 leads"):
+        encoder.embed(signal, rate_hz, ["I", "II"])
+
+
+@pytest.mark.parametrize("model", ["tiny", "pca"])
+def test_a_released_model_is_the_same_model(study: Path, tmp_path: Path, model: str) -> None:
+    path, card = tmp_path / "model.safetensors", tmp_path / "README.md"
+    release.main(study / f"{model}.pt", "mine", config.Release(licence="CC-BY-4.0"), path, card)
+    signal, rate_hz, leads = read(study, "r02")
+    one, other = (ecgwas.embed.load(p).embed(signal, rate_hz, leads) for p in (study / f"{model}.pt", path))
+    assert np.array_equal(one, other)
+    trained, again = files.load(study / f"{model}.pt"), files.load(path)
+    assert {k: v for k, v in trained.items() if k not in release.GROUPS} == {
+        k: v for k, v in again.items() if k not in release.GROUPS
+    }
+    text = card.read_text()
+    assert release.checksum(release.tensors_of(trained)) in text
+    assert text.startswith("---\nlicense: CC-BY-4.0\n")
+    assert f"| training recordings | {pl.read_parquet(study / 'recordings.parquet').height} |" in text
+
+
+def test_a_changed_or_foreign_file_is_refused(study: Path, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    release.save(files.load(study / "tiny.pt"), path, "MIT")
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="sha256"):
+        files.load(path)
+    path.write_bytes(data[:100])
+    with pytest.raises(UserError, match="not a readable safetensors"):
+        files.load(path)
+    safetensors.torch.save_file({"a": torch.zeros(2)}, path)
+    with pytest.raises(UserError, match="not written by ecgwas"):
+        files.load(path)
+    with pytest.raises(UserError, match=r"release\.licence is not set"):
+        release.main(study / "tiny.pt", "x", config.Release(), path, tmp_path / "card")
