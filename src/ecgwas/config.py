@@ -140,6 +140,7 @@ class Ingest(Strict):
     montage: Name | None = Field(None, description="File of config/montages with keys of this block for another kind of signal.")
     channels: list[str] = Field(list(LEADS), min_length=1, description="Channels stored, by name and in this order.")
     derive_limb_leads: bool = Field(True, description="Make absent limb leads from I and II; needs the twelve leads of an ECG.")
+    microvolts_per_count: float = Field(1.0, gt=0, description="Size of a stored count, µV; other than 1 only with heart: false (EEG has tens of µV).")
     heart: bool = Field(True, description="Look for heart beats; false for signals such as EEG and EMG, stored without beats and intervals.")
 
     @pydantic.model_validator(mode="after")
@@ -147,6 +148,8 @@ class Ingest(Strict):
         """An ECG is stored as the twelve leads; fewer leads of a file are missing rows."""
         if self.heart and (tuple(self.channels) != LEADS or not self.derive_limb_leads):
             raise ValueError("with heart: true the channels are the twelve leads, limb leads derived; write heart: false")
+        if self.heart and self.microvolts_per_count != 1:
+            raise ValueError("with heart: true signals are stored in counts of 1 µV; leave microvolts_per_count out")
         if self.min_leads > len(self.channels):
             raise ValueError(f"min_leads {self.min_leads} is more than the {len(self.channels)} channels")
         return self

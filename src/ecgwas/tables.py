@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from ecgwas.config import LEADS
 from ecgwas.errors import UserError
 
 Schema = Mapping[str, tuple[pl.DataType, str]]
@@ -22,6 +23,7 @@ RECORDINGS: Schema = {
     "n_beats": (pl.Int32(), "Beats averaged in the median beat; 0 where there is none."),
     "rr_ms": (pl.Float64(), "Median RR interval, ms; null where no rhythm was found."),
     "leads": (pl.List(pl.String()), "Leads of the file, by its own names and in its order."),
+    "scale": (pl.Float64(), "What one count of the stored signals is, in `unit`, the same for every lead: 0.001 (a microvolt) for an ECG."),
     "einthoven_uv": (pl.Float64(), "RMS of II - I - III and of Goldberger's sums over the leads present, offsets removed, microvolts; null where none can be checked, or the unit is not mV."),
     "valid_from_s": (pl.Float64(), "First sample that is there, s from the start of the file's samples."),
     "valid_to_s": (pl.Float64(), "Last sample that is there and was read, s."),
@@ -144,6 +146,11 @@ INTERVALS: Schema = {
     "machine_p_axis_deg": (pl.Float64(), "Frontal P axis by the machine, degrees."),
     "machine_qrs_axis_deg": (pl.Float64(), "Frontal QRS axis by the machine, degrees."),
     "machine_t_axis_deg": (pl.Float64(), "Frontal T axis by the machine, degrees."),
+    **{
+        f"machine_{wave}_{lead.lower()}_mv": (pl.Float64(), f"{wave.upper()} amplitude in {lead} by the machine, mV.")
+        for wave in "pqrsjt"
+        for lead in LEADS
+    },
 }
 
 SAMPLES: Schema = {

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ecgwas.ingest.canonical import einthoven_residual
 from ecgwas.ingest.readers import Recording
 from ecgwas.tables import INTERVALS
 
@@ -16,7 +15,6 @@ def about(recording: Recording) -> dict[str, object]:
     offset, (highpass, lowpass) = recording.valid_from_s, recording.bandwidth_hz
     return {
         "leads": [name[:LONGEST_NAME] for name in recording.leads],
-        "einthoven_uv": einthoven_residual(recording),
         "valid_from_s": offset + start / recording.rate_hz,
         "valid_to_s": offset + stop / recording.rate_hz,
         "native_highpass_hz": highpass,

@@ -1,15 +1,24 @@
 """Recording -> twelve leads in mV: names and units normalised, absent limb leads derived, present ones checked."""
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 
 from ecgwas.config import LEADS
 from ecgwas.ingest.readers import Recording, Unreadable
 
-MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "microvolt": 1e-3, "v": 1e3, "nv": 1e-6}
+MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3, "nv": 1e-6}
+MILLIVOLTS |= {
+    "millivolt": 1.0,
+    "millivolts": 1.0,
+    "microvolt": 1e-3,
+    "microvolts": 1e-3,
+    "volt": 1e3,
+    "nanovolt": 1e-6,
+}
 _ROWS = {name.upper(): row for row, name in enumerate(LEADS)}
-_PREFIXES = ("MDC_ECG_LEAD_", "LEAD_", "LEAD", "ECG_", "ECG")
+_PREFIXES = ("MDC_ECG_LEAD_", "LEAD_", "LEAD", "ECG_", "ECG", "D")  # DI, DII, DIII of Spanish and Portuguese
 I, II, III, AVR, AVL, AVF = range(6)  # noqa: E741 (the names of the leads)
 LIMB = slice(0, 6)
 _LIMB_ROWS = {name.upper(): row for row, name in enumerate(LEADS[LIMB])}
@@ -26,14 +35,15 @@ INDEPENDENT = (I, II, 6, 7, 8, 9, 10, 11)
 def lead_row(name: str, rows: dict[str, int] | None = None, prefixes: tuple[str, ...] = _PREFIXES) -> int | None:
     """Row in `LEADS` (or `rows`) of a lead called `name` in some file ('avr', 'Lead II', 'MDC_ECG_LEAD_V1'), or None.
 
-    By the whole name only: MLII is not II, and a V without a number is no chest lead.
+    By the whole name only: MLII is not II, a V without a number is no chest lead, and -aVR (Cabrera) is not aVR.
     """
     rows = _ROWS if rows is None else rows
-    key = name.strip().upper().replace(" ", "_").replace("-", "")
-    for prefix in prefixes:
-        if key.startswith(prefix) and key.removeprefix(prefix).strip("_") in rows:
-            key = key.removeprefix(prefix).strip("_")
-    return rows.get(key)
+    name = name.split("(")[0].strip().upper().replace(" ", "_")  # 'I (mV)' is I
+    for prefix in ("", *prefixes):
+        key = name.removeprefix(prefix).strip("_")
+        if name.startswith(prefix) and not key.startswith("-") and key.replace("-", "") in rows:
+            return rows[key.replace("-", "")]
+    return None
 
 
 def twelve_leads(recording: Recording) -> tuple[np.ndarray, str]:
@@ -47,6 +57,16 @@ def twelve_leads(recording: Recording) -> tuple[np.ndarray, str]:
     if recording.simultaneous and not apart(signal):
         return derive_limb_leads(signal), unit
     raise Unreadable("not_simultaneous", "leads were recorded one after the other: no time is in all of them")
+
+
+def native_rate(names: Sequence[str], rates_hz: Sequence[float]) -> float:
+    """The rate of a file whose channels have several: the highest of its ECG leads, else the highest it can be.
+
+    A microphone at 8 kHz or a slow lead beside them does not decide; channels above the rate are to be left out.
+    """
+    leads = [rate for name, rate in zip(names, rates_hz, strict=True) if lead_row(name) is not None]
+    usable = [rate for rate in rates_hz if rate <= RATE_HZ[1]]
+    return max(leads or usable or rates_hz)
 
 
 def check_rate(rate_hz: float) -> None:
@@ -68,14 +88,16 @@ def named_leads(
     rows = _ROWS if rows is None else rows
     places, scales, unit = placed(recording.leads, recording.units, tuple(rows.items()), prefixes)
     if places == list(range(len(recording.leads))) and all(scale == 1 for scale in scales):
-        return recording.signal, unit
-    signal = np.empty((len(rows), recording.signal.shape[1]), dtype=np.float32)
-    for row, place, scale in zip(rows.values(), places, scales, strict=True):
-        if place is None:
-            signal[row] = np.nan
-        else:
-            np.multiply(recording.signal[place], scale, out=signal[row])
-    return signal, unit
+        signal = recording.signal
+    else:
+        signal = np.empty((len(rows), recording.signal.shape[1]), dtype=np.float32)
+        for row, place, scale in zip(rows.values(), places, scales, strict=True):
+            if place is None:
+                signal[row] = np.nan
+            else:
+                np.multiply(recording.signal[place], scale, out=signal[row])
+    infinite = np.isinf(signal)
+    return (np.where(infinite, np.float32(np.nan), signal) if infinite.any() else signal), unit
 
 
 @functools.lru_cache(maxsize=1024)
@@ -129,7 +151,8 @@ def einthoven_residual(recording: Recording) -> float:
     checked = [k for k, parts in enumerate(_SUMS) if all(present[row] for row in np.flatnonzero(parts))]
     if unit != "mV" or not checked or apart(limb):
         return float("nan")
-    rest = _SUMS[checked] @ limb
+    sums = _SUMS[checked]
+    rest = sums[:, present] @ limb[present]  # absent leads have no part in the sums that are left
     total = float(rest.sum())
     if not np.isfinite(total):
         rest = rest[:, np.isfinite(rest).all(axis=0)]
@@ -156,6 +179,17 @@ def derive_limb_leads(signal: np.ndarray) -> np.ndarray:
         if absent[row]:
             signal[row] = np.float32(a) * signal[I] + np.float32(b) * signal[II]
     return signal
+
+
+def made_leads(recording: Recording) -> set[int]:
+    """Rows of the limb leads that `twelve_leads` makes from others: the file has none, or nothing in it."""
+    places, _, _ = placed(recording.leads, recording.units, tuple(_LIMB_ROWS.items()), _PREFIXES)
+    signal = recording.signal
+    return {
+        row
+        for row, place in zip(_LIMB_ROWS.values(), places, strict=True)
+        if place is None or not (np.isfinite(signal[place, 0]) or np.isfinite(signal[place]).any())
+    }
 
 
 def limb_leads_lost(bad: np.ndarray) -> np.ndarray:

@@ -53,17 +53,20 @@ def check_left(recordings: pl.DataFrame, excluded: pl.DataFrame) -> None:
 
 
 def later_copies(quality: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
-    """recording_id and first, the kept recording of the same samples with the smallest id, of later copies."""
+    """recording_id, person_id, and of the kept recording of the same samples with the smallest id `first` both."""
     hashed = quality.filter(pl.col("sample_hash").is_not_null()).select("recording_id", "person_id", "sample_hash")
     known = hashed.join(kept.select("recording_id"), on="recording_id", how="semi")
-    first = known.with_columns(first=pl.col("recording_id").min().over("sample_hash"))
+    firsts = [pl.col(name).first().over("sample_hash") for name in ("recording_id", "person_id")]
+    first = known.sort("recording_id").with_columns(first=firsts[0], first_person=firsts[1])
     return first.filter(pl.col("recording_id") != pl.col("first")).sort("recording_id")
 
 
 def without_copies(tables: Tables) -> Tables:
     """The tables, later copies of a recording among the excluded, with the reason duplicate and the id of the first."""
     copies = later_copies(tables.quality, tables.recordings)
-    lost = copies.with_columns(reason=pl.lit("duplicate"), detail=pl.lit("duplicate_of ") + pl.col("first"))
+    other = pl.col("person_id") != pl.col("first_person")
+    who = pl.when(other).then(pl.format(" of another person, {}", "first_person")).otherwise(pl.lit(""))
+    lost = copies.with_columns(reason=pl.lit("duplicate"), detail=pl.format("duplicate_of {}", "first") + who)
     excluded = pl.concat([tables.excluded, typed(lost, RECORDINGS_EXCLUDED).select(*RECORDINGS_EXCLUDED)])
     again = pl.col("recording_id").is_in(copies["recording_id"].implode())
     reason = pl.when(again).then(pl.lit("duplicate")).otherwise(pl.col("reason"))
@@ -75,8 +78,11 @@ def without_copies(tables: Tables) -> Tables:
     )
 
 
-def warn_of_unit(quality: pl.DataFrame) -> None:
-    """Say so where the typical largest QRS of the cohort is not that of hearts: the unit is likely wrong."""
+def warn_of_unit(quality: pl.DataFrame) -> pl.DataFrame:
+    """`quality`; where the typical largest QRS of the cohort is not that of hearts, kept recordings warn of `unit`.
+
+    The unit is then likely wrong; one recording alone cannot tell.
+    """
     typical = quality.filter(pl.col("reason").is_null())["qrs_mv"].median()
     low, high = TYPICAL_QRS_MV
     if typical is not None and not low <= typical <= high:
@@ -85,6 +91,10 @@ def warn_of_unit(quality: pl.DataFrame) -> None:
             " (counts of 5 µV read as 1 µV give a fifth)",
             flush=True,
         )
+        kept = pl.col("reason").is_null() & pl.col("qrs_mv").is_not_null()
+        warned = pl.col("warnings").fill_null([]).list.concat(pl.lit(["unit"]))
+        return quality.with_columns(warnings=pl.when(kept).then(warned).otherwise(pl.col("warnings")))
+    return quality
 
 
 def main(
@@ -116,12 +126,12 @@ def main(
     tables = Tables(*(joined(paths, schema) for paths, schema in zip(parts, schemas, strict=True)))
     check_ids(tables.recordings, tables.excluded)
     tables = without_copies(tables) if duplicates == "first" else tables
+    tables = tables._replace(quality=warn_of_unit(tables.quality))
     write_parquet(tables.excluded, excluded)
     write_parquet(tables.quality, quality)
     check_left(tables.recordings, tables.excluded)
     write_parquet(tables.recordings, recordings)
     write_parquet(tables.intervals, intervals)
-    warn_of_unit(tables.quality)
     people = tables.recordings["person_id"].n_unique()
     print(f"{tables.recordings.height} recordings of {people} people; excluded: {reasons(tables.excluded)}", flush=True)
 

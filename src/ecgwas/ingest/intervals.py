@@ -88,7 +88,7 @@ def measure(
     aVF; P and PR need a P wave.
     """
     row = {LEADS[lead]: k for k, lead in enumerate(leads)}
-    independent = [k for k, lead in enumerate(leads) if lead in INDEPENDENT]
+    independent = [k for k, lead in enumerate(leads) if lead in INDEPENDENT] or list(range(len(leads)))
     normal, differences = normal_intervals(beat)
     out = variability(rr_ms, normal, differences) | {"n_beats": beat.n_beats, "ectopic_share": ectopic_share(beat)}
     uneven = irregular(normal, differences)

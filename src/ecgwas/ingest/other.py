@@ -9,8 +9,25 @@ from ecgwas.config import Ingest
 from ecgwas.ingest.canonical import check_rate, named_leads
 from ecgwas.ingest.filters import Spectrum
 from ecgwas.ingest.measures import sample_hash
-from ecgwas.ingest.process import MISSING, Processed, beat_samples, bucket_of, interpolate_gaps, stored_strip
-from ecgwas.ingest.quality import MAX_CONSTANT_S, MAX_GAP, Excluded, check_length, longest_constant, may_be_constant
+from ecgwas.ingest.process import (
+    LARGEST_COUNT,
+    MICROVOLTS,
+    MISSING,
+    Processed,
+    beat_samples,
+    bucket_of,
+    interpolate_gaps,
+    stored_strip,
+)
+from ecgwas.ingest.quality import (
+    MAX_CONSTANT_S,
+    MAX_GAP,
+    Excluded,
+    check_clipped,
+    check_length,
+    longest_constant,
+    may_be_constant,
+)
 from ecgwas.ingest.readers import Recording
 
 _PREFIXES = ("EEG", "EMG", "ECG", "EOG")
@@ -39,6 +56,8 @@ def process_other(recording: Recording, settings: Ingest) -> Processed:
     about = {"rate_hz": recording.rate_hz, "seconds": recording.seconds, "unit": unit, "n_leads": len(rows)}
     beat = np.full((len(signal), beat_samples(settings)), MISSING, dtype=np.int16)
     strip = stored_strip(strip, rows, bucket, settings)
+    about["scale"] = settings.microvolts_per_count / MICROVOLTS
+    check_clipped(strip[rows], unit, LARGEST_COUNT * about["scale"])
     measures = {"sample_hash": sample_hash(recording.signal, recording.rate_hz, recording.seconds)}
     return Processed(strip, beat, about | {"n_beats": 0, "bucket": bucket}, {}, measures)
 

@@ -7,7 +7,7 @@ import numpy as np
 from ecgwas.config import LEADS, Ingest
 from ecgwas.ingest import quality
 from ecgwas.ingest.beats import MIN_BEATS, MedianBeat, median_beat, rr_intervals
-from ecgwas.ingest.canonical import INDEPENDENT, twelve_leads
+from ecgwas.ingest.canonical import INDEPENDENT, einthoven_residual, made_leads, twelve_leads
 from ecgwas.ingest.filters import Spectrum, at_samples
 from ecgwas.ingest.intervals import measured
 from ecgwas.ingest.measures import beat_measures, fault_counts, lead_measures, sample_hash
@@ -16,6 +16,7 @@ from ecgwas.ingest.readers import Recording
 from ecgwas.ingest.score import with_score
 
 MISSING = np.iinfo(np.int16).min
+LARGEST_COUNT = np.iinfo(np.int16).max
 MICROVOLTS = 1000.0  # counts per mV
 WIDE_HZ = 100.0  # low-pass of the median beat, at most 0.4 of its stored rate
 
@@ -23,8 +24,8 @@ WIDE_HZ = 100.0  # low-pass of the median beat, at most 0.4 of its stored rate
 class Processed(NamedTuple):
     """What is stored of one recording."""
 
-    strip: np.ndarray  # int16 [12, seconds * 2^bucket * model_rate_hz] microvolts
-    beat: np.ndarray  # int16 [12, beat samples] microvolts
+    strip: np.ndarray  # int16 [12, seconds * 2^bucket * model_rate_hz] counts of `scale`, microvolts for an ECG
+    beat: np.ndarray  # int16 [12, beat samples] the same
     recording: dict[str, float | int | str | None]
     intervals: dict[str, float | bool | None]
     quality: dict[str, float | str | None]
@@ -61,12 +62,15 @@ def process(recording: Recording, settings: Ingest) -> Processed:
 def _process(recording: Recording, settings: Ingest, about: dict) -> Processed:
     """As `process`; `about` is filled with the measures of quality before anything is judged."""
     signal, unit = twelve_leads(recording)
-    rate_hz, about["unit"] = recording.rate_hz, unit
-    early = quality.lead_faults(signal, rate_hz, unit)
+    rate_hz, about["unit"], made = recording.rate_hz, unit, made_leads(recording)
+    about["einthoven_uv"] = einthoven_residual(recording)
+    early = quality.lead_faults(signal, rate_hz, unit, made)
     about |= fault_counts(early)
     rows = [row for row in range(len(LEADS)) if row not in early]
     if not rows:
         quality.check_leads(early, settings.min_leads)
+    if np.isnan(signal[rows]).any():
+        quality.check_gaps(signal[rows], rate_hz)
     native = interpolate_gaps(signal[rows])
     spectrum = Spectrum(native, rate_hz, new_rate_hz=settings.model_rate_hz).without_mains()
     about["mains_mv"] = spectrum.mains_rms
@@ -74,7 +78,7 @@ def _process(recording: Recording, settings: Ingest, about: dict) -> Processed:
     smooth = spectrum.filtered(settings.highpass_hz, settings.lowpass_hz)
     noise = quality.noise_sd(wide, smooth, rate_hz)
     about |= lead_measures(native, smooth, noise, rate_hz)
-    faults = quality.with_derived(early | quality.filtered_faults(smooth, noise, rows, unit))
+    faults = quality.with_derived(early | quality.filtered_faults(smooth, noise, rows, unit), made)
     about |= fault_counts(faults)
     keep = [k for k, row in enumerate(rows) if row not in faults]
     if not keep:
@@ -91,10 +95,11 @@ def _process(recording: Recording, settings: Ingest, about: dict) -> Processed:
     quality.check_rhythm(len(peaks), signal.shape[1] / rate_hz)
     quality.check_beats(beat, unit)
     beat = beat if beat is not None and beat.n_beats >= MIN_BEATS else None
-    row = recording_row(recording, unit, rows, beat, peaks, settings)
+    row = recording_row(recording, unit, rows, beat, peaks, settings) | {"einthoven_uv": about["einthoven_uv"]}
     modelled = spectrum.resampled(settings.highpass_hz, settings.lowpass_hz)[keep]
     intervals = measured(beat, rows, peaks, rate_hz, unit, smooth, native[keep])
     strip = stored_strip(modelled, rows, row["bucket"], settings)
+    quality.check_clipped(strip[rows], unit, LARGEST_COUNT * row["scale"])
     return Processed(strip, stored_beat(beat, rows, settings), row, intervals, with_score(about))
 
 
@@ -111,6 +116,7 @@ def recording_row(
         "n_beats": beat.n_beats if beat else 0,
         "rr_ms": float(np.median(rr)) if len(rr) else None,
         "bucket": bucket_of(recording.seconds, settings),
+        "scale": settings.microvolts_per_count / MICROVOLTS,
     }
 
 
@@ -126,15 +132,16 @@ def interpolate_gaps(signal: np.ndarray) -> np.ndarray:
     return signal
 
 
-def counts(millivolts: np.ndarray) -> np.ndarray:
-    """Int16 microvolts, clipped to the range that does not mean missing."""
-    return np.clip(np.rint(millivolts * MICROVOLTS), MISSING + 1, -MISSING - 1).astype(np.int16)
+def counts(millivolts: np.ndarray, microvolts_per_count: float) -> np.ndarray:
+    """Int16 counts, clipped to the range that does not mean missing."""
+    scale = np.float32(MICROVOLTS / microvolts_per_count)
+    return np.clip(np.rint(millivolts * scale), -LARGEST_COUNT, LARGEST_COUNT).astype(np.int16)
 
 
 def stored_strip(smooth: np.ndarray, rows: list[int], bucket: int, settings: Ingest) -> np.ndarray:
     """[channel, samples of the bucket] of filtered leads at the model rate; missing beyond a lead or the recording."""
     out = np.full((len(settings.channels), strip_samples(settings, bucket)), MISSING, dtype=np.int16)
-    strip = counts(smooth)[:, : out.shape[1]]
+    strip = counts(smooth, settings.microvolts_per_count)[:, : out.shape[1]]
     out[rows, : strip.shape[1]] = strip
     return out
 
@@ -144,5 +151,6 @@ def stored_beat(beat: MedianBeat | None, rows: list[int], settings: Ingest) -> n
     out = np.full((len(LEADS), beat_samples(settings)), MISSING, dtype=np.int16)
     if beat is not None:
         steps = np.arange(out.shape[1]) - round(settings.beat_before_s * settings.beat_rate_hz)
-        out[rows] = counts(at_samples(beat.signal, beat.peak + steps * (beat.rate_hz / settings.beat_rate_hz)))
+        places = beat.peak + steps * (beat.rate_hz / settings.beat_rate_hz)
+        out[rows] = counts(at_samples(beat.signal, places), settings.microvolts_per_count)
     return out

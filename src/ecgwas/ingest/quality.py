@@ -8,12 +8,14 @@ import numpy as np
 
 from ecgwas.config import LEADS
 from ecgwas.ingest.beats import MedianBeat
-from ecgwas.ingest.canonical import limb_leads_lost
+from ecgwas.ingest.canonical import II, I, limb_leads_lost
 
 MIN_SECONDS = 2.5
 MAX_CONSTANT_S = 1.0  # longest stretch at one value
 RAIL_MV = 3.0  # a constant stretch this far from the lead's median is saturation, else the lead is flat
 MAX_GAP = 0.02  # share of missing samples that are interpolated
+MAX_GAP_S = 0.05  # longest stretch of them in all leads at once
+MAX_CLIPPED = 0.001  # share of samples that the stored counts cannot hold
 MAX_SIZE_MV, MAX_SIZE_SHARE = 5.0, 0.10  # larger than this, after the high-pass, for more than this share of time
 MAX_NOISE_MV, NOISE_WINDOW_S = 0.1, 0.2  # SD above the low-pass corner, in the typical (median) window
 MIN_QRS_PER_S = 0.4  # 24 a minute
@@ -64,18 +66,25 @@ def lead_fault(samples: np.ndarray, suspect: bool, rate_hz: float, unit: str) ->
     return None
 
 
-def lead_faults(signal: np.ndarray, rate_hz: float, unit: str) -> dict[int, tuple[str, str]]:
-    """Faults of [12, sample] (mV, NaN missing) by row."""
+def lead_faults(signal: np.ndarray, rate_hz: float, unit: str, made: set[int]) -> dict[int, tuple[str, str]]:
+    """Faults of [12, sample] (mV, NaN missing) by row; the rows `made` of other leads share those leads' faults."""
     suspect = may_be_constant(signal, round(MAX_CONSTANT_S * rate_hz))
     faults = {row: lead_fault(samples, suspect[row], rate_hz, unit) for row, samples in enumerate(signal)}
-    return with_derived({row: fault for row, fault in faults.items() if fault})
+    return with_derived({row: fault for row, fault in faults.items() if fault}, made)
 
 
-def with_derived(faults: dict[int, tuple[str, str]]) -> dict[int, tuple[str, str]]:
-    """`faults`, and where I or II is among them, the leads made of I and II."""
+def with_derived(faults: dict[int, tuple[str, str]], made: set[int]) -> dict[int, tuple[str, str]]:
+    """`faults`, and where I or II is among them, the leads that are sums of I and II.
+
+    Machines compute these from I and II, so a faulty electrode is in them, too; where the file has no I or II at all,
+    only the rows `made` here are lost.
+    """
+    kinds = {row: kind for row, (kind, _) in faults.items()}
     bad = np.isin(np.arange(len(LEADS)), list(faults))
     lost = np.flatnonzero(limb_leads_lost(bad) & ~bad)
-    return faults | {int(row): ("derived", "made of a lead that cannot be used") for row in lost}
+    recorded = all(kinds.get(row) in (None, "absent") for row in (I, II))
+    rows = [int(row) for row in lost if row in made or not recorded]
+    return faults | {row: ("derived", "made of a lead that cannot be used") for row in rows}
 
 
 def typical_sd(signal: np.ndarray, width: int) -> np.ndarray:
@@ -113,6 +122,16 @@ def check_length(seconds: float, samples: int) -> None:
         raise Excluded("too_short", f"{seconds:.4g} s < {MIN_SECONDS} s")
 
 
+def check_gaps(signal: np.ndarray, rate_hz: float) -> None:
+    """Raise `Excluded` where [lead, sample] has a stretch missing in all leads that may hide a QRS complex."""
+    there = np.flatnonzero(np.isfinite(signal).any(axis=0))
+    longest = (int(np.diff(there).max(initial=1)) - 1) / rate_hz
+    if longest > MAX_GAP_S:
+        raise Excluded(
+            "gaps", f"{longest:.2f} s missing in all leads at a stretch > {MAX_GAP_S} s: a beat may be hidden"
+        )
+
+
 def check_leads(faults: dict[int, tuple[str, str]], min_leads: int) -> None:
     """Raise `Excluded` where fewer than `min_leads` leads remain: under the commonest fault's name."""
     usable = len(LEADS) - len(faults)
@@ -123,6 +142,15 @@ def check_leads(faults: dict[int, tuple[str, str]], min_leads: int) -> None:
     listed = "; ".join(f"{LEADS[row]} {detail}" for row, (_, detail) in sorted(faults.items()))
     reason = "missing_leads" if commonest == "absent" else commonest
     raise Excluded(reason, f"{usable} usable leads < {min_leads}: {listed}")
+
+
+def check_clipped(strip: np.ndarray, unit: str, largest: float) -> None:
+    """Raise `Excluded` where int16 counts [lead, sample] stand at their limit, and so are not the signal."""
+    share = float((np.abs(strip) >= np.iinfo(np.int16).max).mean()) if strip.size else 0.0
+    if share > MAX_CLIPPED:
+        seen = f"{share:.1%} of the samples beyond ±{largest:.4g} {unit if unit != 'unknown' else '(unit unknown)'}"
+        remedy = "name the unit with ecg.unit, or the size of a count with ecg.microvolts_per_count"
+        raise Excluded("implausible_amplitude", f"{seen} > {MAX_CLIPPED:.1%}; {remedy}")
 
 
 def check_rhythm(n_peaks: int, seconds: float) -> None:

@@ -30,6 +30,7 @@ WARNINGS = (
     ("wander", "wander_mv", 1.0, True),
     ("muscle_noise", "noise_mv", 0.05, True),
     ("step", "step_mv", 1.5, True),
+    ("limb_leads_disagree", "einthoven_uv", 100.0, True),
     ("few_alike_beats", "agreeing_share", 0.6, False),
     ("limb_reversal", "arm_agreement", -0.4, False),
     ("small_amplitude", "qrs_mv", 0.45, False),

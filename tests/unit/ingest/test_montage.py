@@ -60,7 +60,8 @@ def test_an_eeg_is_stored_by_its_montage(tmp_path: Path, eeg: np.ndarray, fmt: s
     assert (row["rate_hz"], row["seconds"], row["person_id"]) == (256, 30, "p1")
     assert strip.shape == (1, 19, 6000)
     assert (beat == -32768).all()
-    inside = strip[0, :, 1000:5000]
+    assert row["scale"] == 0.05e-3  # mV a count
+    inside = strip[0, :, 1000:5000] * (1000 * row["scale"])
     assert np.allclose(np.sqrt(2) * inside.std(axis=1), np.hypot(np.linspace(5, 50, 19), 2), rtol=0.1)
     assert np.abs(inside.mean(axis=1)).max() < 2  # the drift is gone
     intervals = tables["intervals"].row(0, named=True)

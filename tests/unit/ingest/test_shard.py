@@ -127,7 +127,8 @@ def test_what_the_file_says_stands_beside_what_is_measured(tmp_path: Path, sinus
     assert row["einthoven_uv"] < 5
     machine = {name: value for name, value in measured.items() if name.startswith("machine_") and value is not None}
     expected = {"heart_rate_bpm": 50, "pr_ms": 174, "qrs_ms": 92, "qt_ms": 440, "p_axis_deg": 56}
-    assert machine == {f"machine_{name}": value for name, value in expected.items()}
+    expected |= {f"r_{lead.lower()}_mv": (100 + k) / 1000 for k, lead in enumerate(writers.LEADS[:11])}
+    assert machine == pytest.approx({f"machine_{name}": value for name, value in expected.items()})
     truth = sinus[0]
     assert measured["heart_rate_bpm"] == pytest.approx(truth["heart_rate_bpm"][0], rel=0.05)
 
@@ -191,7 +192,7 @@ def test_later_copies_are_excluded_unless_all_are_wanted(folder: Path, tmp_path:
         text = (folder / f"a_0.{suffix}").read_bytes().replace(b"a_0", b"g_0")
         (folder / f"g_0.{suffix}").write_bytes(text)
     tables = run(EcgSource(path=folder), tmp_path / "out", Ingest())
-    assert tables["excluded"].rows() == [("g_0", "g", "duplicate", "duplicate_of a_0")]
+    assert tables["excluded"].rows() == [("g_0", "g", "duplicate", "duplicate_of a_0 of another person, a")]
     assert "g_0" not in tables["intervals"]["recording_id"]
     quality = tables["quality"]
     assert quality["recording_id"].to_list() == [f"{name}_0" for name in "abcdefg"]

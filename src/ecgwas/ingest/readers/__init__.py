@@ -114,9 +114,11 @@ def read_table(path: Path) -> pl.DataFrame:
     """A CSV (all columns as text, so that ids keep leading zeros) or Parquet table."""
     if not path.exists():
         raise UserError(f"ecg.recordings {path} does not exist; give a CSV or Parquet table of the recordings")
-    if path.suffix == ".parquet":
-        return pl.read_parquet(path)
-    return pl.read_csv(path, infer_schema=False)
+    try:
+        return pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
+    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
+        said = str(error).splitlines()[0]
+        raise UserError(f"ecg.recordings {path} is not a readable table ({said}); give UTF-8 CSV or Parquet") from None
 
 
 def listed(source: EcgSource, key: str | None) -> pl.DataFrame:

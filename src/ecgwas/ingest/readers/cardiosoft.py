@@ -86,9 +86,11 @@ def fast(data: bytes) -> tuple[ET.Element, dict[str, Waves]] | None:
     """
     if not is_plain(data):
         return None
-    blocks, rest, done = {}, [], 0
+    blocks, rest, done, seen = {}, [], 0, set()
     for tag in SECTIONS:
         start, stop = span(data, tag, done)
+        if stop > start:
+            seen.add(tag)
         rest.append(data[done:start])
         done = stop
         if tag in SAMPLES:
@@ -96,7 +98,7 @@ def fast(data: bytes) -> tuple[ET.Element, dict[str, Waves]] | None:
             rest += between
     data = b"".join([*rest, data[done:]])
     unclear = b"<!" in data or b"xmlns" in data or len(data) > MAX_REST
-    unclear |= any(data.count(b"<" + tag) > (tag in SAMPLES) for tag in SECTIONS)
+    unclear |= any(data.count(b"<" + tag) != (tag in SAMPLES and tag in seen) for tag in SECTIONS)
     try:
         return None if unclear else (ET.fromstring(data), blocks)
     except ET.ParseError:

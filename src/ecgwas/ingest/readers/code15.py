@@ -26,7 +26,7 @@ class Code15Reader:
     def __init__(self, source: EcgSource, seconds: float):
         self.source, self.seconds = source, seconds
         self.folder = source.path if source.path.is_dir() else source.path.parent
-        self.rows: tuple[str, dict[str, int]] = ("", {})  # of the file read last: exam -> row
+        self.rows: dict[str, dict[str, int]] = {}  # file -> exam -> row
 
     @functools.cached_property
     def entries(self) -> pl.DataFrame:
@@ -60,16 +60,16 @@ class Code15Reader:
             return []
 
     def _row_of(self, name: str) -> dict[str, int]:
-        """Exam -> row of file `name`; the file read last is remembered."""
-        if self.rows[0] != name:
+        """Exam -> row of file `name`; remembered, for tables in the order of exams go to and fro between files."""
+        if name not in self.rows:
             with folder.as_unreadable(Path(name).name), h5py.File(self.folder / name) as file:
                 exams = np.asarray(dataset(file, "exam_id", 1)[:])
-            self.rows = name, {str(int(exam)): row for row, exam in enumerate(exams) if int(exam)}
-        return self.rows[1]
+            self.rows[name] = {str(int(exam)): row for row, exam in enumerate(exams) if int(exam)}
+        return self.rows[name]
 
     def read(self, key: str) -> Recording:
         """The recording of one exam without its padding."""
-        name, _, exam = key.rpartition(":") if not key.lower().endswith(".mat") else (key, "", "")
+        name, _, exam = folder.checked_key(key).rpartition(":") if not key.lower().endswith(".mat") else (key, "", "")
         with folder.as_unreadable(Path(name or key).name):
             if key.lower().endswith(".mat"):
                 folder.check_size(self.folder / key)

@@ -57,8 +57,8 @@ def parse(path: Path, source: EcgSource | None = None) -> Recording:
     items = list(data.get("WaveformSequence") or [])
     if not items:
         raise Unreadable("wrong_format", "a DICOM file without waveforms")
-    beats = [item for item in items if is_beat(item)]
-    groups = [group(item) for item in items if not is_beat(item)]
+    beats = [item for item in items if is_beat(item, alone=len(items) == 1)]
+    groups = of_one_rate([group(item) for item in items if item not in beats])
     leads, units, signal, rate_hz = joined(groups)
     secrets = [str(data.get(name, "")) for name in PEOPLE]
     model = " ".join(str(data.get(name, "")) for name in ("Manufacturer", "ManufacturerModelName", "SoftwareVersions"))
@@ -89,10 +89,19 @@ def load(path: Path) -> Dataset:
     return pydicom.dcmread(path)
 
 
-def is_beat(item: Dataset) -> bool:
-    """Whether a group holds a derived median beat and not the recording."""
+def is_beat(item: Dataset, alone: bool) -> bool:
+    """Whether a group holds a derived median beat and not the recording; filtered samples are derived, too."""
     label = str(item.get("MultiplexGroupLabel", "")).upper()
-    return "MEDIAN" in label or "AVERAGE" in label or str(item.get("WaveformOriginality", "")).upper() == "DERIVED"
+    derived = str(item.get("WaveformOriginality", "")).upper() == "DERIVED" and "RHYTHM" not in label and not alone
+    return "MEDIAN" in label or "AVERAGE" in label or derived
+
+
+def of_one_rate(groups: list[Group]) -> list[Group]:
+    """The groups at the rate that most leads have: a group of other signals beside the ECG has its own."""
+    leads = {part.rate_hz: 0 for part in groups}
+    for part in groups:
+        leads[part.rate_hz] += len(part.leads)
+    return [part for part in groups if part.rate_hz == max(leads, key=leads.get)]
 
 
 def group(item: Dataset) -> Group:

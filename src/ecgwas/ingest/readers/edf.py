@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ecgwas.config import EcgSource
+from ecgwas.ingest.canonical import native_rate
 from ecgwas.ingest.readers import Recording, Unreadable
 from ecgwas.ingest.readers.folder import check_shape
 
@@ -39,7 +40,10 @@ def parse(path: Path, source: EcgSource | None = None) -> Recording:
     used = [k for k in range(count) if label(fields["label"][k]) not in ("EDF Annotations", "BDF Annotations")]
     if not used:
         raise Unreadable("unreadable", "no signal")
-    largest = max(sizes[k] for k in used)
+    largest = round(
+        native_rate([label(fields["label"][k]) for k in used], [sizes[k] / block_s for k in used]) * block_s
+    )
+    used = [k for k in used if sizes[k] <= largest]
     check_shape(len(used), largest * blocks, largest / block_s)
     table = np.frombuffer(data, "<i2", count=int(blocks) * width, offset=256 * (1 + count)).reshape(int(blocks), width)
     starts = np.concatenate([[0], np.cumsum(sizes)])

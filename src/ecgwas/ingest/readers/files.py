@@ -54,9 +54,20 @@ def from_table(path: Path) -> tuple[tuple[str, ...], np.ndarray, float]:
     if not columns:
         raise Unreadable("unreadable", "no column of numbers")
     check_shape(len(columns), table.num_rows, 500.0)
-    steps = np.diff(time) if time is not None and len(time) > 1 else np.array([np.nan])
-    rate_hz = round(float(1 / np.median(steps)), 6) if np.median(steps) > 0 else np.nan
+    rate_hz = rate_of(time) if time is not None else np.nan
     return tuple(name[:16] for name in columns), np.stack(list(columns.values())), rate_hz
+
+
+def rate_of(time: np.ndarray) -> float:
+    """Samples a second by [sample] times in s: over the whole span, for single times may be rounded to 1 ms."""
+    steps = np.diff(time.astype(np.float64))
+    if not len(steps) or not np.isfinite(steps).all() or not steps.sum() > 0:
+        raise Unreadable("unreadable", "the column of times does not increase")
+    step = steps.mean()
+    if np.abs(time - time[0] - step * np.arange(len(time))).max() > max(0.5 * step, 0.00101):
+        raise Unreadable("unreadable", "the column of times is not even; set ecg.rate_hz if its samples are")
+    rate_hz = float(1 / step)
+    return float(round(rate_hz)) if abs(round(rate_hz) - rate_hz) < 2e-4 * rate_hz else round(rate_hz, 6)
 
 
 def load(path: Path) -> np.ndarray:

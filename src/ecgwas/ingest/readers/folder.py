@@ -42,26 +42,60 @@ class FolderReader:
 
     def read(self, key: str) -> Recording:
         """The first `seconds` of file `key` (path below the folder)."""
-        path = self.source.path / key
-        with as_unreadable(Path(key).name):
+        with as_unreadable(Path(checked_key(key)).name):
+            path = self.source.path / key
             check_size(path)
             return first(self.parse(path, self.source), self.seconds)
 
 
+def checked_key(key: str | None) -> str:
+    """The path of an entry; a row of the table may have none."""
+    if not key:
+        raise Unreadable("unreadable", "the table of recordings names no file for it")
+    return key
+
+
 def scan(folder: Path, suffixes: tuple[str, ...]) -> list[str]:
-    """Paths below `folder`, sorted, of the files with one of `suffixes` in any case; not the hidden ones."""
-    names, pending = [], [(str(folder), "")]
+    """Paths below `folder`, sorted, of the files with one of `suffixes` in any case; not the hidden ones.
+
+    A folder reached twice, by a link, is listed once. Raises `UserError` for a folder that cannot be listed and a
+    name that is not UTF-8: either would leave recordings out unseen.
+    """
+    names, pending, seen = [], [(str(folder), "")], set()
     while pending:
         where, prefix = pending.pop()
-        with os.scandir(where) as items:
-            for item in items:
-                if item.name.startswith("."):
-                    continue
-                if item.is_dir():
-                    pending.append((item.path, f"{prefix}{item.name}/"))
-                elif item.name.lower().endswith(suffixes):
-                    names.append(prefix + item.name)
+        if (place := _place(where)) in seen:
+            continue
+        seen.add(place)
+        try:
+            with os.scandir(where) as items:
+                for item in items:
+                    if item.name.startswith("."):
+                        continue
+                    if _is_folder(item):
+                        pending.append((item.path, f"{prefix}{item.name}/"))
+                    elif item.name.lower().endswith(suffixes):
+                        names.append(prefix + item.name)
+        except OSError as error:
+            raise UserError(f"{where} cannot be listed ({error.strerror}); make it readable or move it away") from None
+    for name in names:
+        if not name.isprintable() and any("\udc80" <= letter <= "\udcff" for letter in name):
+            raise UserError(f"{folder}: the name of {name!a} is not UTF-8; rename the file")
     return sorted(names)
+
+
+def _place(path: str) -> tuple[int, int]:
+    """Device and number of a folder, which all its names share."""
+    about = os.stat(path)
+    return about.st_dev, about.st_ino
+
+
+def _is_folder(item: os.DirEntry) -> bool:
+    """Whether an entry is a folder or a link to one; a link that leads nowhere is none."""
+    try:
+        return item.is_dir()
+    except OSError:
+        return False
 
 
 def found(source: EcgSource, suffixes: tuple[str, ...]) -> pl.DataFrame:

@@ -10,8 +10,9 @@ import wfdb
 
 from ecgwas.config import EcgSource
 from ecgwas.errors import UserError
+from ecgwas.ingest.canonical import native_rate
 from ecgwas.ingest.readers import Recording, Unreadable, checked, listed
-from ecgwas.ingest.readers.folder import as_unreadable, check_shape, scan
+from ecgwas.ingest.readers.folder import as_unreadable, check_shape, checked_key, scan
 from ecgwas.ingest.readers.wfdb_header import PlainHeader, parse_plain
 
 # Bytes per sample of the storage formats without compression (WFDB Programmer's Guide, signal(5)).
@@ -38,7 +39,7 @@ class WfdbReader:
 
     def _found(self) -> pl.DataFrame:
         """Entries from the headers below the folder: the person is the record's name up to '_'."""
-        keys = [name.removesuffix(".hea") for name in scan(self.folder, (".hea",))]
+        keys = [name.removesuffix(".hea") for name in scan(self.folder, (".hea",)) if name.endswith(".hea")]
         if not keys:
             raise UserError(f"ecg.path {self.folder} has no WFDB header (*.hea); check the path and ecg.format")
         people = [Path(key).name.split("_")[0] for key in keys]
@@ -46,8 +47,8 @@ class WfdbReader:
 
     def read(self, key: str) -> Recording:
         """The first `seconds` of record `key` (path without suffix)."""
-        record = self.folder / key
-        with as_unreadable(record.name):
+        with as_unreadable(Path(checked_key(key)).name):
+            record = self.folder / key
             text = _header_text(record)
             plain = parse_plain(text)
             if plain is not None:
@@ -83,19 +84,21 @@ def _check_name(name: str) -> None:
 
 
 def _read_any(record: Path, header: wfdb.Record | wfdb.MultiRecord, stop: int) -> Recording:
-    """The first `stop` frames of a record, whatever the storage: at the rate of the fastest signal.
+    """The first `stop` frames of a record, whatever the storage: at the rate of its fastest lead (`native_rate`).
 
-    Slower signals of the record are read between their samples on straight lines.
+    Slower signals of the record are read between their samples on straight lines, faster ones are left out.
     """
     if isinstance(header, wfdb.MultiRecord):
         _check_segments(header, record.parent)
     found = wfdb.rdrecord(str(record), sampto=stop, return_res=32, smooth_frames=False)
-    per_frame = max(found.samps_per_frame)
-    waves = [_at(np.asarray(wave, np.float32), stop * per_frame) for wave in found.e_p_signal]
+    names, fs = [name or "" for name in found.sig_name], float(header.fs)
+    per_frame = round(native_rate(names, [fs * samples for samples in found.samps_per_frame]) / fs)
+    used = [k for k, samples in enumerate(found.samps_per_frame) if samples <= per_frame]
+    waves = [_at(np.asarray(found.e_p_signal[k], np.float32), stop * per_frame) for k in used]
     date, time = header.base_date, header.base_time
     return Recording(
-        tuple(name or "" for name in found.sig_name),
-        tuple(unit or "" for unit in found.units),
+        tuple(names[k] for k in used),
+        tuple(found.units[k] or "" for k in used),
         np.stack(waves),
         float(header.fs) * per_frame,
         header.sig_len / float(header.fs),

@@ -1,5 +1,6 @@
 """Bytes of an XML file -> element tree without namespaces: no entities, no DTD, nothing fetched, bounded size."""
 
+import contextlib
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
 from pathlib import Path
@@ -104,9 +105,10 @@ def table(waves: list[str | bytes], separator: str, what: str) -> np.ndarray:
     comma = separator if isinstance(waves[0], str) else separator.encode()
     lengths = {wave.count(comma) + 1 for wave in waves}
     if len(lengths) == 1:  # numbers are read faster in one go
-        found = integers(comma.join(waves), separator, what)
-        if len(found) == len(waves) * lengths.pop():
-            return found.reshape(len(waves), -1)
+        with contextlib.suppress(Unreadable):
+            found = integers(comma.join(waves), separator, what)
+            if len(found) == len(waves) * lengths.pop():
+                return found.reshape(len(waves), -1)
     return stacked([integers(wave, separator, what) for wave in waves], what)
 
 
