@@ -1,6 +1,6 @@
 """Files of earlier stages -> arrays of the people analysed and statistics of the scan."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,12 @@ class People:
     traits: list[str]
     samples: np.ndarray
     loco: Path | None = None
+    order: np.ndarray | None = None  # [n] rows of the trait table; None: as they are there
+
+    def in_file_order(self) -> "People":
+        """The same people in the order of the genotype files, which saves reordering every genotype."""
+        order = np.argsort(self.samples, kind="stable")
+        return replace(self, y=self.y[order], c=self.c[order], samples=self.samples[order], order=order)
 
     def on(self, contig: str) -> np.ndarray:
         """Traits [n, T] to be tested on `contig`: less their prediction from all other chromosomes, if there is one."""
@@ -35,7 +41,8 @@ class People:
                 f"{self.loco}: predictions of {predicted.height} people for {predicted.width - 1} traits, but the trait"
                 f" table has {len(self.y)} and {len(self.traits)}; run step 1 again"
             )
-        return self.y - predicted.drop("contig").to_numpy()
+        offset = predicted.drop("contig").to_numpy()
+        return self.y - (offset if self.order is None else offset[self.order])
 
 
 def read_people(traits: Path, covariates: Path, samples: Path, loco: Path | None = None) -> People:
@@ -72,9 +79,22 @@ def read_variants(variants: Path) -> pl.DataFrame:
     return table.sort(order)
 
 
-def part_of(n: int, part: int, parts: int) -> tuple[int, int]:
-    """Start and stop of one of `parts` contiguous, even slices of n rows."""
-    return n * part // parts, n * (part + 1) // parts
+def read_part(variants: Path, build: str, part: int, parts: int) -> pl.DataFrame:
+    """Kept variants, in genome order, in span `part` of `parts` equal spans of the genome of `build`.
+
+    A span is fixed by the build: a variant more on one chromosome moves no other part's variants.
+    """
+    span = (contigs.place(build) - 1) * parts // (contigs.total(build) + 1)
+    table = pl.scan_parquet(variants).filter(span == part)
+    info = pl.lit(None, pl.Float32) if "info" not in table.collect_schema() else pl.col("info").cast(pl.Float32)
+    found = table.select(*VARIANT, "rsid", "source", "source_index", info.alias("info")).collect()
+    return found.sort(contigs.genome_order(), "position", "source", "source_index")
+
+
+def contigs_of(variants: Path) -> list[str]:
+    """Contigs of the kept variants, in genome order."""
+    names = pl.scan_parquet(variants).select("contig").unique().collect()
+    return names.sort(contigs.genome_order(), "contig")["contig"].to_list()
 
 
 def same_rows(variants: pl.DataFrame, scanned: pl.DataFrame) -> pl.DataFrame:
