@@ -118,10 +118,9 @@ class Engine:
         what, gg, r = self._correlations(i, block, group)
         r2 = None
         if self._axes[i] is not None:
-            r2 = (self._axes[i] @ r).square_().sum(dim=0, dtype=torch.float64).cpu().numpy()
-        rest = torch.mul(r, r, out=self._reserve(f"rest{i}", r.shape))
-        rest.neg_().add_(1).clamp_min_(1e-30).rsqrt_()  # 1/sqrt(1 - r^2); t = r sqrt(df/(1 - r^2))
-        t = r.mul_(rest).mul_(group.df**0.5)
+            r2 = torch.mm(self._axes[i], r, out=self._reserve(f"axes{i}", (len(self._axes[i]), r.shape[1])))
+            r2 = r2.square_().sum(dim=0).double().cpu().numpy()
+        t = t_in_place(r, group.df, self._reserve(f"rest{i}", r.shape))
         return Tests(*_counts(what), gg.cpu().numpy(), t.float().cpu().numpy(), r2)
 
     def _correlations(self, i: int, block: Block, group: Group) -> tuple[Centred, torch.Tensor, torch.Tensor]:
@@ -171,6 +170,13 @@ def residual(raw: torch.Tensor, product: torch.Tensor, k: int) -> tuple[torch.Te
     """
     gg = (raw - product[:k].double().square().sum(dim=0)).clamp_min_(0)
     return gg, product[k:].mul_(gg.rsqrt().to(product.dtype))
+
+
+def t_in_place(r: torch.Tensor, df: int, memory: torch.Tensor) -> torch.Tensor:
+    """t = r sqrt(df/(1 - r^2)), written over `r`; `memory` is of the same shape."""
+    whole = torch.tensor(1 / df, dtype=r.dtype, device=r.device)
+    rest = torch.addcmul(whole, r, r, value=-1 / df, out=memory)
+    return r.mul_(rest.clamp_min_(1e-30).rsqrt_())
 
 
 def partial_correlations(g: torch.Tensor, right: torch.Tensor, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

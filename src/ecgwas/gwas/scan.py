@@ -78,8 +78,8 @@ def scan(
     settings: Gwas,
     make: Callable[[list[grouping.Group]], Test],
     path: Path,
-) -> int:
-    """Write the part of the reader's variants to `path`; the number of variants without a test."""
+) -> tuple[int, list[grouping.Group]]:
+    """Write the part of the reader's variants to `path`; the number of variants without a test, and the groups."""
     table = reader.variants
     stretches = list(runs(table["contig"].to_list())) if people.loco else [("", 0, table.height)]
     groups = grouping.build(people.on(stretches[0][0]) if stretches else people.y, people.c)
@@ -98,16 +98,13 @@ def scan(
     writer.close()
     for group in groups:
         print(f"group {group.name}: {len(group.rows)} people, {len(group.traits)} traits", flush=True)
-    return untested
+    return untested, groups
 
 
-def trait_tables(people: inputs.People, contigs: list[str | None]) -> pl.DataFrame:
-    """`trait_table` of each of `contigs`."""
-    tables = []
-    for contig in contigs:
-        groups = grouping.build(people.on(contig or ""), people.c, axes=False)
-        tables.append(trait_table(groups, people.traits, contig))
-    return pl.concat(tables)
+def trait_tables(people: inputs.People, contigs: list[str]) -> pl.DataFrame:
+    """`trait_table` of each of `contigs`, where each has traits of its own."""
+    groups = {contig: grouping.build(people.on(contig), people.c, axes=False) for contig in contigs}
+    return pl.concat(trait_table(made, people.traits, contig) for contig, made in groups.items())
 
 
 def main(
@@ -134,9 +131,9 @@ def main(
     table = inputs.read_part(variants, known["build"], part, settings.parts)
     with atomic(sumstats) as path, GenotypeReader(known, table, people.samples) as reader:
         with engine(settings, threads) as make:
-            untested = scan(reader, people, settings, make, path)
-    contigs = inputs.contigs_of(variants) if loco else [None]
-    write_parquet(trait_tables(people, contigs), traits_out)
+            untested, groups = scan(reader, people, settings, make, path)
+    told = trait_tables(people, inputs.contigs_of(variants)) if loco else trait_table(groups, people.traits, None)
+    write_parquet(told, traits_out)
     print(f"{table.height} variants, {untested} without a test", flush=True)
 
 
