@@ -111,7 +111,7 @@ def total(build: str) -> int:
 
 
 def place(build: str) -> pl.Expr:
-    """Base pairs from the start of the genome, from 1: chromosomes 1 to 22 and X end to end; other contigs follow it."""
+    """Base pairs from the start of the genome, from 1: chromosomes 1 to 22 and X end to end, other contigs after."""
     length = LENGTHS[build]
     before = dict(zip(CONTIGS, [0, *itertools.accumulate(length.values())], strict=False))
     start = pl.col("contig").replace_strict(before, default=total(build), return_dtype=pl.Int64)

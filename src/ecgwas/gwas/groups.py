@@ -73,7 +73,8 @@ def build(y: np.ndarray, c: np.ndarray, min_people: int = 10, axes: bool = True)
 
     The first is "all": everyone, with the traits that miss nobody. Then g1, g2, … one a pattern of missing values.
     The joint test runs on people complete in all traits: in "all" where nothing is missing, else in a last group
-    "joint", whose single-trait numbers nobody reports. It is left out where those people are too few, or without `axes`.
+    "joint", whose single-trait numbers nobody reports. It is left out where those people are too few, or
+    without `axes`.
     """
     seen = np.isfinite(y)
     everyone, n_traits = np.arange(len(y)), y.shape[1]

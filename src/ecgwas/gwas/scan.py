@@ -129,9 +129,9 @@ def main(
     people = inputs.read_people(traits, covariates, samples, loco).in_file_order()
     known = json.loads(manifest.read_text())
     table = inputs.read_part(variants, known["build"], part, settings.parts)
-    with atomic(sumstats) as path, GenotypeReader(known, table, people.samples) as reader:
-        with engine(settings, threads) as make:
-            untested, groups = scan(reader, people, settings, make, path)
+    reading = GenotypeReader(known, table, people.samples)
+    with atomic(sumstats) as path, reading as reader, engine(settings, threads) as make:
+        untested, groups = scan(reader, people, settings, make, path)
     told = trait_tables(people, inputs.contigs_of(variants)) if loco else trait_table(groups, people.traits, None)
     write_parquet(told, traits_out)
     print(f"{table.height} variants, {untested} without a test", flush=True)

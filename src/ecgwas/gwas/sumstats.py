@@ -19,7 +19,7 @@ from ecgwas.gwas.inputs import VARIANT
 
 ROWS = 8192  # of a row group: what a reader of a region must read
 HEAD = {"contig": pa.large_string(), "position": pa.int32(), "ref": pa.large_string(), "alt": pa.large_string()}
-HEAD |= {"rsid": pa.large_string(), "info": pa.float32()}
+HEAD |= {"rsid": pa.large_string(), "info": pa.float64()}
 OWN = {"n": pa.int32(), "af": pa.float64(), "gg": pa.float64()}
 JOINT = {"joint_neg_log10_p": pa.float64(), "joint_df": pa.int32()}
 

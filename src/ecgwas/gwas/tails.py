@@ -52,28 +52,22 @@ def log_gamma_tail(a: np.ndarray, x: np.ndarray) -> np.ndarray:
     return a * np.log(x) - x - special.gammaln(a) - np.log(fraction)
 
 
-def _either(small: np.ndarray, first: Callable, second: Callable, *values: np.ndarray) -> np.ndarray:
-    """`first` of the values where `small`, else `second`: each is evaluated only where it is wanted."""
-    out = np.empty(len(small))
-    for function, chosen in ((first, small), (second, ~small)):
-        out[chosen] = function(*(v[chosen] for v in values))
+def _beta(a: np.ndarray, b: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """I_x(a, b) from the smaller of x and y = 1 - x, which is the more accurate one."""
+    out, near = np.empty_like(x), x < 0.5
+    out[near] = special.betainc(a[near], b[near], x[near])
+    out[~near] = special.betaincc(b[~near], a[~near], y[~near])
     return out
 
 
 def _neg_log10_beta(a: np.ndarray, b: np.ndarray, log_x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """-log10 I_x(a, b), given ln x and y = 1 - x, each accurate where it is small."""
     x = np.exp(log_x)
-    near = x < 0.5
-    p = _either(near, lambda a, b, x, y: special.betainc(a, b, x), lambda a, b, x, y: special.betaincc(b, a, y), a, b, x, y)
+    p = _beta(a, b, x, y)
     with np.errstate(divide="ignore"):
         out = -np.log(p) / LN10
     large, far = p >= 0.5, p < UNDERFLOW
-    if large.any():
-        rest = a[large], b[large], x[large], y[large]
-        tail = _either(
-            near[large], lambda a, b, x, y: special.betaincc(a, b, x), lambda a, b, x, y: special.betainc(b, a, y), *rest
-        )
-        out[large] = -np.log1p(-tail) / LN10
+    out[large] = -np.log1p(-_beta(b[large], a[large], y[large], x[large])) / LN10
     if far.any():
         out[far] = -log_beta_tail(a[far], b[far], log_x[far], x[far], y[far]) / LN10
     return out + 0.0  # no negative zero
