@@ -289,7 +289,8 @@ def report(work: Path, arguments: argparse.Namespace) -> None:
     theirs, (warm, cold) = time_plink2(work, arguments), time_hail(work, arguments)
     device = scans[1]["device"]
     print(
-        f"\n{arguments.people} people, {arguments.variants} variants, {COVARIATES} covariates, {threads} threads, {device}"
+        f"\n{arguments.people} people, {arguments.variants} variants, {COVARIATES} covariates, {threads} threads",
+        device,
     )
     print(HEADER + "\n" + "|---" * HEADER.count("| ") + "|")
     for k, found in scans.items():
