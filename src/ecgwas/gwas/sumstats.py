@@ -1,6 +1,6 @@
 """Statistics of blocks -> a Parquet part that grows row group by row group, so that memory does not grow with it.
 
-One row a variant. t of each trait is a column of its own, plain float32: zstd took 7 % off and nearly twice the seconds.
+One row a variant. t of each trait is a column of its own, plain float32: zstd took 7 % off, and nearly twice the time.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
