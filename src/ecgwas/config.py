@@ -238,8 +238,8 @@ class Gwas(Strict):
 
     engine: Literal["auto", "torch", "hail"] = Field("auto", description="auto takes torch; both give the same numbers.")
     dtype: Literal["float32", "float64"] = Field("float32", description="Arithmetic of the torch engine.")
-    parts: int = Field(1, ge=1, description="Jobs the variants are cut into.")
-    block: int = Field(1024, ge=1, description="Variants a block.")
+    parts: int = Field(1, ge=1, description="Jobs of the scan, each an equal span of the genome: one chromosome's variants move no other part.")
+    block: int = Field(512, ge=1, description="Variants a block.")
     p_threshold: float = Field(5e-8, gt=0, lt=1, description="Genome-wide significance.")
     locus_window_bp: int = Field(500_000, ge=1, description="Hits nearer than this to a lead belong to its locus.")
     locus_r2: Fraction = Field(0.1, description="Hits in LD above this with a lead belong to its locus.")

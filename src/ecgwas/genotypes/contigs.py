@@ -1,5 +1,7 @@
 """contig names, positions -> what they mean in GRCh37 and GRCh38: lengths, X regions, long-range LD."""
 
+import itertools
+
 import polars as pl
 
 # Lengths of chromosomes 1 to 22 and X, base pairs (Genome Reference Consortium; as in 1000 Genomes).
@@ -101,3 +103,17 @@ def haploid_in_males(build: str) -> pl.Expr:
 def genome_order(contig: str = "contig") -> pl.Expr:
     """Rank of the contig in genome order, to sort by with position."""
     return pl.col(contig).replace_strict({name: rank for rank, name in enumerate(CONTIGS)}, default=99)
+
+
+def total(build: str) -> int:
+    """Length of chromosomes 1 to 22 and X together, base pairs."""
+    return sum(LENGTHS[build].values())
+
+
+def place(build: str) -> pl.Expr:
+    """Base pairs from the start of the genome, from 1: chromosomes 1 to 22 and X end to end, other contigs after."""
+    length = LENGTHS[build]
+    before = dict(zip(CONTIGS, [0, *itertools.accumulate(length.values())], strict=False))
+    start = pl.col("contig").replace_strict(before, default=total(build), return_dtype=pl.Int64)
+    longest = pl.col("contig").replace_strict(length, default=1, return_dtype=pl.Int64)
+    return start + pl.col("position").cast(pl.Int64).clip(1, longest)

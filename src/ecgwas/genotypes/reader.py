@@ -34,10 +34,17 @@ class _Bed:
         )
 
     def read(self, rows: np.ndarray) -> np.ndarray:
-        calls = np.empty((len(rows), self._n), np.int8)
+        calls = np.empty((len(rows), len(self._back)), np.int8)
+        self.read_calls(rows, calls)
+        return np.where(calls < 0, np.float32(np.nan), calls).astype(np.float32)
+
+    def read_calls(self, rows: np.ndarray, out: np.ndarray) -> None:
+        """ALT counts into int8 `out` [variant, sample]; -9 is missing."""
+        ordered = np.array_equal(self._back, np.arange(self._n))
+        calls = out if ordered else np.empty((len(rows), self._n), np.int8)
         self._file.read_list(np.ascontiguousarray(rows, dtype=np.uint32), calls)
-        dosages = np.where(calls < 0, np.float32(np.nan), calls).astype(np.float32)  # pgenlib writes missing as -9
-        return dosages if np.array_equal(self._back, np.arange(self._n)) else dosages[:, self._back]
+        if not ordered:
+            out[:] = calls[:, self._back]
 
     def close(self) -> None:
         self._file.close()
@@ -115,6 +122,24 @@ class GenotypeReader:
             here = sources == number
             dosages[here] = self._file(int(number)).read(self._index[rows[here]])
         return dosages
+
+    @property
+    def hard_calls(self) -> bool:
+        """Whether every file wanted holds calls, not dosages: then `read_calls` reads them."""
+        formats = {self.manifest["sources"][int(number)]["format"] for number in np.unique(self._source)}
+        return all(hasattr(_FORMATS[name], "read_calls") for name in formats)
+
+    def read_calls(self, rows: slice, out: np.ndarray) -> None:
+        """ALT counts of those rows of `variants` into int8 `out` [variant, sample]; negative is missing."""
+        sources, index = self._source[rows], self._index[rows]
+        if sources.size and (sources == sources[0]).all():
+            self._file(int(sources[0])).read_calls(index, out)
+            return
+        for number in np.unique(sources):
+            here = sources == number
+            calls = np.empty((int(here.sum()), out.shape[1]), np.int8)
+            self._file(int(number)).read_calls(index[here], calls)
+            out[here] = calls
 
     def blocks(self, size: int = 1024, start: int = 0, stop: int | None = None) -> Iterator[tuple[slice, np.ndarray]]:
         """(rows, dosages [variant, sample]) over variants start to stop, `size` at a time."""

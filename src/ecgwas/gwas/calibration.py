@@ -26,6 +26,7 @@ from ecgwas.gwas.engine_torch import CANCELLED, coded, partial_correlations
 
 MAX_VARIANTS = 25_000  # evenly spaced in genome order; more change the interval of a median little
 MAX_COLUMNS = 2_000  # permuted traits held at a time
+MAX_CELLS = 2**26  # statistics held at a time
 LEVEL = 0.99
 
 Blocks = Callable[[], Iterator[tuple[slice, np.ndarray]]]
@@ -106,7 +107,10 @@ def permuted_lambdas(blocks: Blocks, group: grouping.Group, subsets: list[np.nda
 def observed_lambdas(scan: inputs.Scan, groups: list[grouping.Group], rows: np.ndarray) -> np.ndarray:
     """[T + 2] lambda of each trait, the joint test and the mean over traits, over the variants `rows`."""
     df = scan.traits["df"].to_numpy()
-    chi2 = np.nanmedian(scan.t[rows] ** 2, axis=0) / stats.f.ppf(0.5, 1, df)
+    step = max(1, MAX_CELLS // max(scan.variants.height, 1))
+    some = [scan.names[first : first + step] for first in range(0, len(df), step)]
+    chi2 = np.concatenate([np.nanmedian(scan.t_of(names)[rows] ** 2, axis=0) for names in some])
+    chi2 /= stats.f.ppf(0.5, 1, df)
     joint = np.nan
     for group in groups:
         p = scan.variants["joint_neg_log10_p"].to_numpy()[rows]

@@ -130,31 +130,27 @@ FORMATS = {
 }
 
 
-def statistics(part: pl.DataFrame, info: pl.Series, trait: dict, yy: np.ndarray) -> pl.DataFrame:
+def statistics(part: pl.DataFrame, trait: dict, yy: np.ndarray) -> pl.DataFrame:
     """Variant, af, info, n, beta, se, t and neg_log10_p of one trait from a sumstats part; null where not tested.
 
     `yy` [V]: squared length of the residual trait tested at each variant.
     """
     group = trait["group"]
     own = {name: pl.col(name if group == "all" else f"{name}:{group}") for name in ("n", "af", "gg")}
-    table = part.select(*inputs.VARIANT, "rsid", t=pl.col(f"t:{trait['trait']}").cast(pl.Float64), **own)
+    table = part.select(*inputs.VARIANT, "rsid", "info", t=pl.col(f"t:{trait['trait']}").cast(pl.Float64), **own)
     t, df = table["t"].fill_null(float("nan")).to_numpy(), float(trait["df"])
     beta, se = inputs.effects(t, table["gg"].fill_null(float("nan")).to_numpy(), yy, np.array(df))
     made = {"beta": beta, "se": se, "neg_log10_p": tails.from_t(t, df)}
-    return table.with_columns(info.alias("info"), *(pl.Series(name, x) for name, x in made.items())).fill_nan(None)
+    return table.with_columns(*(pl.Series(name, x) for name, x in made.items())).fill_nan(None)
 
 
-def tables(sumstats: list[Path], lengths: pl.DataFrame, info: pl.Series, trait: dict) -> Iterator[pl.DataFrame]:
+def tables(sumstats: list[Path], lengths: pl.DataFrame, trait: dict) -> Iterator[pl.DataFrame]:
     """`statistics` of one trait, part by part."""
-    first = 0
     group = trait["group"]
     own = ["n", "af", "gg"] if group == "all" else ["n", "af", "gg", f"n:{group}", f"af:{group}", f"gg:{group}"]
     for path in sumstats:
-        part = pl.read_parquet(path, columns=[*inputs.VARIANT, "rsid", *own, f"t:{trait['trait']}"])
-        yield statistics(
-            part, info[first : first + part.height], trait, inputs.lengths_at(lengths, part, trait["trait"])
-        )
-        first += part.height
+        part = pl.read_parquet(path, columns=[*inputs.VARIANT, "rsid", "info", *own, f"t:{trait['trait']}"])
+        yield statistics(part, trait, inputs.lengths_at(lengths, part, trait["trait"]))
 
 
 def write(tables: Iterator[pl.DataFrame], kind: Format, imputed: bool, path: Path) -> int:
@@ -214,7 +210,7 @@ def main(
             (folder / name).mkdir(parents=True)
             for trait in lengths.unique("trait", keep="first", maintain_order=True).iter_rows(named=True):
                 path = folder / name / f"{trait['trait']}{kind.suffix}"
-                made = tables(sumstats, lengths, table["info"], trait)
+                made = tables(sumstats, lengths, trait)
                 written[f"{name}/{path.name}"] = write(made, kind, imputed, path)
                 if name == "gwas-ssf":
                     about = metadata(trait, path, build, adjusted, min_maf, cohort) | settings.metadata

@@ -68,12 +68,13 @@ def make(name: str, rows: np.ndarray, traits: np.ndarray, y: np.ndarray, c: np.n
     return Group(name, rows, traits, y, c, q, unit, length**2)
 
 
-def build(y: np.ndarray, c: np.ndarray, min_people: int = 10) -> list[Group]:
+def build(y: np.ndarray, c: np.ndarray, min_people: int = 10, axes: bool = True) -> list[Group]:
     """Groups for traits `y` [n, T] (NaN missing) and covariates `c` [n, c].
 
     The first is "all": everyone, with the traits that miss nobody. Then g1, g2, … one a pattern of missing values.
     The joint test runs on people complete in all traits: in "all" where nothing is missing, else in a last group
-    "joint", whose single-trait numbers nobody reports. It is left out where those people are too few.
+    "joint", whose single-trait numbers nobody reports. It is left out where those people are too few, or
+    without `axes`.
     """
     seen = np.isfinite(y)
     everyone, n_traits = np.arange(len(y)), y.shape[1]
@@ -89,6 +90,8 @@ def build(y: np.ndarray, c: np.ndarray, min_people: int = 10) -> list[Group]:
         rows = np.flatnonzero(seen[:, members[0]])
         groups.append(make(f"g{k + 1}", rows, np.array(members), y, c))
     complete = np.flatnonzero(seen.all(axis=1))
+    if not axes:
+        return groups
     if not patterns:
         groups[0] = replace(groups[0], w=joint_axes(groups[0].unit))
     elif len(complete) >= spare + n_traits:

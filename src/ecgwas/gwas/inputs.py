@@ -1,10 +1,12 @@
 """Files of earlier stages -> arrays of the people analysed and statistics of the scan."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 
 from ecgwas.errors import UserError
 from ecgwas.genotypes import contigs
@@ -22,6 +24,12 @@ class People:
     traits: list[str]
     samples: np.ndarray
     loco: Path | None = None
+    order: np.ndarray | None = None  # [n] rows of the trait table; None: as they are there
+
+    def in_file_order(self) -> "People":
+        """The same people in the order of the genotype files, which saves reordering every genotype."""
+        order = np.argsort(self.samples, kind="stable")
+        return replace(self, y=self.y[order], c=self.c[order], samples=self.samples[order], order=order)
 
     def on(self, contig: str) -> np.ndarray:
         """Traits [n, T] to be tested on `contig`: less their prediction from all other chromosomes, if there is one."""
@@ -35,7 +43,8 @@ class People:
                 f"{self.loco}: predictions of {predicted.height} people for {predicted.width - 1} traits, but the trait"
                 f" table has {len(self.y)} and {len(self.traits)}; run step 1 again"
             )
-        return self.y - predicted.drop("contig").to_numpy()
+        offset = predicted.drop("contig").to_numpy()
+        return self.y - (offset if self.order is None else offset[self.order])
 
 
 def read_people(traits: Path, covariates: Path, samples: Path, loco: Path | None = None) -> People:
@@ -72,9 +81,22 @@ def read_variants(variants: Path) -> pl.DataFrame:
     return table.sort(order)
 
 
-def part_of(n: int, part: int, parts: int) -> tuple[int, int]:
-    """Start and stop of one of `parts` contiguous, even slices of n rows."""
-    return n * part // parts, n * (part + 1) // parts
+def read_part(variants: Path, build: str, part: int, parts: int) -> pl.DataFrame:
+    """Kept variants, in genome order, in span `part` of `parts` equal spans of the genome of `build`.
+
+    A span is fixed by the build: a variant more on one chromosome moves no other part's variants.
+    """
+    span = (contigs.place(build) - 1) * parts // (contigs.total(build) + 1)
+    table = pl.scan_parquet(variants).filter(span == part)
+    info = pl.lit(None, pl.Float64) if "info" not in table.collect_schema() else pl.col("info").cast(pl.Float64)
+    found = table.select(*VARIANT, "rsid", "source", "source_index", info.alias("info")).collect()
+    return found.sort(contigs.genome_order(), "position", "source", "source_index")
+
+
+def contigs_of(variants: Path) -> list[str]:
+    """Contigs of the kept variants, in genome order."""
+    names = pl.scan_parquet(variants).select("contig").unique().collect()
+    return names.sort(contigs.genome_order(), "contig")["contig"].to_list()
 
 
 def same_rows(variants: pl.DataFrame, scanned: pl.DataFrame) -> pl.DataFrame:
@@ -89,10 +111,10 @@ def same_rows(variants: pl.DataFrame, scanned: pl.DataFrame) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class Scan:
-    """Statistics of all parts: variants with joint test, t [V, T], and per trait its group, n, df, yy."""
+    """Statistics of all parts; t, which may be large, stays on disk until rows or traits of it are asked for."""
 
-    variants: pl.DataFrame
-    t: np.ndarray
+    variants: pl.DataFrame  # all columns but those of t
+    parts: list[Path]
     traits: pl.DataFrame  # one row a trait: trait, group, n, df
     lengths: pl.DataFrame  # trait, contig (null: any), yy
 
@@ -101,27 +123,66 @@ class Scan:
         """The traits."""
         return self.traits["trait"].to_list()
 
+    @property
+    def t(self) -> np.ndarray:
+        """[V, T]: everything; NaN where not tested."""
+        return self.t_of(self.names)
+
+    def t_of(self, traits: list[str]) -> np.ndarray:
+        """[V, T'] of some traits."""
+        names = [f"t:{name}" for name in traits]
+        return as_floats(pl.concat([pl.read_parquet(path, columns=names) for path in self.parts]).select(names))
+
+    def t_at(self, rows: np.ndarray) -> np.ndarray:
+        """[V', T] of some variants, in ascending order; only row groups that hold one of them are read."""
+        names, found, first = [f"t:{name}" for name in self.names], [np.empty((0, len(self.names)))], 0
+        for file, number, size in row_groups(self.parts):
+            here = rows[(rows >= first) & (rows < first + size)] - first
+            if len(here):
+                found.append(as_floats(pl.from_arrow(file.read_row_group(number, names))[here].select(names)))
+            first += size
+        return np.concatenate(found)
+
+    def beyond(self, bounds: np.ndarray) -> np.ndarray:
+        """[V] whether |t| of any trait is at or above its bound [T]; a row group at a time."""
+        names, found = [f"t:{name}" for name in self.names], [np.empty(0, bool)]
+        for file, number, _ in row_groups(self.parts):
+            t = as_floats(pl.from_arrow(file.read_row_group(number, names)).select(names))
+            found.append((np.abs(t) >= bounds).any(axis=1))
+        return np.concatenate(found)
+
     def yy(self, rows: np.ndarray) -> np.ndarray:
         """[V', T] squared length of the residual trait that was tested at each of `rows`."""
         at = self.variants[rows].select("contig")
         return np.stack([lengths_at(self.lengths, at, name) for name in self.names], axis=1)
 
-    def gg(self) -> np.ndarray:
-        """[V, T] squared length of the genotype's residual in each trait's people."""
-        columns = {
-            g: self.variants["gg" if g == "all" else f"gg:{g}"].to_numpy() for g in self.traits["group"].unique()
-        }
+    def gg(self, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """[V', T] squared length of the genotype's residual in each trait's people."""
+        table = self.variants[rows]
+        columns = {g: table["gg" if g == "all" else f"gg:{g}"].to_numpy() for g in self.traits["group"].unique()}
         return np.stack([columns[g] for g in self.traits["group"]], axis=1)
 
 
+def as_floats(table: pl.DataFrame) -> np.ndarray:
+    """Columns of t as float64 [V, T], NaN where null."""
+    return table.select(pl.all().cast(pl.Float64).fill_null(float("nan"))).to_numpy().reshape(table.height, -1)
+
+
+def row_groups(parts: list[Path]) -> Iterator[tuple[pq.ParquetFile, int, int]]:
+    """File, number and rows of each row group, in genome order."""
+    for path in parts:
+        with pq.ParquetFile(path) as file:
+            for number in range(file.num_row_groups):
+                yield file, number, file.metadata.row_group(number).num_rows
+
+
 def read_scan(sumstats: list[Path], trait_table: Path) -> Scan:
-    """Concatenated parts of a scan, in the order given, which is genome order; the trait table of any part."""
-    table = pl.concat([pl.read_parquet(path) for path in sumstats])
+    """Parts of a scan, in the order given, which is genome order; the trait table of any part."""
+    small = [name for name in pl.read_parquet_schema(sumstats[0]) if not name.startswith("t:")]
+    table = pl.concat([pl.read_parquet(path, columns=small) for path in sumstats])
     lengths = pl.read_parquet(trait_table)
     per_trait = lengths.unique("trait", keep="first", maintain_order=True).drop("contig", "yy")
-    names = [f"t:{name}" for name in per_trait["trait"]]
-    t = table.select(pl.col(names).cast(pl.Float64).fill_null(float("nan"))).to_numpy()
-    return Scan(table.drop(names), t, per_trait, lengths.select("trait", "contig", "yy"))
+    return Scan(table, list(sumstats), per_trait, lengths.select("trait", "contig", "yy"))
 
 
 def lengths_at(lengths: pl.DataFrame, variants: pl.DataFrame, trait: str) -> np.ndarray:

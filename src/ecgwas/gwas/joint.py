@@ -18,10 +18,16 @@ from ecgwas.gwas.groups import Group
 
 def r_squared(r: np.ndarray, w: np.ndarray) -> np.ndarray:
     """[V]: squared multiple correlation from correlations `r` [V, T] and the axes `w` [T, K] of groups.joint_axes."""
-    return np.einsum("vk,vk->v", r @ w, r @ w)
+    projected = r @ w
+    return np.einsum("vk,vk->v", projected, projected)
+
+
+def from_r_squared(r2: np.ndarray, group: Group) -> np.ndarray:
+    """-log10 p [V] of squared multiple correlations with the traits of `group`."""
+    k = group.w.shape[1]
+    return tails.from_r2(r2, k, group.df + 1 - k)
 
 
 def neg_log10_p(r: np.ndarray, group: Group) -> np.ndarray:
     """[V] of the joint test in `group`."""
-    k = group.w.shape[1]
-    return tails.from_r2(r_squared(r, group.w), k, group.df + 1 - k)
+    return from_r_squared(r_squared(r, group.w), group)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from scipy import stats
 
 from ecgwas import tables
 from ecgwas.cli import run
@@ -16,10 +17,10 @@ from ecgwas.gwas.engine_torch import coded
 LD_REACH_BP = 5_000_000  # LD beyond is not asked about
 
 
-def trait_p(scan: inputs.Scan) -> np.ndarray:
-    """-log10 p [V, T] of every trait; -inf where there is no test."""
-    p = tails.from_t(scan.t, scan.traits["df"].to_numpy().astype(float))
-    return np.where(np.isnan(p), -np.inf, p)
+def least_t(df: np.ndarray, limit: float) -> np.ndarray:
+    """A little less than the |t| whose -log10 p is `limit`, by degrees of freedom."""
+    t = stats.t.isf(10.0**-limit / 2, df)
+    return np.nan_to_num(t, nan=0.0, posinf=30.0) * (1 - 1e-6)
 
 
 def residual_genotypes(dosage: np.ndarray, c: np.ndarray) -> np.ndarray:
@@ -78,11 +79,16 @@ def describe(variants: pl.DataFrame, p: np.ndarray, members: np.ndarray, lead: i
 
 
 def significant(scan: inputs.Scan, limit: float) -> tuple[np.ndarray, np.ndarray]:
-    """Variants with the joint or any trait's -log10 p above `limit`, and their p [V', T + 1], joint last."""
-    joint = scan.variants["joint_neg_log10_p"].fill_null(-np.inf).to_numpy()
-    p = np.column_stack([trait_p(scan), joint])
-    hits = np.flatnonzero(p.max(axis=1) > limit)
-    return hits, p[hits]
+    """Variants with the joint or any trait's -log10 p above `limit`, and their p [V', T + 1], joint last.
+
+    p is computed where |t| is large enough for it: of millions of t next to none are.
+    """
+    joint, df = scan.variants["joint_neg_log10_p"].fill_null(-np.inf).to_numpy(), scan.traits["df"].to_numpy()
+    rows = np.flatnonzero(scan.beyond(least_t(df, limit)) | (joint > limit))
+    of_traits = tails.from_t(scan.t_at(rows), df.astype(float))
+    p = np.column_stack([np.where(np.isnan(of_traits), -np.inf, of_traits), joint[rows]])
+    kept = p.max(axis=1) > limit
+    return rows[kept], p[kept]
 
 
 def find(scan: inputs.Scan, hits: np.ndarray, p: np.ndarray, genotypes: np.ndarray, settings: Gwas) -> pl.DataFrame:

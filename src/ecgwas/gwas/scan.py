@@ -2,7 +2,8 @@
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,27 +12,15 @@ import torch
 
 from ecgwas.cli import run
 from ecgwas.config import Gwas
-from ecgwas.files import write_parquet
+from ecgwas.files import atomic, write_parquet
 from ecgwas.genotypes.reader import GenotypeReader
+from ecgwas.gwas import blocks, inputs, joint
 from ecgwas.gwas import groups as grouping
-from ecgwas.gwas import inputs, joint
-from ecgwas.gwas.engine_torch import Engine, Stats
+from ecgwas.gwas.engine_torch import Engine, Stats, Tests
+from ecgwas.gwas.sumstats import Writer
 from ecgwas.hail_session import hail_session
 
-Block = Callable[[np.ndarray], list[Stats]]
-
-
-@contextlib.contextmanager
-def engine(settings: Gwas, groups: list[grouping.Group], threads: int) -> Iterator[Block]:
-    """dosages [V, person] -> Stats per group, by the engine of the settings."""
-    if settings.engine == "hail":
-        from ecgwas.gwas import engine_hail
-
-        with hail_session(threads=threads):
-            yield engine_hail.Engine(groups).block
-    else:
-        torch.set_num_threads(threads)
-        yield Engine(groups, settings.dtype).block
+Test = Callable[[blocks.Block], list[Tests]]
 
 
 def t_values(r: np.ndarray, df: int) -> np.ndarray:
@@ -39,49 +28,28 @@ def t_values(r: np.ndarray, df: int) -> np.ndarray:
     return r * np.sqrt(df / np.maximum(1 - r**2, 1e-30))
 
 
-def reason(stats: Stats) -> list[str | None]:
-    """Why a variant has no test: no call, one allele only, or a combination of the covariates."""
-    untested, seen = np.isnan(stats.gg), stats.n > 0
-    single = seen & ((stats.af <= 0) | (stats.af >= 1))
-    words = np.select([~untested, ~seen, single], ["", "no_calls", "monomorphic"], "collinear")
-    return [str(word) or None for word in words]
+def of_stats(stats: Stats, group: grouping.Group) -> Tests:
+    """What the scan keeps of correlations [V, T]."""
+    r2 = None if group.w is None else joint.r_squared(stats.r, group.w)
+    t = np.ascontiguousarray(t_values(stats.r, group.df).T, dtype=np.float32)
+    return Tests(stats.n, stats.af, stats.gg, t, r2)
 
 
-def columns(stats: list[Stats], groups: list[grouping.Group], traits: list[str]) -> dict[str, object]:
-    """Columns of a sumstats part for one block of variants."""
-    everyone, n_variants = stats[0], len(stats[0].n)
-    out: dict[str, object] = {"n": everyone.n, "af": everyone.af, "gg": everyone.gg, "reason": reason(everyone)}
-    out |= {"joint_neg_log10_p": np.full(n_variants, np.nan), "joint_df": np.zeros(n_variants, np.int32)}
-    t = np.full((n_variants, len(traits)), np.nan, np.float32)
-    for group, found in zip(groups, stats, strict=True):
-        if group.w is not None:
-            out["joint_neg_log10_p"] = joint.neg_log10_p(found.r, group)
-            out["joint_df"] = np.full(n_variants, group.w.shape[1], np.int32)
-        if group.name == "joint":
-            continue
-        t[:, group.traits] = t_values(found.r, group.df)
-        if group.name != "all":
-            out |= {f"n:{group.name}": found.n, f"af:{group.name}": found.af, f"gg:{group.name}": found.gg}
-    return out | {f"t:{name}": t[:, j] for j, name in enumerate(traits)}
+@contextlib.contextmanager
+def engine(settings: Gwas, threads: int) -> Iterator[Callable[[list[grouping.Group]], Test]]:
+    """groups -> (block -> Tests per group), by the engine of the settings."""
+    if settings.engine == "hail":
+        from ecgwas.gwas import engine_hail
 
+        def by_hail(groups: list[grouping.Group]) -> Test:
+            found = engine_hail.Engine(groups)
+            return lambda block: [of_stats(s, g) for s, g in zip(found.block(block.dosages()), groups, strict=True)]
 
-def scan(
-    blocks: Iterable[tuple[slice, np.ndarray]],
-    variants: pl.DataFrame,
-    groups: list[grouping.Group],
-    traits: list[str],
-    block: Block,
-) -> pl.DataFrame:
-    """A sumstats part: the rows of `variants` that `blocks` cover, with n, af, gg, joint test and t of each trait."""
-    made, done = [], 0
-    nothing = slice(0, 0), np.zeros((0, len(groups[0].rows)), np.float32)  # a part may be empty; columns must not miss
-    for rows, dosage in itertools.chain([nothing], blocks):
-        found = pl.DataFrame(columns(block(dosage), groups, traits), schema_overrides={"reason": pl.String})
-        made.append(pl.concat([variants[rows].select(*inputs.VARIANT, "rsid"), found], how="horizontal"))
-        done += found.height
-        if len(made) % 20 == 0:
-            print(f"{done} variants", flush=True)
-    return pl.concat(made).with_columns(pl.col(pl.Float64, pl.Float32).fill_nan(None))
+        with hail_session(threads=threads):
+            yield by_hail
+    else:
+        torch.set_num_threads(threads)
+        yield lambda groups: Engine(groups, settings.dtype).tests
 
 
 def runs(contigs: list[str]) -> Iterator[tuple[str, int, int]]:
@@ -104,6 +72,41 @@ def trait_table(groups: list[grouping.Group], traits: list[str], contig: str | N
     return pl.DataFrame([rows[j] for j in range(len(traits))], schema=schema, orient="row")
 
 
+def scan(
+    reader: GenotypeReader,
+    people: inputs.People,
+    settings: Gwas,
+    make: Callable[[list[grouping.Group]], Test],
+    path: Path,
+) -> tuple[int, list[grouping.Group]]:
+    """Write the part of the reader's variants to `path`; the number of variants without a test, and the groups."""
+    table = reader.variants
+    stretches = list(runs(table["contig"].to_list())) if people.loco else [("", 0, table.height)]
+    groups = grouping.build(people.on(stretches[0][0]) if stretches else people.y, people.c)
+    untested, writer = 0, Writer(path, table, groups, people.traits, settings.block)
+    for number, (contig, start, stop) in enumerate(stretches):
+        if number:
+            groups = grouping.build(people.on(contig), people.c)
+            writer.start(groups)
+        test = make(groups)
+        for count, block in enumerate(blocks.ahead(reader, settings.block, start, stop), start=1):
+            found = test(block)
+            writer.add(block.rows, found)
+            untested += int(np.isnan(found[0].gg).sum())
+            if count % 100 == 0:
+                print(f"{block.rows.stop} of {table.height} variants", flush=True)
+    writer.close()
+    for group in groups:
+        print(f"group {group.name}: {len(group.rows)} people, {len(group.traits)} traits", flush=True)
+    return untested, groups
+
+
+def trait_tables(people: inputs.People, contigs: list[str]) -> pl.DataFrame:
+    """`trait_table` of each of `contigs`, where each has traits of its own."""
+    groups = {contig: grouping.build(people.on(contig), people.c, axes=False) for contig in contigs}
+    return pl.concat(trait_table(made, people.traits, contig) for contig, made in groups.items())
+
+
 def main(
     manifest: Path,
     variants: Path,
@@ -118,30 +121,20 @@ def main(
     seed: int = 1,
     threads: int = 1,
 ) -> None:
-    """Scan one part of the kept variants (ordinary least squares with covariates; ALT is the effect allele).
+    """Scan one part of the genome (ordinary least squares with covariates; ALT is the effect allele).
 
-    With `loco`, each chromosome's traits are less their prediction from all other chromosomes.
+    Part k of `gwas.parts` is the k-th of so many equal spans of the genome, whatever variants there are. With `loco`,
+    each chromosome's traits are less their prediction from all other chromosomes.
     """
-    people, table = inputs.read_people(traits, covariates, samples, loco), inputs.read_variants(variants)
-    contigs = table["contig"].to_list()
-    start, stop = inputs.part_of(table.height, part, settings.parts)
-    stretches = [("", 0, stop - start)] if loco is None else list(runs(contigs[start:stop])) or [("", 0, 0)]
-    lengths, made = [], []
-    with GenotypeReader(manifest, table, people.samples) as reader:
-        for contig, first, last in stretches:
-            groups = grouping.build(people.on(contig), people.c)
-            with engine(settings, groups, threads) as block:
-                blocks = reader.blocks(settings.block, start + first, start + last)
-                made.append(scan(blocks, table, groups, people.traits, block))
-    for contig in [None] if loco is None else dict.fromkeys(contigs):
-        groups = grouping.build(people.on(contig or ""), people.c)
-        lengths.append(trait_table(groups, people.traits, contig))
-    for group in groups:
-        print(f"group {group.name}: {len(group.rows)} people, {len(group.traits)} traits", flush=True)
-    found = pl.concat(made)
-    write_parquet(found, sumstats)
-    write_parquet(pl.concat(lengths), traits_out)
-    print(f"{found.height} variants, {found['reason'].count()} without a test", flush=True)
+    people = inputs.read_people(traits, covariates, samples, loco).in_file_order()
+    known = json.loads(manifest.read_text())
+    table = inputs.read_part(variants, known["build"], part, settings.parts)
+    reading = GenotypeReader(known, table, people.samples)
+    with atomic(sumstats) as path, reading as reader, engine(settings, threads) as make:
+        untested, groups = scan(reader, people, settings, make, path)
+    told = trait_tables(people, inputs.contigs_of(variants)) if loco else trait_table(groups, people.traits, None)
+    write_parquet(told, traits_out)
+    print(f"{table.height} variants, {untested} without a test", flush=True)
 
 
 if __name__ == "__main__":

@@ -52,14 +52,22 @@ def log_gamma_tail(a: np.ndarray, x: np.ndarray) -> np.ndarray:
     return a * np.log(x) - x - special.gammaln(a) - np.log(fraction)
 
 
+def _beta(a: np.ndarray, b: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """I_x(a, b) from the smaller of x and y = 1 - x, which is the more accurate one."""
+    out, near = np.empty_like(x), x < 0.5
+    out[near] = special.betainc(a[near], b[near], x[near])
+    out[~near] = special.betaincc(b[~near], a[~near], y[~near])
+    return out
+
+
 def _neg_log10_beta(a: np.ndarray, b: np.ndarray, log_x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """-log10 I_x(a, b), given ln x and y = 1 - x, each accurate where it is small."""
     x = np.exp(log_x)
+    p = _beta(a, b, x, y)
     with np.errstate(divide="ignore"):
-        p = np.where(x < 0.5, special.betainc(a, b, x), special.betaincc(b, a, y))
-        complement = np.where(x < 0.5, special.betaincc(a, b, x), special.betainc(b, a, y))
-        out = np.where(p < 0.5, -np.log(p), -np.log1p(-complement)) / LN10
-    far = p < UNDERFLOW
+        out = -np.log(p) / LN10
+    large, far = p >= 0.5, p < UNDERFLOW
+    out[large] = -np.log1p(-_beta(b[large], a[large], y[large], x[large])) / LN10
     if far.any():
         out[far] = -log_beta_tail(a[far], b[far], log_x[far], x[far], y[far]) / LN10
     return out + 0.0  # no negative zero

@@ -1,10 +1,12 @@
 """Summary statistics on disk -> the few columns the figures and tables need."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 
 from ecgwas.gwas.tails import from_t
 
@@ -18,12 +20,21 @@ def read_scan(parts: list[Path], traits: pl.DataFrame | None) -> pl.DataFrame:
     """
     if not parts or traits is None:
         return pl.DataFrame(schema=SCAN)
-    scan = pl.concat([_strongest(pl.read_parquet(part), traits) for part in parts])
+    scan = pl.concat([_strongest(table, traits) for part in parts for table in row_groups(part)])
     scan = scan.filter(pl.col("joint").is_finite() | pl.col("axis").is_finite())
     order = {contig: contig_key(contig) for contig in scan["contig"].unique().sort()}
     return scan.sort(
         pl.col("contig").replace_strict(order, return_dtype=pl.Float64), "contig", "position", maintain_order=True
     )
+
+
+def row_groups(part: Path) -> Iterator[pl.DataFrame]:
+    """A part of the scan, a piece at a time: all of its columns may not fit into memory."""
+    with pq.ParquetFile(part) as file:
+        for number in range(file.num_row_groups):
+            yield pl.from_arrow(file.read_row_group(number))
+        if not file.num_row_groups:
+            yield pl.read_parquet(part)
 
 
 def _strongest(part: pl.DataFrame, traits: pl.DataFrame) -> pl.DataFrame:
@@ -68,7 +79,8 @@ def lead_effects(parts: list[Path], traits: pl.DataFrame | None, loci: pl.DataFr
     known = {(row["trait"], row.get("contig")): row for row in traits.iter_rows(named=True)}
     rows = []
     for part in parts:
-        keep = pl.read_parquet(part).join(wanted, on=list(keys.values()), how="inner")
+        near = pl.scan_parquet(part).filter(pl.col("position").is_in(wanted["position"].implode()))
+        keep = near.collect().join(wanted, on=list(keys.values()), how="inner")
         for row in keep.iter_rows(named=True):
             of_any = known.get((row["best_trait"], None))
             rows.append(_effect(row, of_any or known.get((row["best_trait"], row["contig"]))))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ecgwas.gwas import groups, inputs, scan
+from ecgwas.gwas import groups, inputs, scan, sumstats
 from ecgwas.gwas.engine_torch import Engine
 
 
@@ -57,7 +57,7 @@ def test_variants_without_information_have_a_reason(arrays):
         [g[:2], np.full((1, g.shape[1]), 2.0), np.full((1, g.shape[1]), np.nan), c[None, :, 0] * 0.1 + 1]
     )
     found = Engine(groups.build(y, c)).block(g.astype(np.float32))[0]
-    assert scan.reason(found) == [None, None, "monomorphic", "no_calls", "collinear"]
+    assert sumstats.reason(found) == [None, None, "monomorphic", "no_calls", "collinear"]
     assert np.isnan(found.r[2:]).all()
     assert np.isfinite(found.r[:2]).all()
     assert found.n.tolist()[2:4] == [g.shape[1], 0]
