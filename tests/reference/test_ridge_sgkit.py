@@ -28,7 +28,7 @@ def ours(frozen):
 
 
 def test_the_same_penalty_is_chosen_and_predictions_agree(frozen, ours):
-    loco, _ = ours
+    loco = ours.loco
     expected = np.concatenate([frozen["loco"], frozen["whole"][None]])  # [C + 1, n, T]
     assert loco.shape == expected.shape
     for a, b in zip(*(x.transpose(0, 2, 1).reshape(-1, len(frozen["y"])) for x in (loco, expected)), strict=True):

@@ -79,7 +79,7 @@ def plainly(g, y, q, fold, contig_of_block):
 def test_it_is_its_definition():
     g, y, q, _ = cohort()
     fold = np.random.default_rng(1).integers(0, 5, len(y))
-    loco, _ = fit(g, y, q, fold)
+    loco, *_ = fit(g, y, q, fold)
     expected = plainly(g, y, q, fold, np.repeat(CONTIGS, 3))
     assert np.abs(loco - expected).max() < 1e-8 * np.abs(expected).max()
 
@@ -116,15 +116,15 @@ def test_a_chromosome_left_out_is_not_in_its_prediction():
     # The choice of penalty and the weights of the others see all chromosomes; with one penalty and independent
     # blocks the columns of chromosome 2 are the only ones to change at level 0.
     w, v = (_columns(x, y, q, fold) for x in (g, changed))
-    assert torch.equal(w[..., :15], v[..., :15])
-    assert torch.equal(w[..., 30:], v[..., 30:])
-    assert not torch.allclose(w[..., 15:30], v[..., 15:30])
+    assert torch.equal(w[:, :15], v[:, :15])
+    assert torch.equal(w[:, 30:], v[:, 30:])
+    assert not torch.allclose(w[:, 15:30], v[:, 15:30])
 
 
 def _columns(g, y, q, fold):
     folds = ridge.make_folds(fold)
-    y, q = (torch.from_numpy(x[folds.order]) for x in (y, q))
-    return ridge._predictors(blocks(g), 9, y, q, folds, ridge.penalties(len(g)), torch.float64)[0]
+    y, q = torch.from_numpy(y[folds.order].T), torch.from_numpy(q[folds.order])
+    return ridge._predictors(blocks(g), 9, y, q, folds, ridge.penalties(len(g)))[0]
 
 
 def test_people_of_a_fold_do_not_predict_themselves():
@@ -137,14 +137,14 @@ def test_people_of_a_fold_do_not_predict_themselves():
     before, after = (_columns(g, x, q, fold) for x in (y, changed))
     # Level-0 predictions of the fold do not see its traits; only their common scale may change.
     for column in range(0, 45, 7):
-        r = np.corrcoef(before[0, own, column], after[0, own, column])[0, 1]
+        r = np.corrcoef(before[0, column, own], after[0, column, own])[0, 1]
         assert r == pytest.approx(1, abs=1e-10)
 
 
 def test_it_recovers_the_genetic_value():
     g, y, q, value = cohort(n=1500, traits=4, h2=0.5, seed=5)
     fold = np.arange(len(y)) % 5
-    loco, _ = fit(g, y, q, fold)
+    loco, *_ = fit(g, y, q, fold)
     for j in range(4):
         others = value[[1, 2], :, j].sum(0)
         assert np.corrcoef(loco[0, :, j], others)[0, 1] > 0.85
@@ -158,7 +158,7 @@ def test_useless_variants_and_noise_are_harmless():
     g[5], g[7] = 1.0, np.nan
     g[9] = q[:, 1] * 3
     noise = project_out(q, np.random.default_rng(6).standard_normal(y.shape))
-    loco, _ = fit(g, noise, q, np.arange(len(y)) % 5)
+    loco, *_ = fit(g, noise, q, np.arange(len(y)) % 5)
     assert np.isfinite(loco).all()
     assert loco.std() < 0.35 * noise.std()
 
