@@ -144,8 +144,8 @@ def plan(
     """The largest even tile of traits whose predictors lie in memory beside all else; at least one trait.
 
     Held for a trait of the tile: n L predictors, and those of one block three times over. Held once: the genotypes of a
-    block five times (read, sorted, centred, two masks), its 2F + R + 4 square matrices, level 1's normal equations. Held
-    for all traits: values (float64, three times), predictions of C + 1 chromosomes, and these again as the table.
+    block five times (read, sorted, centred, two masks), its 2F + R + 4 square matrices, level 1's equations. Held for
+    all traits: values (float64, three times), predictions of C + 1 chromosomes, and these again as the table.
     """
     predictors = blocks * ratio
     fixed = item * (5 * n * block + (2 * folds + ratio + 4) * block**2)
@@ -189,7 +189,7 @@ def predict(
 
     `blocks()` yields (contig, ALT dosages [b, n]) of `n_blocks` blocks of one chromosome each, chromosomes in the
     order of `contigs`. y has no missing values (mean-imputed), none is constant, and it is orthogonal to q [n, c], an
-    orthonormal basis of intercept and covariates. `tile` traits are held at once; each tile is a pass over the genotypes.
+    orthonormal basis of intercept and covariates. `tile` traits are held at once, a pass over the genotypes each.
     """
     lambdas = lambdas or (penalties(n_variants), penalties(n_blocks * len(HERITABILITIES)))
     folds = make_folds(fold)

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import torch
 
+from ecgwas import tables
 from ecgwas.cli import run
 from ecgwas.config import Step1
 from ecgwas.errors import UserError
@@ -63,17 +64,15 @@ def residual(people: inputs.People) -> tuple[np.ndarray, np.ndarray, list[str | 
 
 
 def excluded(reasons: list[str | None], traits: list[str], table: pl.DataFrame, used: np.ndarray) -> pl.DataFrame:
-    """What step 1 set aside: kind (trait, variant), name (contig:position:ref:alt of a variant), reason."""
+    """What step 1 set aside: kind (trait, variant), id (contig:position:ref:alt of a variant), reason."""
     names = [name for name, reason in zip(traits, reasons, strict=True) if reason]
     dropped = table.filter(~pl.Series(used)).select(pl.concat_str(*inputs.VARIANT, separator=":"))
-    return pl.DataFrame(
-        {
-            "kind": ["trait"] * len(names) + ["variant"] * dropped.height,
-            "name": [*names, *dropped.to_series()],
-            "reason": [*filter(None, reasons), *["low_variance"] * dropped.height],
-        },
-        schema=dict.fromkeys(("kind", "name", "reason"), pl.String),
-    )
+    columns = {
+        "kind": ["trait"] * len(names) + ["variant"] * dropped.height,
+        "id": [*names, *dropped.to_series()],
+        "reason": [*filter(None, reasons), *["low_variance"] * dropped.height],
+    }
+    return tables.typed(pl.DataFrame(columns), tables.STEP1_EXCLUDED)
 
 
 def available(memory_mb: int) -> int:
@@ -126,8 +125,8 @@ def main(
     memory, shape = available(settings.memory_mb), (len(y), len(fit), len(wanted), settings.block, ratio)
     plan = ridge.plan(*shape, memory, item, settings.folds, len(contigs))
     print(
-        f"{table.height} variants in {len(wanted)} blocks, {len(y)} people, {len(fit)} traits: {plan.passes} passes over"
-        f" the genotypes, {plan.bytes / 2**20:.0f} MB; on disk only the predictions, at most"
+        f"{table.height} variants in {len(wanted)} blocks, {len(y)} people, {len(fit)} traits: {plan.passes} passes"
+        f" over the genotypes, {plan.bytes / 2**20:.0f} MB; on disk only the predictions, at most"
         f" {len(y) * len(reasons) * (len(contigs) + 1) * 4 / 2**20:.0f} MB",
         flush=True,
     )

@@ -1,5 +1,8 @@
 """The whole-genome regression against its definition written plainly, and the laws it has to keep."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -163,10 +166,61 @@ def test_useless_variants_and_noise_are_harmless():
     assert loco.std() < 0.35 * noise.std()
 
 
+def test_variants_not_used_are_named():
+    g, y, q, _ = cohort(traits=1)
+    g[5], g[7] = 1.0, np.nan
+    g[9] = q[:, 1] * 3
+    used = fit(g, y, q, np.arange(len(y)) % 5).used
+    assert np.flatnonzero(~used).tolist() == [5, 7, 9]
+
+
+def test_level_one_in_pieces_is_level_one_at_once(monkeypatch):
+    g, y, q, _ = cohort(traits=5)
+    fold = np.arange(len(y)) % 5
+    whole = fit(g, y, q, fold)
+    monkeypatch.setattr(ridge, "LEVEL1_BYTES", 1)
+    pieces = fit(g, y, q, fold)
+    assert np.allclose(pieces.loco, whole.loco, atol=1e-12)
+    assert np.allclose(pieces.errors, whole.errors)
+
+
 @pytest.mark.parametrize(("n", "variants", "traits"), [(50_000, 500_000, 256), (5_000, 20_000, 64)])
 def test_the_plan_keeps_its_promise(n, variants, traits):
-    memory = 64 * 2**30
+    memory = 64 * 10**9
     plan = ridge.plan(n, traits, variants // 1000, 1000, 5, memory)
     assert plan.bytes <= memory
     assert plan.passes <= 3
     assert plan.traits * plan.passes >= traits
+    predictors = 4 * plan.traits * n * plan.predictors
+    assert predictors < plan.bytes < predictors + 10 * 10**9
+
+
+MEASURED = """
+import resource, sys, numpy as np, torch
+from ecgwas.gwas import ridge
+torch.set_num_threads(1)
+n, size, per, T, memory = 2000, 200, 2, 96, 130 * 2**20
+rng = np.random.default_rng(0)
+y, q = rng.standard_normal((n, T)), np.full((n, 1), n**-0.5)
+y -= y.mean(0)
+contigs = [str(k) for k in range(1, 23)]
+def blocks():
+    for k in range(22 * per):
+        yield contigs[k // per], np.random.default_rng(k).integers(0, 3, (size, n)).astype(np.float32)
+def go(tile, traits):
+    ridge.predict(blocks, 22 * per * size, 22 * per, y[:, :traits], q, np.arange(n) % 5, contigs, tile)
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+plan = ridge.plan(n, T, 22 * per, size, 5, memory + ridge.LEVEL1_BYTES)
+go(1, 1)  # libraries are loaded, threads have their buffers
+before = peak()
+go(plan.traits, T)
+print(plan.passes, plan.bytes, peak() - before)
+"""
+
+
+def test_memory_stays_below_the_plan():
+    done = subprocess.run([sys.executable, "-c", MEASURED], capture_output=True, text=True, check=True)
+    passes, promised, measured = map(int, done.stdout.split("\n")[-2].split())
+    assert passes > 1
+    assert 0.1 * promised < measured < promised
