@@ -31,6 +31,7 @@ PLACES = {
     "TRAITS_EXCLUDED": "cohorts/{cohort}/phenotypes/{model}/excluded.parquet",
     "LOCI": "cohorts/{cohort}/gwas/{model}/loci.parquet",
     "CALIBRATION": "cohorts/{cohort}/gwas/{model}/calibration.parquet",
+    "STEP1_EXCLUDED": "cohorts/{cohort}/gwas/{model}/step1-excluded.parquet",
     "CREDIBLE_SETS": "cohorts/{cohort}/finemap/{model}/credible_sets.parquet",
     "FINEMAP_VARIANTS": "cohorts/{cohort}/finemap/{model}/variants.parquet",
     "LD_DIAGNOSTICS": "cohorts/{cohort}/finemap/{model}/ld_diagnostics.parquet",

@@ -237,6 +237,12 @@ CALIBRATION: Schema = {
     "high": (pl.Float64(), "Upper end."),
 }
 
+STEP1_EXCLUDED: Schema = {
+    "kind": (pl.String(), "trait or variant."),
+    "id": (pl.String(), "Trait, or contig:position:ref:alt."),
+    "reason": (pl.String(), "Of a trait, predicted 0: no_values, constant, collinear. Of a variant, not used: low_variance."),
+}
+
 CREDIBLE_SETS: Schema = {
     "locus": (pl.String(), "The locus."),
     "trait": (pl.String(), "The trait fine-mapped, or joint."),

@@ -27,6 +27,7 @@ rule step1:
         **TRAITS,
     output:
         loco="cohorts/{cohort}/gwas/{model}/loco.parquet",
+        excluded="cohorts/{cohort}/gwas/{model}/step1-excluded.parquet",
     log:
         "logs/{cohort}/gwas/{model}-step1.log",
     benchmark:
@@ -39,7 +40,7 @@ rule step1:
         code=source("gwas"),
     shell:
         f"python -m ecgwas.gwas.step1 {ANALYSED} --settings {{params.settings:q}} --seed {{params.seed}}"
-        " --threads {threads} --loco {output.loco} > {log} 2>&1"
+        " --threads {threads} --loco {output.loco} --excluded_out {output.excluded} > {log} 2>&1"
 
 
 rule scan:

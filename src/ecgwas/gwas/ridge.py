@@ -6,17 +6,20 @@ trait on its predictions of all blocks. Both levels predict people of a fold fro
 chromosome out is the level-1 prediction without the columns of its blocks.
 
 Letters of the shapes: n people sorted by fold, F folds, b variants of a block, T traits, R penalties, L = blocks · R
-level-1 predictors, C chromosomes. One factorisation a block, fold and penalty serves all traits.
+level-1 predictors, C chromosomes. One factorisation a block, fold and penalty serves all traits. People are the last
+axis everywhere: a fold is then a view for the matrix products and a predictor is written in one piece.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 HERITABILITIES = (0.01, 0.25, 0.5, 0.75, 0.99)
+LEVEL1_BYTES = 2**28  # of normal equations solved together at level 1
 
 
 @dataclass(frozen=True)
@@ -45,69 +48,76 @@ def standardised(dosage: Tensor, q: Tensor, floor: float = 1e-3) -> tuple[Tensor
     Missing calls take the mean. Rows that keep less than `floor` of their variance (or have next to none) are not
     to be used: they are constant, or a combination of covariates.
     """
-    missing = dosage.isnan()
-    g = torch.where(missing, 0, dosage)
-    g = g - (g.sum(1) / (~missing).sum(1).clamp(min=1))[:, None]
-    g = torch.where(missing, 0, g)
-    raw = g.square().sum(1)
-    g = g - (g @ q) @ q.T
-    left = g.square().sum(1)
+    seen = dosage.shape[1] - dosage.isnan().sum(1)
+    g = dosage - (dosage.nansum(1) / seen.clamp(min=1))[:, None]
+    g.nan_to_num_(nan=0.0)
+    raw = torch.linalg.vector_norm(g, dim=1).square()
+    g.addmm_(g @ q, q.T, alpha=-1)
+    left = torch.linalg.vector_norm(g, dim=1).square()
     usable = (left > floor * raw) & (raw > 1e-6 * g.shape[1])
-    return g * ((g.shape[1] - q.shape[1]) / left.clamp(min=1e-30)).sqrt()[:, None], usable
+    return g.mul_(((g.shape[1] - q.shape[1]) / left.clamp(min=1e-30)).sqrt()[:, None]), usable
 
 
 def ridge_solutions(gram: Tensor, right: Tensor, lambdas: list[float]) -> Tensor:
-    """(gram + lambda I)^-1 right for [p, p], [p, T] -> [R, p, T], by Cholesky."""
-    eye = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
-    factor = torch.linalg.cholesky(torch.stack([gram + value * eye for value in lambdas]))
-    return torch.cholesky_solve(right.expand(len(lambdas), *right.shape), factor)
+    """(gram + lambda I)^-1 right for [..., p, p], [..., p, T] -> [R, ..., p, T], by Cholesky."""
+    found = []
+    for value in lambdas:
+        shifted = gram.clone()
+        shifted.diagonal(dim1=-2, dim2=-1).add_(value)
+        # Symmetric: .mT is the same matrix in LAPACK's order, which saves a transposing copy.
+        found.append(torch.cholesky_solve(right, torch.linalg.cholesky(shifted.mT)))
+    return torch.stack(found)
 
 
 def level0(g: Tensor, y: Tensor, folds: Folds, lambdas: list[float]) -> Tensor:
-    """Out-of-fold predictions [T, n, R] of traits y [n, T] by the variants g [b, n] of one block."""
-    grams = torch.stack([g[:, s] @ g[:, s].T for s in folds.slices])
-    rights = torch.stack([g[:, s] @ y[s] for s in folds.slices])
-    gram, right = grams.sum(0), rights.sum(0)
-    out = torch.empty(y.shape[1], len(y), len(lambdas), dtype=g.dtype, device=g.device)
+    """Out-of-fold predictions [T, R, n] of traits y [T, n] by the variants g [b, n] of one block."""
+    grams = [g[:, s] @ g[:, s].T for s in folds.slices]
+    rights = [g[:, s] @ y[:, s].T for s in folds.slices]
+    gram, right = sum(grams), sum(rights)
+    out = torch.empty(len(y), len(lambdas), y.shape[1], dtype=g.dtype, device=g.device)
     for k, s in enumerate(folds.slices):
-        b = ridge_solutions(gram - grams[k], right - rights[k], lambdas)  # [R, b, T]
-        out[:, s] = torch.einsum("bn,rbt->tnr", g[:, s], b)
+        b = ridge_solutions(gram - grams[k], right - rights[k], lambdas).mT  # [R, T, b]
+        out[:, :, s] = (b.reshape(-1, len(g)) @ g[:, s]).view(len(lambdas), len(y), -1).transpose(0, 1)
     return out
 
 
 def unit_variance(w: Tensor) -> Tensor:
-    """Predictors [T, n, R] less their mean over people, scaled to variance 1; constant ones become 0."""
-    w = w - w.mean(1, keepdim=True)
-    sd = w.std(1, keepdim=True)
-    return torch.where(sd > 0, w / sd.clamp(min=1e-30), 0)
+    """Predictors [T, R, n] less their mean over people, scaled to variance 1; constant ones become 0. In place."""
+    w -= w.mean(-1, keepdim=True)
+    sd = w.std(-1, keepdim=True)
+    return w.mul_(torch.where(sd > 0, 1 / sd.clamp(min=1e-30), 0))
 
 
 def level1(w: Tensor, y: Tensor, folds: Folds, lambdas: list[float]) -> tuple[Tensor, Tensor]:
-    """Coefficients [F, L] of each fold for one trait y [n] on w [n, L], and the squared errors [R] of all folds.
+    """Coefficients [F, T, L] of each fold for traits y [T, n] on w [T, L, n]; squared errors [T, R] of all folds.
 
-    Coefficients are those of the penalty with the smallest out-of-fold squared error.
+    Coefficients are those of each trait's penalty with the smallest out-of-fold squared error.
     """
-    grams = torch.stack([w[s].T @ w[s] for s in folds.slices])
-    rights = torch.stack([w[s].T @ y[s, None] for s in folds.slices])
-    gram, right = grams.sum(0), rights.sum(0)
-    found = [
-        ridge_solutions(gram - a, right - r, lambdas)[..., 0] for a, r in zip(grams, rights, strict=True)
-    ]  # F of [R, L]
-    errors = sum((y[s] - b @ w[s].T).square().sum(1) for s, b in zip(folds.slices, found, strict=True))
-    best = int(errors.argmin())
-    return torch.stack([b[best] for b in found]), errors
+    grams = [w[..., s] @ w[..., s].mT for s in folds.slices]
+    rights = [w[..., s] @ y[:, s, None] for s in folds.slices]
+    gram, right = sum(grams), sum(rights)
+    found, errors = [], 0.0
+    for s, own, other in zip(folds.slices, grams, rights, strict=True):
+        b = ridge_solutions(gram - own, right - other, lambdas)[..., 0].transpose(0, 1)  # [T, R, L]
+        errors = errors + (y[:, None, s] - b @ w[..., s]).square().sum(2)
+        found.append(b)
+    best = errors.argmin(1)
+    each = torch.arange(len(y), device=y.device)
+    return torch.stack([b[each, best] for b in found]), errors
 
 
 def leave_out(w: Tensor, beta: Tensor, folds: Folds, chromosome: list[slice]) -> Tensor:
-    """Predictions [C + 1, n] by w [n, L] with coefficients beta [F, L]: without each chromosome's columns, then all."""
-    parts = torch.stack(
-        [
-            torch.cat([w[s, columns] @ b[columns] for s, b in zip(folds.slices, beta, strict=True)])
-            for columns in chromosome
-        ]
-    )
-    whole = parts.sum(0)
-    return torch.cat([whole - parts, whole[None]])
+    """Predictions [T, C + 1, n] by w [T, L, n] with coefficients beta [F, T, L].
+
+    Without each chromosome's columns, then with all.
+    """
+    out = torch.empty(len(w), len(chromosome) + 1, w.shape[2], dtype=w.dtype, device=w.device)
+    for s, b in zip(folds.slices, beta, strict=True):
+        for c, columns in enumerate(chromosome):
+            out[:, c, s] = (b[:, None, columns] @ w[:, columns, s])[:, 0]
+    out[:, -1] = out[:, :-1].sum(1)
+    out[:, :-1] = out[:, -1:] - out[:, :-1]
+    return out
 
 
 @dataclass(frozen=True)
@@ -120,20 +130,47 @@ class Plan:
     bytes: int
 
 
-def plan(n: int, n_traits: int, blocks: int, block: int, ratio: int, memory_bytes: int, item: int = 4) -> Plan:
-    """The largest even tile of traits whose predictors lie in memory beside one block's work; at least one trait.
+def plan(
+    n: int,
+    n_traits: int,
+    blocks: int,
+    block: int,
+    ratio: int,
+    memory_bytes: int,
+    item: int = 4,
+    folds: int = 5,
+    contigs: int = 22,
+) -> Plan:
+    """The largest even tile of traits whose predictors lie in memory beside all else; at least one trait.
 
-    Held: n L predictors a trait; one block's genotypes three times, its F + R + 1 square matrices, its predictions.
+    Held for a trait of the tile: n L predictors, and those of one block three times over. Held once: the genotypes of a
+    block five times (read, sorted, centred, two masks), its 2F + R + 4 square matrices, level 1's equations. Held for
+    all traits: values (float64, three times), predictions of C + 1 chromosomes, and these again as the table.
     """
     predictors = blocks * ratio
-    fixed = item * (3 * n * block + 12 * block**2)
-    each = item * n * (predictors + 3 * ratio)
+    fixed = item * (5 * n * block + (2 * folds + ratio + 4) * block**2)
+    fixed += max(LEVEL1_BYTES, level1_bytes(n, predictors, folds, ratio, item))
+    fixed += n_traits * n * (24 + 2 * item * (contigs + 1))
+    each = item * n * (predictors + 3 * ratio + 1)
     passes = max(1, -(-n_traits * each // max(memory_bytes - fixed, each)))
     traits = -(-n_traits // passes)
-    return Plan(traits, passes, predictors, fixed + traits * each)
+    return Plan(traits, -(-n_traits // traits), predictors, fixed + traits * each)
+
+
+def level1_bytes(n: int, predictors: int, folds: int, ratio: int, item: int) -> int:
+    """Bytes that one trait takes at level 1: F grams, their sum, three for a factorisation; predictions of a fold."""
+    return item * ((folds + 5) * predictors**2 + 3 * ratio * n)
 
 
 Blocks = Callable[[], Iterator[tuple[str, np.ndarray]]]
+
+
+class Fitted(NamedTuple):
+    """LOCO predictions [C + 1, n, T], errors [T, R] of each level-1 penalty, which variants [M] were used."""
+
+    loco: np.ndarray
+    errors: np.ndarray
+    used: np.ndarray
 
 
 def predict(
@@ -147,47 +184,56 @@ def predict(
     tile: int,
     dtype: torch.dtype = torch.float32,
     lambdas: tuple[list[float], list[float]] | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """LOCO predictions [C + 1, n, T] of residual traits y [n, T] and the errors [T, R] of each level-1 penalty.
+) -> Fitted:
+    """Leave-one-chromosome-out predictions of residual traits y [n, T], with what was chosen and used.
 
     `blocks()` yields (contig, ALT dosages [b, n]) of `n_blocks` blocks of one chromosome each, chromosomes in the
-    order of `contigs`. y has no missing values (mean-imputed), is orthogonal to q [n, c], an orthonormal basis of
-    intercept and covariates. `tile` traits are held at once; each tile is a pass over the genotypes.
+    order of `contigs`. y has no missing values (mean-imputed), none is constant, and it is orthogonal to q [n, c], an
+    orthonormal basis of intercept and covariates. `tile` traits are held at once, a pass over the genotypes each.
     """
     lambdas = lambdas or (penalties(n_variants), penalties(n_blocks * len(HERITABILITIES)))
     folds = make_folds(fold)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    back = np.argsort(folds.order)
+    back = torch.from_numpy(np.argsort(folds.order)).to(device)
     q_ = torch.from_numpy(q[folds.order]).to(device, dtype)
-    loco, errors = [], []
+    loco = torch.empty(y.shape[1], len(contigs) + 1, len(y), dtype=dtype)
+    errors = torch.empty(y.shape[1], len(lambdas[1]), dtype=dtype)
     for first in range(0, y.shape[1], tile):
-        y_ = torch.from_numpy(y[folds.order, first : first + tile]).to(device, dtype)
-        scale = y_.square().mean(0).sqrt()
-        y_ = y_ / scale.clamp(min=1e-30)
-        w, columns = _predictors(blocks, n_blocks, y_, q_, folds, lambdas[0], dtype)
+        y_ = torch.from_numpy(y[:, first : first + tile].T[:, folds.order]).to(device, dtype)
+        scale = y_.square().mean(1).sqrt()
+        y_ = y_ / scale.clamp(min=1e-30)[:, None]
+        w, columns, used = _predictors(blocks, n_blocks, y_, q_, folds, lambdas[0])
         chromosome = [slice(*_span(columns, contig, len(lambdas[0]))) for contig in contigs]
-        for j in range(y_.shape[1]):
-            beta, error = level1(w[j], y_[:, j], folds, lambdas[1])
-            loco.append((leave_out(w[j], beta, folds, chromosome) * scale[j]).cpu().numpy()[:, back])
-            errors.append(error.cpu().numpy())
+        one = level1_bytes(len(y), w.shape[1], len(folds.slices), len(lambdas[1]), w.element_size())
+        for some in torch.arange(len(y_)).split(max(1, LEVEL1_BYTES // one)):
+            here = slice(int(some[0]), int(some[-1]) + 1)
+            there = slice(first + here.start, first + here.stop)
+            beta, errors[there] = level1(w[here], y_[here], folds, lambdas[1])
+            found = leave_out(w[here], beta, folds, chromosome) * scale[here, None, None]
+            loco[there] = found.index_select(2, back)
+        del w
         print(f"{min(first + tile, y.shape[1])} of {y.shape[1]} traits", flush=True)
-    return np.stack(loco, axis=2), np.stack(errors)
+    return Fitted(loco.numpy().transpose(1, 2, 0), errors.numpy(), used)
 
 
 def _predictors(
-    blocks: Blocks, n_blocks: int, y: Tensor, q: Tensor, folds: Folds, lambdas: list[float], dtype: torch.dtype
-) -> tuple[Tensor, list[str]]:
-    """Level-1 predictors [T, n, L] of one tile of traits, and the contig of each block."""
-    ratio, columns = len(lambdas), []
-    w = torch.zeros(y.shape[1], len(y), n_blocks * ratio, dtype=dtype, device=y.device)
+    blocks: Blocks, n_blocks: int, y: Tensor, q: Tensor, folds: Folds, lambdas: list[float]
+) -> tuple[Tensor, list[str], np.ndarray]:
+    """Level-1 predictors [T, L, n] of one tile of traits y [T, n], the contig of each block, the variants used [M]."""
+    ratio, columns, used = len(lambdas), [], []
+    w = torch.zeros(len(y), n_blocks * ratio, y.shape[1], dtype=y.dtype, device=y.device)
     order = torch.from_numpy(folds.order).to(y.device)
     for k, (contig, dosage) in enumerate(blocks()):
-        g, usable = standardised(torch.from_numpy(dosage).to(y.device, dtype)[:, order], q)
+        sorted_ = torch.from_numpy(dosage).to(y.device, y.dtype).index_select(1, order)
+        g, usable = standardised(sorted_, q)
+        del sorted_
         columns.append(contig)
+        used.append(usable.cpu().numpy())
         if usable.any():
-            w[:, :, k * ratio : (k + 1) * ratio] = unit_variance(level0(g[usable], y, folds, lambdas))
+            kept = g if usable.all() else g[usable]
+            w[:, k * ratio : (k + 1) * ratio] = unit_variance(level0(kept, y, folds, lambdas))
     assert len(columns) == n_blocks
-    return w, columns
+    return w, columns, np.concatenate(used)
 
 
 def _span(columns: list[str], contig: str, ratio: int) -> tuple[int, int]:

@@ -1,5 +1,8 @@
 """The whole-genome regression against its definition written plainly, and the laws it has to keep."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -79,7 +82,7 @@ def plainly(g, y, q, fold, contig_of_block):
 def test_it_is_its_definition():
     g, y, q, _ = cohort()
     fold = np.random.default_rng(1).integers(0, 5, len(y))
-    loco, _ = fit(g, y, q, fold)
+    loco, *_ = fit(g, y, q, fold)
     expected = plainly(g, y, q, fold, np.repeat(CONTIGS, 3))
     assert np.abs(loco - expected).max() < 1e-8 * np.abs(expected).max()
 
@@ -116,15 +119,15 @@ def test_a_chromosome_left_out_is_not_in_its_prediction():
     # The choice of penalty and the weights of the others see all chromosomes; with one penalty and independent
     # blocks the columns of chromosome 2 are the only ones to change at level 0.
     w, v = (_columns(x, y, q, fold) for x in (g, changed))
-    assert torch.equal(w[..., :15], v[..., :15])
-    assert torch.equal(w[..., 30:], v[..., 30:])
-    assert not torch.allclose(w[..., 15:30], v[..., 15:30])
+    assert torch.equal(w[:, :15], v[:, :15])
+    assert torch.equal(w[:, 30:], v[:, 30:])
+    assert not torch.allclose(w[:, 15:30], v[:, 15:30])
 
 
 def _columns(g, y, q, fold):
     folds = ridge.make_folds(fold)
-    y, q = (torch.from_numpy(x[folds.order]) for x in (y, q))
-    return ridge._predictors(blocks(g), 9, y, q, folds, ridge.penalties(len(g)), torch.float64)[0]
+    y, q = torch.from_numpy(y[folds.order].T), torch.from_numpy(q[folds.order])
+    return ridge._predictors(blocks(g), 9, y, q, folds, ridge.penalties(len(g)))[0]
 
 
 def test_people_of_a_fold_do_not_predict_themselves():
@@ -137,14 +140,14 @@ def test_people_of_a_fold_do_not_predict_themselves():
     before, after = (_columns(g, x, q, fold) for x in (y, changed))
     # Level-0 predictions of the fold do not see its traits; only their common scale may change.
     for column in range(0, 45, 7):
-        r = np.corrcoef(before[0, own, column], after[0, own, column])[0, 1]
+        r = np.corrcoef(before[0, column, own], after[0, column, own])[0, 1]
         assert r == pytest.approx(1, abs=1e-10)
 
 
 def test_it_recovers_the_genetic_value():
     g, y, q, value = cohort(n=1500, traits=4, h2=0.5, seed=5)
     fold = np.arange(len(y)) % 5
-    loco, _ = fit(g, y, q, fold)
+    loco, *_ = fit(g, y, q, fold)
     for j in range(4):
         others = value[[1, 2], :, j].sum(0)
         assert np.corrcoef(loco[0, :, j], others)[0, 1] > 0.85
@@ -158,15 +161,66 @@ def test_useless_variants_and_noise_are_harmless():
     g[5], g[7] = 1.0, np.nan
     g[9] = q[:, 1] * 3
     noise = project_out(q, np.random.default_rng(6).standard_normal(y.shape))
-    loco, _ = fit(g, noise, q, np.arange(len(y)) % 5)
+    loco, *_ = fit(g, noise, q, np.arange(len(y)) % 5)
     assert np.isfinite(loco).all()
     assert loco.std() < 0.35 * noise.std()
 
 
+def test_variants_not_used_are_named():
+    g, y, q, _ = cohort(traits=1)
+    g[5], g[7] = 1.0, np.nan
+    g[9] = q[:, 1] * 3
+    used = fit(g, y, q, np.arange(len(y)) % 5).used
+    assert np.flatnonzero(~used).tolist() == [5, 7, 9]
+
+
+def test_level_one_in_pieces_is_level_one_at_once(monkeypatch):
+    g, y, q, _ = cohort(traits=5)
+    fold = np.arange(len(y)) % 5
+    whole = fit(g, y, q, fold)
+    monkeypatch.setattr(ridge, "LEVEL1_BYTES", 1)
+    pieces = fit(g, y, q, fold)
+    assert np.allclose(pieces.loco, whole.loco, atol=1e-12)
+    assert np.allclose(pieces.errors, whole.errors)
+
+
 @pytest.mark.parametrize(("n", "variants", "traits"), [(50_000, 500_000, 256), (5_000, 20_000, 64)])
 def test_the_plan_keeps_its_promise(n, variants, traits):
-    memory = 64 * 2**30
+    memory = 64 * 10**9
     plan = ridge.plan(n, traits, variants // 1000, 1000, 5, memory)
     assert plan.bytes <= memory
     assert plan.passes <= 3
     assert plan.traits * plan.passes >= traits
+    predictors = 4 * plan.traits * n * plan.predictors
+    assert predictors < plan.bytes < predictors + 10 * 10**9
+
+
+MEASURED = """
+import resource, sys, numpy as np, torch
+from ecgwas.gwas import ridge
+torch.set_num_threads(1)
+n, size, per, T, memory = 2000, 200, 2, 96, 130 * 2**20
+rng = np.random.default_rng(0)
+y, q = rng.standard_normal((n, T)), np.full((n, 1), n**-0.5)
+y -= y.mean(0)
+contigs = [str(k) for k in range(1, 23)]
+def blocks():
+    for k in range(22 * per):
+        yield contigs[k // per], np.random.default_rng(k).integers(0, 3, (size, n)).astype(np.float32)
+def go(tile, traits):
+    ridge.predict(blocks, 22 * per * size, 22 * per, y[:, :traits], q, np.arange(n) % 5, contigs, tile)
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+plan = ridge.plan(n, T, 22 * per, size, 5, memory + ridge.LEVEL1_BYTES)
+go(1, 1)  # libraries are loaded, threads have their buffers
+before = peak()
+go(plan.traits, T)
+print(plan.passes, plan.bytes, peak() - before)
+"""
+
+
+def test_memory_stays_below_the_plan():
+    done = subprocess.run([sys.executable, "-c", MEASURED], capture_output=True, text=True, check=True)
+    passes, promised, measured = map(int, done.stdout.split("\n")[-2].split())
+    assert passes > 1
+    assert 0.1 * promised < measured < promised

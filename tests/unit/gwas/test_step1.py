@@ -137,3 +137,42 @@ def test_blocks_cross_no_chromosome():
     contigs = ["1"] * 5 + ["2"] * 2 + ["5"] * 4
     expected = [("1", 0, 2), ("1", 2, 4), ("1", 4, 5), ("2", 5, 7), ("5", 7, 9), ("5", 9, 11)]
     assert step1.blocks_of(contigs, 2) == expected
+
+
+def test_bad_traits_and_variants_are_set_aside_and_harm_no_other(siblings):
+    before = pl.read_parquet(run(siblings))
+    traits = pl.read_parquet(siblings / "traits.parquet")
+    age = pl.read_parquet(siblings / "covariates.parquet")["age"]
+    bad = pl.DataFrame({"flat": np.full(traits.height, 0.1), "age_again": 3 * age + 1})
+    bad = bad.with_columns(pl.lit(None, pl.Float64).alias("empty"))
+    traits.hstack(bad).write_parquet(siblings / "traits.parquet")
+    table = siblings / "excluded.parquet"
+    step1.main(*files(siblings, *INPUTS), STEP1, siblings / "loco.parquet", excluded_out=table)
+    after = pl.read_parquet(siblings / "loco.parquet")
+    assert np.allclose(after.select(before.columns[1:]).to_numpy(), before.drop("contig").to_numpy(), atol=1e-6)
+    assert (after.select("flat", "age_again", "empty").to_numpy() == 0).all()
+    reasons = dict(pl.read_parquet(table).filter(kind="trait").select("id", "reason").iter_rows())
+    assert reasons == {"flat": "constant", "age_again": "collinear", "empty": "no_values"}
+
+
+def test_nothing_but_bad_traits_is_an_error(siblings):
+    traits = pl.read_parquet(siblings / "traits.parquet")
+    traits.select("person_id", "sample_id", flat=pl.lit(1.0)).write_parquet(siblings / "traits.parquet")
+    with pytest.raises(UserError, match="no trait of 1 varies"):
+        run(siblings)
+
+
+def test_a_variant_without_variance_has_a_row():
+    table = pl.DataFrame({"contig": ["1", "2"], "position": [10, 20], "ref": "A", "alt": "C"})
+    found = step1.excluded([None, "constant"], ["a", "b"], table, np.array([True, False]))
+    assert found.rows() == [("trait", "b", "constant"), ("variant", "2:20:A:C", "low_variance")]
+
+
+def test_missing_traits_are_at_their_mean():
+    y = np.random.default_rng(0).standard_normal((50, 2))
+    y[:10, 1] = np.nan
+    people = inputs.People(y, np.zeros((50, 0)), ["a", "b"], np.arange(50))
+    rest, _, reasons = step1.residual(people)
+    filled = np.where(np.isnan(y), np.nanmean(y, axis=0), y)
+    assert np.allclose(rest, filled - filled.mean(0))
+    assert reasons == [None, None]
