@@ -70,7 +70,7 @@ def fast(y, x, g, sparse=pairs.SPARSE):
 
 
 def test_fast_form_is_close_to_the_exact_one(unbalanced):
-    """z within 0.1 and beta within 10 % and 0.1 SE, from 30 carriers to common variants, z up to 4: covariates are fixed."""
+    """z within 0.1 and beta within 10 % and 0.1 SE, from 30 carriers to common variants, z up to 4."""
     y, x, g = unbalanced
     _, (beta, chi2) = fast(y, x, g)
     exact = np.array([firth.exact(y, x, row) for row in g])
