@@ -198,7 +198,7 @@ RELIABILITY: Schema = {
 TRAITS_EXCLUDED: Schema = {
     "kind": (pl.String(), "person, trait or covariate."),
     "id": (pl.String(), "person_id, trait or covariate."),
-    "reason": (pl.String(), "no_genotypes, genotype_qc, related, no_ecg, missing_covariate, constant, too_few_people, collinear."),
+    "reason": (pl.String(), "no_genotypes, genotype_qc, related, no_ecg, missing_covariate, constant, too_few_people, collinear, too_few_cases, separated."),
     "detail": (pl.String(), "What was seen."),
 }
 

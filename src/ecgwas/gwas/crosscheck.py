@@ -32,7 +32,7 @@ def chosen(scan: inputs.Scan, loci: pl.DataFrame) -> np.ndarray:
 
 def as_scanned(scan: inputs.Scan, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """beta and standard error [V, T] of the scan's `rows`."""
-    return inputs.effects(scan.t_at(rows), scan.gg(rows), scan.yy(rows), scan.traits["df"].to_numpy())
+    return inputs.effects(scan.t_at(rows), scan.gg(rows), scan.yy(rows), scan.df)
 
 
 def without_predictions(

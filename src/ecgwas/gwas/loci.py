@@ -83,9 +83,9 @@ def significant(scan: inputs.Scan, limit: float) -> tuple[np.ndarray, np.ndarray
 
     p is computed where |t| is large enough for it: of millions of t next to none are.
     """
-    joint, df = scan.variants["joint_neg_log10_p"].fill_null(-np.inf).to_numpy(), scan.traits["df"].to_numpy()
+    joint, df = scan.variants["joint_neg_log10_p"].fill_null(-np.inf).to_numpy(), scan.df
     rows = np.flatnonzero(scan.beyond(least_t(df, limit)) | (joint > limit))
-    of_traits = tails.from_t(scan.t_at(rows), df.astype(float))
+    of_traits = tails.from_t(scan.t_at(rows), df)
     p = np.column_stack([np.where(np.isnan(of_traits), -np.inf, of_traits), joint[rows]])
     kept = p.max(axis=1) > limit
     return rows[kept], p[kept]
