@@ -19,9 +19,7 @@ def read(path: Path, wanted: list[str]) -> tuple[np.ndarray, np.ndarray, list[st
     table = persons.read_table(path).filter(pl.col("person_id").is_not_null()).sort("person_id")
     missing = [name for name in wanted if name not in table.columns]
     if missing:
-        raise UserError(
-            f"{path}: no column {', '.join(missing)} (`outcomes`); it has {', '.join(table.columns)}"
-        )
+        raise UserError(f"{path}: no column {', '.join(missing)} (`outcomes`); it has {', '.join(table.columns)}")
     twice = table.filter(pl.col("person_id").is_duplicated())
     if twice.height:
         raise UserError(f"{path}: person {twice['person_id'][0]!r} stands more than once; keep one row a person")

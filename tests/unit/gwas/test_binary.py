@@ -9,8 +9,9 @@ import statsmodels.api as sm
 from scipy import special, stats
 from tests.unit.gwas.test_scan import INPUTS, files, write_bed
 
-from ecgwas.config import Exports, Gwas
+from ecgwas.config import Exports, Finemap, Gwas
 from ecgwas.errors import UserError
+from ecgwas.finemap import finemap
 from ecgwas.gwas import binary, calibration, exports, firth, inputs, loci, scan, tails
 
 N, V = 900, 240
@@ -156,6 +157,21 @@ def test_loci_calibration_and_exports_read_the_parts(study):
     about = (study / "out/gwas-ssf/mi.tsv.gz-meta.yaml").read_text()
     assert "case_control_study: true" in about
     assert f"case_count: {int(arrays(study)[0][:, 1].sum())}" in about
+
+
+def test_fine_mapping_finds_the_planted_variant(study):
+    run(study)
+    inputs_, per_trait = files(study, *INPUTS), study / "per-trait.parquet"
+    loci.main([study / "part.parquet"], per_trait, *inputs_, Gwas(), study / "loci.parquet")
+    outputs = [study / f"{name}.parquet" for name in ("sets", "pips", "diagnostics")]
+    finemap.main(study / "loci.parquet", [study / "part.parquet"], per_trait, *inputs_, Finemap(), *outputs)
+    sets = pl.read_parquet(outputs[0])
+    assert sets.select("trait", "lead", "size").rows() == [("hf", f"1:{40 * 40_000 + 1}:A:C", 1)]
+    table = pl.read_parquet(per_trait).with_columns(pl.col("n") - 1)
+    table.write_parquet(study / "other.parquet")
+    with pytest.raises(UserError, match="scanned in other people"):
+        finemap.main(study / "loci.parquet", [study / "part.parquet"], study / "other.parquet", *inputs_, Finemap(),
+                     *outputs)  # fmt: skip
 
 
 def test_infinite_degrees_of_freedom_are_the_normal_distribution():
