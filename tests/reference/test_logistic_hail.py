@@ -1,4 +1,4 @@
-"""0/1 outcomes: our score, Wald, likelihood-ratio and Firth tests and Hail's logistic_regression_rows are one answer."""
+"""0/1 outcomes: score, Wald, likelihood-ratio and Firth tests, ours and Hail's, are one answer."""
 
 import numpy as np
 import pytest

@@ -14,7 +14,8 @@ from ecgwas.gwas.logistic import Null
 
 SPARSE = 0.05  # where more people carry the minor allele everyone is counted exactly
 CARRIER = 0.1  # minor-allele dosages above this are carriers
-MAX_CELLS = 2_000_000  # people x pairs held at a time
+MAX_CELLS = 100_000  # people x pairs at a time: their arrays stay in the cache
+LARGEST = 500.0  # exponent: beyond, exp overflows
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,12 @@ class Pairs:
     def information(self) -> np.ndarray:
         """[B] of everyone."""
         return (self.g**2 * self.mu * (1 - self.mu)).sum(axis=1) + self.rest_information
+
+
+def tilted(mu: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """log(1 - mu + mu e^x) and mu e^x / (1 - mu + mu e^x): null probabilities moved by x in the log odds."""
+    rise = mu * np.expm1(np.minimum(x, LARGEST))
+    return np.log1p(rise), (mu + rise) / (1 + rise)
 
 
 def carriers(g: np.ndarray, lowest: np.ndarray) -> list[np.ndarray | slice]:

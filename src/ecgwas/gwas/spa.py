@@ -8,9 +8,10 @@ v = t^ sqrt(K''), Pr(S > s) = 1 - Phi(w + log(v/w)/w) (Barndorff-Nielsen 1990, J
 import numpy as np
 from scipy import special
 
-from ecgwas.gwas.pairs import Pairs
+from ecgwas.gwas.pairs import Pairs, tilted
 
 ITERATIONS = 100
+TOLERANCE = 1e-6  # of the saddlepoint; the exponent has its minimum there
 NEAR = 1e-4  # |t^| sqrt(V) below this: the normal tail itself
 INSIDE = 1 - 1e-9  # of the largest score that can occur
 
@@ -18,11 +19,10 @@ INSIDE = 1 - 1e-9  # of the largest score that can occur
 def cumulants(pairs: Pairs, t: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """K, K' and K'' [B] at `t` [B]."""
     x = pairs.g * t[:, None]
-    odds = np.log(pairs.mu) - np.log1p(-pairs.mu)
-    tilted = special.expit(odds + x)
-    k = (np.logaddexp(0, odds + x) - np.logaddexp(0, odds) - x * pairs.mu).sum(axis=1)
-    slope = (pairs.g * (tilted - pairs.mu)).sum(axis=1)
-    curve = (pairs.g**2 * tilted * (1 - tilted)).sum(axis=1)
+    normalisation, moved = tilted(pairs.mu, x)
+    k = (normalisation - x * pairs.mu).sum(axis=1)
+    slope = (pairs.g * (moved - pairs.mu)).sum(axis=1)
+    curve = (pairs.g * pairs.g * moved * (1 - moved)).sum(axis=1)
     rest = pairs.rest_information
     return k + rest * t**2 / 2, slope + rest * t, curve + rest
 
@@ -47,7 +47,7 @@ def saddlepoint(pairs: Pairs, s: np.ndarray) -> np.ndarray:
         bounded = np.isfinite(low) & np.isfinite(high)
         middle = np.where(bounded, (np.where(bounded, low, 0) + np.where(bounded, high, 0)) / 2, 2 * t)
         new = np.where((new > low) & (new < high), new, middle)
-        done = np.abs(new - t) <= 1e-10 * np.maximum(np.abs(t), 1e-10)
+        done = np.abs(new - t) <= TOLERANCE * np.abs(t)
         t = new
         if done.all():
             break
