@@ -200,7 +200,7 @@ class Phenotypes(Strict):
         "drop", description="Scan the largest unrelated set; or everyone, less leave-one-chromosome-out predictions (`step1`)."
     )
     min_people: int = Field(50, ge=10, description="Fewer people with trait, covariates and genotypes stop the run.")
-    min_cases: int = Field(20, ge=1, description="Outcomes with fewer cases, or fewer controls, are set aside.")
+    min_cases: int = Field(50, ge=1, description="Outcomes with fewer cases, or fewer controls, are set aside.")
 
 
 class Genotypes(Strict):
