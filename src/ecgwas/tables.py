@@ -214,7 +214,7 @@ LOCI: Schema = {
     "lead_af": (pl.Float64(), "Its effect allele frequency."),
     "lead_test": (pl.String(), "joint, or the trait that is strongest at the lead."),
     "neg_log10_p": (pl.Float64(), "Of the lead, in lead_test."),
-    "joint_neg_log10_p": (pl.Float64(), "Of the lead, in the joint test."),
+    "joint_neg_log10_p": (pl.Float64(), "Of the lead, in the joint test; null where there is none, as for 0/1 outcomes."),
     "best_trait": (pl.String(), "The trait with the smallest p at the locus."),
     "best_trait_neg_log10_p": (pl.Float64(), "Its smallest p at the locus."),
     "significant_traits": (pl.List(pl.String()), "Traits significant at the locus."),

@@ -117,7 +117,7 @@ def observed_lambdas(scan: inputs.Scan, groups: list[grouping.Group], rows: np.n
         if group.w is not None and np.isfinite(p).any():
             k = group.w.shape[1]
             joint = stats.chi2.isf(10 ** -np.nanmedian(p), k) / stats.chi2.ppf(0.5, k)
-    return np.r_[chi2, joint, chi2.mean()]
+    return np.r_[chi2, joint, np.nanmean(chi2)]
 
 
 def simultaneous(values: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:

@@ -25,8 +25,11 @@ def chosen(scan: inputs.Scan, loci: pl.DataFrame) -> np.ndarray:
     if loci.height:
         keys = loci.select("contig", position="lead_position", ref="lead_ref", alt="lead_alt")
         return table.join(keys, on=inputs.VARIANT, how="semi")["row"].to_numpy()
+    by = "joint_neg_log10_p"
+    if not table[by].count():  # 0/1 traits have no joint test
+        table = table.with_columns(pl.Series(by, np.nan_to_num(np.abs(scan.t)).max(axis=1)))
     tested = table.filter(pl.col("reason").is_null())
-    strongest = tested.sort("joint_neg_log10_p", "row", descending=[True, False], nulls_last=True)
+    strongest = tested.sort(by, "row", descending=[True, False], nulls_last=True)
     return strongest.head(WITHOUT_LOCI)["row"].sort().to_numpy()
 
 

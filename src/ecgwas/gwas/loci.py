@@ -69,7 +69,7 @@ def describe(variants: pl.DataFrame, p: np.ndarray, members: np.ndarray, lead: i
         "lead_af": top["af"],
         "lead_test": [*names, "joint"][test],
         "neg_log10_p": p[lead, test],
-        "joint_neg_log10_p": p[lead, -1],
+        "joint_neg_log10_p": p[lead, -1] if np.isfinite(p[lead, -1]) else None,
         "best_trait": names[best],
         "best_trait_neg_log10_p": of_traits[:, best].max(),
         "significant_traits": [names[j] for j in np.flatnonzero(of_traits.max(axis=0) > limit)],

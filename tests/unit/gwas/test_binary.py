@@ -138,6 +138,7 @@ def test_loci_calibration_and_exports_read_the_parts(study):
     table = pl.read_parquet(study / "loci.parquet")
     assert table["lead_position"].to_list() == [40 * 40_000 + 1]
     assert table["lead_test"][0] == table["best_trait"][0] == "hf"
+    assert table["joint_neg_log10_p"].to_list() == [None]
     p = -np.log10(2 * stats.norm.sf(abs(found.t[40, 0])))
     assert table["neg_log10_p"][0] == pytest.approx(p, rel=1e-6)
     calibration.main([study / "part.parquet"], per_trait, *inputs_, settings, study / "calibration.parquet")
