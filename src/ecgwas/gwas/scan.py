@@ -129,6 +129,8 @@ def main(
     each chromosome's traits are less their prediction from all other chromosomes.
     """
     people = inputs.read_people(traits, covariates, samples, loco).in_file_order()
+    if people.binary:
+        scan_binary.check(settings)
     known = json.loads(manifest.read_text())
     table = inputs.read_part(variants, known["build"], part, settings.parts)
     reading = GenotypeReader(known, table, people.samples)

@@ -33,12 +33,16 @@ def table(
     return pa.Table.from_arrays([arrays[name] for name in wanted.names], schema=wanted)
 
 
+def check(settings: Gwas) -> None:
+    """Raises `UserError` where the settings ask for what there is not."""
+    if settings.engine == "hail":
+        raise UserError("gwas.engine: hail scans no binary outcomes; write auto: Hail tests their leads again")
+
+
 def scan(
     reader: GenotypeReader, people: inputs.People, settings: Gwas, stretches: list[tuple[str, int, int]], path: Path
 ) -> tuple[int, list[grouping.Group]]:
     """Write the part of the reader's variants to `path`; the number of variants without a test, and the groups."""
-    if settings.engine == "hail":
-        raise UserError("gwas.engine: hail scans no binary outcomes; write auto: Hail tests their leads again")
     groups = grouping.build(people.y, people.c, axes=False)
     traits, kept, size, untested = people.traits, [], 0, 0
     counts = Engine([without_traits(group) for group in groups], settings.dtype)
