@@ -112,6 +112,9 @@ class Cohort(Strict):
         None, description="Make the cohort's files first; `ecg`, `people` and `genotypes` are then filled in."
     )
     ecg: EcgSource | None = Field(None, description="The recordings.")
+    outcomes: list[str] = Field(
+        [], description="Columns of `people` coded 0/1 (or false/true; empty: unknown) that model `outcomes` tests."
+    )
     people: Path | None = Field(None, description="CSV or Parquet: person_id, sex (female, male), and covariates such as age, bmi.")
     genotypes: GenotypeSource | None = Field(None, description="The genotypes.")
     id_bridge: Path | None = Field(None, description="CSV with person_id, sample_id where the two differ.")
@@ -200,6 +203,7 @@ class Phenotypes(Strict):
         "drop", description="Scan the largest unrelated set; or everyone, less leave-one-chromosome-out predictions (`step1`)."
     )
     min_people: int = Field(50, ge=10, description="Fewer people with trait, covariates and genotypes stop the run.")
+    min_cases: int = Field(50, ge=1, description="Outcomes with fewer cases, or fewer controls, are set aside.")
 
 
 class Genotypes(Strict):
@@ -238,6 +242,12 @@ class Gwas(Strict):
 
     engine: Literal["auto", "torch", "hail"] = Field("auto", description="auto takes torch; both give the same numbers.")
     dtype: Literal["float32", "float64"] = Field("float32", description="Arithmetic of the torch engine.")
+    correction: Literal["firth", "exact-firth", "saddlepoint", "none"] = Field(
+        "firth",
+        description="0/1 outcomes: what tests again where the score test has p below `correction_p`. firth: penalised likelihood"
+        " ratio, covariate effects kept (fast); exact-firth: all coefficients fitted; saddlepoint; none: the score test alone.",
+    )
+    correction_p: float = Field(0.05, gt=0, le=1, description="Score test p below which `correction` tests again.")
     parts: int = Field(1, ge=1, description="Jobs of the scan, each an equal span of the genome: one chromosome's variants move no other part.")
     block: int = Field(512, ge=1, description="Variants a block.")
     p_threshold: float = Field(5e-8, gt=0, lt=1, description="Genome-wide significance.")
@@ -326,6 +336,12 @@ class Intervals(Strict):
     kind: Literal["intervals"] = "intervals"
 
 
+class Outcomes(Strict):
+    """The 0/1 columns of the people table that a cohort names in `outcomes`: logistic regression."""
+
+    kind: Literal["outcomes"] = "outcomes"
+
+
 class TableModel(Strict):
     """Traits or embeddings made elsewhere: a Parquet or CSV file per cohort."""
 
@@ -334,7 +350,7 @@ class TableModel(Strict):
     whiten: bool = Field(False, description="Whiten to axes like an embedding; otherwise each column is a trait.")
 
 
-Model = Annotated[Transformer | Pca | Intervals | TableModel, Field(discriminator="kind")]
+Model = Annotated[Transformer | Pca | Intervals | Outcomes | TableModel, Field(discriminator="kind")]
 
 
 class Study(Strict):
@@ -343,7 +359,7 @@ class Study(Strict):
     study: Name = Field(description="Name of the study: results go to results/{study}.")
     seed: int = Field(1, ge=0, description="Seed of everything random.")
     cohorts: list[Name] = Field(min_length=1, description="Cohorts: files of config/cohorts.")
-    models: list[Name] = Field(min_length=1, description="Models: files of config/models, or `intervals`.")
+    models: list[Name] = Field(min_length=1, description="Models: files of config/models, or `intervals`, `outcomes`.")
     development: bool = Field(False, description="Rerun a stage when its code changes; for people who work on ecgwas.")
     ingest: Ingest = Ingest()
     embed: Embed = Embed()

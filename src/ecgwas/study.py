@@ -13,6 +13,8 @@ import yaml
 from ecgwas import config
 from ecgwas.errors import UserError
 
+BUILT_IN = {"intervals": config.Intervals(), "outcomes": config.Outcomes()}
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -41,6 +43,12 @@ def check(values: dict[str, Any], root: Path) -> Checked:
     _no_repeats(settings.models, "models")
     cohorts = {name: load_cohort(name, root) for name in settings.cohorts}
     models = {name: load_model(name, root) for name in settings.models}
+    unnamed = [name for name, cohort in cohorts.items() if not cohort.outcomes]
+    if unnamed and any(model.kind == "outcomes" for model in models.values()):
+        raise UserError(
+            "models: outcomes needs 0/1 columns of the people table; write `outcomes: [...]` in"
+            f" config/cohorts/{unnamed[0]}.yaml"
+        )
     if settings.report.model and settings.report.model not in models:
         raise UserError(f"report.model: '{settings.report.model}' is not among models: {', '.join(models)}")
     return Checked(settings, cohorts, models)
@@ -76,9 +84,9 @@ def load_cohort(name: str, root: Path) -> config.Cohort:
 
 
 def load_model(name: str, root: Path) -> config.Model:
-    """Read config/models/{name}.yaml; `intervals` is built in."""
-    if name == "intervals":
-        return config.Intervals()
+    """Read config/models/{name}.yaml; `intervals` and `outcomes` are built in."""
+    if name in BUILT_IN:
+        return BUILT_IN[name]
     path = root / "config" / "models" / f"{name}.yaml"
     _named_file(path, "models", name)
     model = _validate(pydantic.TypeAdapter(config.Model), _read_yaml(path), str(path))
@@ -146,7 +154,7 @@ def _named_file(path: Path, key: str, name: str) -> None:
     if path.is_file():
         return
     known = sorted(p.stem for p in path.parent.glob("*.yaml"))
-    known += ["intervals"] if key == "models" else []
+    known += list(BUILT_IN) if key == "models" else []
     near = difflib.get_close_matches(name, known, 1)
     hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known) or 'none'}"
     raise UserError(f"{key}: '{name}' has no file {path}; {hint}")

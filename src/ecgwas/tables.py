@@ -205,7 +205,7 @@ RELIABILITY: Schema = {
 TRAITS_EXCLUDED: Schema = {
     "kind": (pl.String(), "person, trait or covariate."),
     "id": (pl.String(), "person_id, trait or covariate."),
-    "reason": (pl.String(), "no_genotypes, genotype_qc, related, no_ecg, missing_covariate, constant, too_few_people, collinear."),
+    "reason": (pl.String(), "no_genotypes, genotype_qc, related, no_ecg, missing_covariate, constant, too_few_people, collinear, too_few_cases, separated."),
     "detail": (pl.String(), "What was seen."),
 }
 
@@ -221,7 +221,7 @@ LOCI: Schema = {
     "lead_af": (pl.Float64(), "Its effect allele frequency."),
     "lead_test": (pl.String(), "joint, or the trait that is strongest at the lead."),
     "neg_log10_p": (pl.Float64(), "Of the lead, in lead_test."),
-    "joint_neg_log10_p": (pl.Float64(), "Of the lead, in the joint test."),
+    "joint_neg_log10_p": (pl.Float64(), "Of the lead, in the joint test; null where there is none, as for 0/1 outcomes."),
     "best_trait": (pl.String(), "The trait with the smallest p at the locus."),
     "best_trait_neg_log10_p": (pl.Float64(), "Its smallest p at the locus."),
     "significant_traits": (pl.List(pl.String()), "Traits significant at the locus."),

@@ -96,3 +96,13 @@ def test_a_cohort_without_genotypes(root):
     write(root / "config/cohorts/real.yaml", cohort="real", ecg={"path": "ecg"}, people="people.csv")
     with pytest.raises(UserError, match=r"genotypes required"):
         check(root)
+
+
+def test_outcomes_need_columns_named_by_every_cohort(root):
+    with pytest.raises(UserError, match=r"write `outcomes: \[\.\.\.\]` in config/cohorts/real.yaml"):
+        check(root, models=["outcomes"])
+    path = root / "config/cohorts/real.yaml"
+    write(path, **yaml.safe_load(path.read_text()), outcomes=["af"])
+    checked = check(root, models=["outcomes", "pca"])
+    assert checked.models["outcomes"].kind == "outcomes"
+    assert checked.cohorts["real"].outcomes == ["af"]

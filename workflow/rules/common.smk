@@ -96,6 +96,8 @@ def values_of(wildcards):
     model = MODELS[wildcards.model]
     if model.kind == "intervals":
         return f"cohorts/{wildcards.cohort}/ecg/intervals.parquet"
+    if model.kind == "outcomes":
+        return COHORTS[wildcards.cohort].people
     if model.kind == "table":
         return model.path.format(cohort=wildcards.cohort)
     return f"cohorts/{wildcards.cohort}/embeddings/{wildcards.model}.parquet"
@@ -104,7 +106,13 @@ def values_of(wildcards):
 def whitened(wildcards):
     """Whether the model's numbers are an embedding, whose axes mean nothing by themselves."""
     model = MODELS[wildcards.model]
-    return model.whiten if model.kind == "table" else model.kind != "intervals"
+    return model.whiten if model.kind == "table" else model.kind not in ("intervals", "outcomes")
+
+
+def outcomes(wildcards):
+    """Columns of the people table that are the traits of model `outcomes`, as JSON; none for other models."""
+    named = COHORTS[wildcards.cohort].outcomes if MODELS[wildcards.model].kind == "outcomes" else []
+    return json.dumps(named)
 
 
 def lists(wildcards, input):

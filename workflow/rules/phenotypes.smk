@@ -20,10 +20,12 @@ rule traits:
     params:
         whiten=lambda wildcards: str(whitened(wildcards)).lower(),
         classical=lambda wildcards: str(MODELS[wildcards.model].kind == "intervals").lower(),
+        outcomes=outcomes,
         settings=settings("phenotypes"),
         code=source("phenotypes"),
     shell:
         "python -m ecgwas.phenotypes.traits --values {input.values} --whiten {params.whiten} --people {input.people}"
         " --samples {input.samples} --pcs {input.pcs} --settings {params.settings:q} --traits {output.traits}"
         " --covariates {output.covariates} --reliability {output.reliability} --excluded {output.excluded}"
-        " --transform {output.transform} --classical {params.classical} > {log} 2>&1"
+        " --transform {output.transform} --classical {params.classical}"
+        " --outcomes {params.outcomes:q} > {log} 2>&1"

@@ -89,8 +89,10 @@ def make_panel(region: Region, group: grouping.Group, tested: np.ndarray) -> Pan
     return Panel(used, residuals[used], R, lead_r2, len(group.rows), low)
 
 
-def map_axes(region: Region, group: grouping.Group, traits: list[str], settings: Finemap) -> list[Result]:
-    """SuSiE of `traits`, all of one group, on one LD matrix."""
+def map_axes(
+    region: Region, group: grouping.Group, traits: list[str], settings: Finemap, normal: bool = False
+) -> list[Result]:
+    """SuSiE of `traits`, all of one group, on one LD matrix. `normal`: the statistics of 0/1 traits, z and not t."""
     t = region.t(traits)
     panel = make_panel(region, group, np.isfinite(t).all(axis=0))
     if not len(panel.used):
@@ -110,7 +112,9 @@ def map_axes(region: Region, group: grouping.Group, traits: list[str], settings:
     for k, trait in enumerate(traits):
         sets = credible_sets(fit.alpha[k], fit.prior_variance[k], fit.log_bf[k], panel.R, *wanted)
         done = int(fit.iterations[k]), bool(fit.converged[k])
-        results.append(Result(trait, panel, fit.pip[k], sets, *done, tails.from_t(t[k], group.df)))
+        results.append(
+            Result(trait, panel, fit.pip[k], sets, *done, tails.from_t(t[k], np.inf if normal else group.df))
+        )
     return results
 
 
@@ -136,7 +140,7 @@ def map_locus(region: Region, cohort: ld.Cohort, settings: Finemap) -> list[Resu
     wanted, results = region.locus["significant_traits"], []
     for group in cohort.groups:
         mine = [trait for trait in wanted if cohort.group_of(trait) is group]
-        results += map_axes(region, group, mine, settings) if mine else []
+        results += map_axes(region, group, mine, settings, cohort.people.binary) if mine else []
     if not len(wanted) or region.locus["lead_test"] == JOINT:
         results += map_joint(region, next(g for g in cohort.groups if g.w is not None), settings)
     return results
@@ -190,8 +194,9 @@ def diagnostic_row(region: Region, result: Result) -> dict:
 
 def check_scan(cohort: ld.Cohort, trait_table: Path) -> None:
     """Raise `UserError` unless the scan was made of these traits in these people."""
-    scanned = {row["trait"]: row["df"] for row in pl.read_parquet(trait_table).iter_rows(named=True)}
-    here = {trait: cohort.group_of(trait).df for trait in cohort.people.traits}
+    scanned = {row["trait"]: row["df"] or row["n"] for row in pl.read_parquet(trait_table).iter_rows(named=True)}
+    groups = {trait: cohort.group_of(trait) for trait in cohort.people.traits}
+    here = {trait: len(g.rows) if cohort.people.binary else g.df for trait, g in groups.items()}
     if scanned != here:
         differ = sorted(set(scanned.items()) ^ set(here.items()))[0][0]
         raise UserError(

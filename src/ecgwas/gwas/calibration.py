@@ -106,18 +106,18 @@ def permuted_lambdas(blocks: Blocks, group: grouping.Group, subsets: list[np.nda
 
 def observed_lambdas(scan: inputs.Scan, groups: list[grouping.Group], rows: np.ndarray) -> np.ndarray:
     """[T + 2] lambda of each trait, the joint test and the mean over traits, over the variants `rows`."""
-    df = scan.traits["df"].to_numpy()
+    df = scan.df
     step = max(1, MAX_CELLS // max(scan.variants.height, 1))
     some = [scan.names[first : first + step] for first in range(0, len(df), step)]
     chi2 = np.concatenate([np.nanmedian(scan.t_of(names)[rows] ** 2, axis=0) for names in some])
-    chi2 /= stats.f.ppf(0.5, 1, df)
+    chi2 /= np.where(np.isinf(df), stats.chi2.ppf(0.5, 1), stats.f.ppf(0.5, 1, df))
     joint = np.nan
     for group in groups:
         p = scan.variants["joint_neg_log10_p"].to_numpy()[rows]
         if group.w is not None and np.isfinite(p).any():
             k = group.w.shape[1]
             joint = stats.chi2.isf(10 ** -np.nanmedian(p), k) / stats.chi2.ppf(0.5, k)
-    return np.r_[chi2, joint, chi2.mean()]
+    return np.r_[chi2, joint, np.nanmean(chi2)]
 
 
 def simultaneous(values: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from ecgwas.cli import run
 from ecgwas.config import Gwas
 from ecgwas.files import write_parquet
 from ecgwas.genotypes.reader import GenotypeReader
-from ecgwas.gwas import engine_hail, inputs
+from ecgwas.gwas import crosscheck_binary, engine_hail, inputs
 from ecgwas.gwas import groups as grouping
 from ecgwas.gwas.engine_torch import Engine
 from ecgwas.gwas.scan import t_values
@@ -25,14 +25,17 @@ def chosen(scan: inputs.Scan, loci: pl.DataFrame) -> np.ndarray:
     if loci.height:
         keys = loci.select("contig", position="lead_position", ref="lead_ref", alt="lead_alt")
         return table.join(keys, on=inputs.VARIANT, how="semi")["row"].to_numpy()
+    by = "joint_neg_log10_p"
+    if not table[by].count():  # 0/1 traits have no joint test
+        table = table.with_columns(pl.Series(by, np.nan_to_num(np.abs(scan.t)).max(axis=1)))
     tested = table.filter(pl.col("reason").is_null())
-    strongest = tested.sort("joint_neg_log10_p", "row", descending=[True, False], nulls_last=True)
+    strongest = tested.sort(by, "row", descending=[True, False], nulls_last=True)
     return strongest.head(WITHOUT_LOCI)["row"].sort().to_numpy()
 
 
 def as_scanned(scan: inputs.Scan, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """beta and standard error [V, T] of the scan's `rows`."""
-    return inputs.effects(scan.t_at(rows), scan.gg(rows), scan.yy(rows), scan.traits["df"].to_numpy())
+    return inputs.effects(scan.t_at(rows), scan.gg(rows), scan.yy(rows), scan.df)
 
 
 def without_predictions(
@@ -51,6 +54,16 @@ def in_hail(dosage: np.ndarray, people: inputs.People, groups: list[grouping.Gro
     """beta and standard error [V, T] of every trait in Hail, in the people of its group."""
     members = [group.traits.tolist() for group in groups if group.name != "joint" and len(group.traits)]
     return engine_hail.regress(dosage, people.y, people.c, members)
+
+
+def finish(
+    scan: inputs.Scan, rows: np.ndarray, apart: dict[str, np.ndarray], worst: float, limit: float, path: Path
+) -> None:
+    """Write the differences [V] of each kind; raises where the worst is beyond `limit`."""
+    write_parquet(scan.variants[rows].select(*inputs.VARIANT, "rsid").with_columns(**apart), path)
+    print(f"{len(rows)} variants x {len(scan.names)} traits: largest difference to Hail {worst:.2g} SE", flush=True)
+    if worst > limit:
+        raise RuntimeError(f"the scan and Hail differ by {worst:.2g} SE at a lead; see {path}")
 
 
 def main(
@@ -77,6 +90,12 @@ def main(
     wanted = inputs.same_rows(inputs.read_variants(variants), scan.variants)[rows]
     with GenotypeReader(manifest, wanted, people.samples) as reader:
         dosage = reader.read(slice(None))
+    if people.binary:
+        with hail_session(threads=threads, memory_gb=0.7 * memory_mb / 1024):
+            apart = crosscheck_binary.compare(dosage, people, scan.t[rows], pl.read_parquet(loci), settings)
+        strict = max(apart[name].max(initial=0) for name in apart if name != "scan_difference")
+        finish(scan, rows, apart, strict, crosscheck_binary.TOLERANCE, crosscheck)
+        return
     groups = grouping.build(people.y, people.c)
     if loco is None:
         beta, se = as_scanned(scan, rows)
@@ -85,18 +104,10 @@ def main(
     with hail_session(threads=threads, memory_gb=0.7 * memory_mb / 1024):
         theirs, their_se = in_hail(dosage, people, groups)
     by_beta, by_se = np.abs(beta - theirs) / their_se, np.abs(se - their_se) / their_se
-    table = (
-        scan.variants[rows]
-        .select(*inputs.VARIANT, "rsid")
-        .with_columns(
-            beta_difference=np.nanmax(by_beta, axis=1, initial=0), se_difference=np.nanmax(by_se, axis=1, initial=0)
-        )
-    )
-    write_parquet(table, crosscheck)
-    worst = max(table["beta_difference"].max() or 0.0, table["se_difference"].max() or 0.0)
-    print(f"{len(rows)} variants x {len(people.traits)} traits: largest difference to Hail {worst:.2g} SE", flush=True)
-    if worst > TOLERANCE[settings.dtype]:
-        raise RuntimeError(f"the scan and Hail differ by {worst:.2g} SE at a lead; see {crosscheck}")
+    apart = {"beta_difference": by_beta, "se_difference": by_se}
+    apart = {name: np.nanmax(value, axis=1, initial=0) for name, value in apart.items()}
+    worst = max(value.max(initial=0) for value in apart.values())
+    finish(scan, rows, apart, worst, TOLERANCE[settings.dtype], crosscheck)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ import polars as pl
 from ecgwas.gwas.engine_torch import COLLINEAR, Stats, coded
 from ecgwas.gwas.groups import Group
 
+MAX_ITERATIONS = 100  # of Hail's logistic fits; Firth's steps are no Newton steps and converge slowly
+
 
 def matrix_table(dosage: np.ndarray, folder: Path) -> hl.MatrixTable:
     """ALT dosages [V, n] (NaN missing) as entries x of a MatrixTable with row_idx and col_idx, through Parquet."""
@@ -51,6 +53,33 @@ def regress(
             for table, name in ((beta, "beta"), (se, "standard_error")):
                 table[:, members] = np.array([row[name] for row in rows], dtype=float).reshape(-1, len(members))
     return beta, se
+
+
+LOGISTIC = {"wald": ("beta", "standard_error"), "lrt": ("beta", "chi_sq_stat"), "score": ("chi_sq_stat",),
+            "firth": ("beta", "chi_sq_stat")}  # fmt: skip
+
+
+def logistic(dosage: np.ndarray, y: np.ndarray, c: np.ndarray, tests: list[str]) -> dict[str, np.ndarray]:
+    """Hail's logistic_regression_rows: {test_field: [V, T]} of 0/1 traits `y` [n, T], NaN missing, in turn.
+
+    An intercept is added to the covariates `c` [n, c]; missing genotypes take the mean. NaN where Hail's fit fails.
+    """
+    out = {f"{test}_{field}": np.full((len(dosage), y.shape[1]), np.nan) for test in tests for field in LOGISTIC[test]}
+    for j in range(y.shape[1]):
+        seen = np.isfinite(y[:, j])
+        with tempfile.TemporaryDirectory() as folder:
+            mt = matrix_table(dosage[:, seen], Path(folder))
+            columns = hl.literal(np.column_stack([y[seen, j], c[seen]]).tolist(), "array<array<float64>>")
+            mt = mt.annotate_cols(v=columns[mt.col_idx])
+            covariates = [1.0, *(mt.v[1 + k] for k in range(c.shape[1]))]
+            for test in tests:
+                rows = hl.logistic_regression_rows(
+                    test, mt.v[0], mt.x, covariates, max_iterations=MAX_ITERATIONS, tolerance=1e-8
+                )
+                found = sorted(rows.select(*LOGISTIC[test]).collect(), key=lambda row: row.row_idx)
+                for field in LOGISTIC[test]:
+                    out[f"{test}_{field}"][:, j] = np.array([row[field] for row in found], dtype=float)
+    return out
 
 
 class Engine:

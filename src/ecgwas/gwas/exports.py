@@ -30,7 +30,7 @@ class Format:
 
     suffix: str
     separator: str
-    columns: Callable[[bool], list[pl.Expr]]  # of the table of `statistics`; whether any variant of the cohort has INFO
+    columns: Callable[[bool, bool], list[pl.Expr]]  # of the table of `statistics`; whether it has INFO, and a 0/1 trait
     keep: Callable[[], pl.Expr]  # rows that can be written
     indexed: bool  # by tabix, on its first two columns
 
@@ -46,9 +46,9 @@ def number() -> pl.Expr:
     return pl.col("contig").replace({"X": X_NUMBER})
 
 
-def gwas_ssf(imputed: bool) -> list[pl.Expr]:
-    """Mandatory columns in their order, then variant_id, rsid, ref_allele, info and n (GWAS-SSF v1.0)."""
-    optional = [pl.col("info")] if imputed else []
+def gwas_ssf(imputed: bool, binary: bool) -> list[pl.Expr]:
+    """Mandatory columns in their order, then variant_id, rsid, ref_allele, info, n and test (GWAS-SSF v1.0)."""
+    optional, more = [pl.col("info")] if imputed else [], [pl.col("test")] if binary else []
     return [
         number().alias("chromosome"),
         pl.col("position").alias("base_pair_location"),
@@ -63,10 +63,11 @@ def gwas_ssf(imputed: bool) -> list[pl.Expr]:
         pl.lit("OA").alias("ref_allele"),
         *optional,
         "n",
+        *more,
     ]
 
 
-def pheweb(_: bool) -> list[pl.Expr]:
+def pheweb(*_: bool) -> list[pl.Expr]:
     """chrom, pos, ref, alt, pval, beta, sebeta, af, num_samples."""
     return [
         pl.col("contig").alias("chrom"),
@@ -81,7 +82,7 @@ def pheweb(_: bool) -> list[pl.Expr]:
     ]
 
 
-def ldsc(_: bool) -> list[pl.Expr]:
+def ldsc(*_: bool) -> list[pl.Expr]:
     """SNP, A1 (effect), A2, Z, N: what munge_sumstats.py makes."""
     z = pl.col("t")  # LDSC's Z is signed and squared; t of thousands of degrees of freedom is one
     return [
@@ -93,8 +94,8 @@ def ldsc(_: bool) -> list[pl.Expr]:
     ]
 
 
-def regenie(_: bool) -> list[pl.Expr]:
-    """The columns of REGENIE's step 2 (quantitative, additive)."""
+def regenie(_: bool, binary: bool) -> list[pl.Expr]:
+    """The columns of REGENIE's step 2 (additive); EXTRA names the test of a 0/1 trait."""
     return [
         number().alias("CHROM"),
         pl.col("position").alias("GENPOS"),
@@ -110,7 +111,7 @@ def regenie(_: bool) -> list[pl.Expr]:
         pl.col("se").alias("SE"),
         (pl.col("t") ** 2).alias("CHISQ"),
         pl.col("neg_log10_p").alias("LOG10P"),
-        pl.lit("NA").alias("EXTRA"),
+        pl.col("test").alias("EXTRA") if binary else pl.lit("NA").alias("EXTRA"),
     ]  # fmt: skip
 
 
@@ -136,9 +137,12 @@ def statistics(part: pl.DataFrame, trait: dict, yy: np.ndarray) -> pl.DataFrame:
     `yy` [V]: squared length of the residual trait tested at each variant.
     """
     group = trait["group"]
-    own = {name: pl.col(name if group == "all" else f"{name}:{group}") for name in ("n", "af", "gg")}
+    own = {name: pl.col(name if group == "all" else f"{name}:{group}") for name in ("n", "af")}
+    own |= {"gg": pl.col(inputs.gg_name(trait)).cast(pl.Float64)}
+    if inputs.test_name(trait):
+        own["test"] = pl.col(inputs.test_name(trait)).replace_strict(dict(enumerate(inputs.TESTS)), default=None)
     table = part.select(*inputs.VARIANT, "rsid", "info", t=pl.col(f"t:{trait['trait']}").cast(pl.Float64), **own)
-    t, df = table["t"].fill_null(float("nan")).to_numpy(), float(trait["df"])
+    t, df = table["t"].fill_null(float("nan")).to_numpy(), float(trait["df"] or np.inf)
     beta, se = inputs.effects(t, table["gg"].fill_null(float("nan")).to_numpy(), yy, np.array(df))
     made = {"beta": beta, "se": se, "neg_log10_p": tails.from_t(t, df)}
     return table.with_columns(*(pl.Series(name, x) for name, x in made.items())).fill_nan(None)
@@ -147,18 +151,19 @@ def statistics(part: pl.DataFrame, trait: dict, yy: np.ndarray) -> pl.DataFrame:
 def tables(sumstats: list[Path], lengths: pl.DataFrame, trait: dict) -> Iterator[pl.DataFrame]:
     """`statistics` of one trait, part by part."""
     group = trait["group"]
-    own = ["n", "af", "gg"] if group == "all" else ["n", "af", "gg", f"n:{group}", f"af:{group}", f"gg:{group}"]
+    own = ["n", "af"] if group == "all" else [f"n:{group}", f"af:{group}"]
+    own += [name for name in (inputs.gg_name(trait), inputs.test_name(trait)) if name]
     for path in sumstats:
         part = pl.read_parquet(path, columns=[*inputs.VARIANT, "rsid", "info", *own, f"t:{trait['trait']}"])
         yield statistics(part, trait, inputs.lengths_at(lengths, part, trait["trait"]))
 
 
-def write(tables: Iterator[pl.DataFrame], kind: Format, imputed: bool, path: Path) -> int:
+def write(tables: Iterator[pl.DataFrame], kind: Format, imputed: bool, path: Path, binary: bool = False) -> int:
     """Write one file and, where the format has it, its tabix index; returns the number of lines."""
     lines = 0
     with pysam.BGZFile(str(path), "wb") as file:
         for number, table in enumerate(tables):
-            rows = table.filter(kind.keep()).select(kind.columns(imputed))
+            rows = table.filter(kind.keep()).select(kind.columns(imputed, binary))
             text = rows.write_csv(
                 separator=kind.separator, include_header=number == 0, null_value="#NA", quote_style="never"
             )
@@ -167,6 +172,14 @@ def write(tables: Iterator[pl.DataFrame], kind: Format, imputed: bool, path: Pat
     if kind.indexed and lines:
         pysam.tabix_index(str(path), force=True, seq_col=0, start_col=1, end_col=1, line_skip=1)
     return lines
+
+
+def case_counts(trait: dict) -> dict:
+    """Of a 0/1 trait, the fields of GWAS-SSF metadata about its cases."""
+    if trait["df"] is not None:
+        return {}
+    cases = int(trait["cases"])
+    return {"case_control_study": True, "case_count": cases, "control_count": int(trait["n"]) - cases}
 
 
 def metadata(trait: dict, path: Path, build: str, covariates: list[str], min_maf: float, cohort: str) -> dict:
@@ -180,7 +193,7 @@ def metadata(trait: dict, path: Path, build: str, covariates: list[str], min_maf
         "genome_assembly": build,
         "coordinate_system": "1-based",
         "trait_description": [trait["trait"]],
-        "samples": [{"sample_size": int(trait["n"]), "cohort": [cohort]}],
+        "samples": [{"sample_size": int(trait["n"]), "cohort": [cohort]} | case_counts(trait)],
         "minor_allele_freq_lower_limit": float(min_maf),
         "adjusted_covariates": covariates,
         "analysis_software": f"ecgwas {ecgwas.__version__}",
@@ -211,7 +224,7 @@ def main(
             for trait in lengths.unique("trait", keep="first", maintain_order=True).iter_rows(named=True):
                 path = folder / name / f"{trait['trait']}{kind.suffix}"
                 made = tables(sumstats, lengths, trait)
-                written[f"{name}/{path.name}"] = write(made, kind, imputed, path)
+                written[f"{name}/{path.name}"] = write(made, kind, imputed, path, trait["df"] is None)
                 if name == "gwas-ssf":
                     about = metadata(trait, path, build, adjusted, min_maf, cohort) | settings.metadata
                     path.with_name(f"{path.name}-meta.yaml").write_text(yaml.safe_dump(about, sort_keys=False))

@@ -12,6 +12,8 @@ from ecgwas.errors import UserError
 from ecgwas.genotypes import contigs
 
 VARIANT = ["contig", "position", "ref", "alt"]
+# What the numbers of column test:{trait} mean.
+TESTS = ("none", "score", "firth", "saddlepoint", "failed")
 EVERY = "all"  # predictions from every chromosome: for contigs that step 1 does not use
 
 
@@ -25,6 +27,7 @@ class People:
     samples: np.ndarray
     loco: Path | None = None
     order: np.ndarray | None = None  # [n] rows of the trait table; None: as they are there
+    binary: bool = False  # the traits are 0/1
 
     def in_file_order(self) -> "People":
         """The same people in the order of the genotype files, which saves reordering every genotype."""
@@ -32,9 +35,17 @@ class People:
         return replace(self, y=self.y[order], c=self.c[order], samples=self.samples[order], order=order)
 
     def on(self, contig: str) -> np.ndarray:
-        """Traits [n, T] to be tested on `contig`: less their prediction from all other chromosomes, if there is one."""
+        """Traits [n, T] to be tested on `contig`: less their prediction from all other chromosomes, if there is one.
+
+        0/1 traits stay as they are: their predictions are covariates.
+        """
+        predicted = None if self.binary else self.predictions(contig)
+        return self.y if predicted is None else self.y - predicted
+
+    def predictions(self, contig: str) -> np.ndarray | None:
+        """Predictions [n, T] of the traits from all chromosomes but `contig`, where there are any."""
         if self.loco is None:
-            return self.y
+            return None
         whole = pl.scan_parquet(self.loco)
         named = whole.filter(contig=contig).collect()
         predicted = named if named.height else whole.filter(contig=EVERY).collect()
@@ -44,7 +55,7 @@ class People:
                 f" table has {len(self.y)} and {len(self.traits)}; run step 1 again"
             )
         offset = predicted.drop("contig").to_numpy()
-        return self.y - (offset if self.order is None else offset[self.order])
+        return offset if self.order is None else offset[self.order]
 
 
 def read_people(traits: Path, covariates: Path, samples: Path, loco: Path | None = None) -> People:
@@ -71,7 +82,16 @@ def read_people(traits: Path, covariates: Path, samples: Path, loco: Path | None
         names,
         joined["index"].to_numpy().astype(np.int64),
         loco,
+        binary=is_binary(traits, y.select(names)),
     )
+
+
+def is_binary(path: Path, traits: pl.DataFrame) -> bool:
+    """Whether the traits are 0/1: boolean columns, all or none."""
+    kinds = {dtype == pl.Boolean for dtype in traits.dtypes}
+    if len(kinds) > 1:
+        raise UserError(f"{path}: boolean and other traits in one table; give 0/1 outcomes a model of their own")
+    return kinds == {True}
 
 
 def read_variants(variants: Path) -> pl.DataFrame:
@@ -157,10 +177,35 @@ class Scan:
         return np.stack([lengths_at(self.lengths, at, name) for name in self.names], axis=1)
 
     def gg(self, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """[V', T] squared length of the genotype's residual in each trait's people."""
+        """[V', T] squared length of the genotype's residual in each trait's people; of a 0/1 trait, its information."""
         table = self.variants[rows]
-        columns = {g: table["gg" if g == "all" else f"gg:{g}"].to_numpy() for g in self.traits["group"].unique()}
-        return np.stack([columns[g] for g in self.traits["group"]], axis=1)
+        columns = {name: table[name].to_numpy() for name in set(self._gg_names())}
+        return np.stack([columns[name] for name in self._gg_names()], axis=1).astype(float)
+
+    def _gg_names(self) -> list[str]:
+        return [gg_name(trait) for trait in self.traits.iter_rows(named=True)]
+
+    @property
+    def df(self) -> np.ndarray:
+        """[T] degrees of freedom of t; infinite for the z of a 0/1 trait."""
+        return degrees(self.traits)
+
+
+def degrees(traits: pl.DataFrame) -> np.ndarray:
+    """[T] degrees of freedom in a trait table; null, which is infinite, for the z of a 0/1 trait."""
+    return traits["df"].cast(pl.Float64).fill_null(np.inf).to_numpy()
+
+
+def gg_name(trait: dict) -> str:
+    """Column with the information about the effect on a trait, given its row of the trait table."""
+    if trait["df"] is None:
+        return f"v:{trait['trait']}"
+    return "gg" if trait["group"] == "all" else f"gg:{trait['group']}"
+
+
+def test_name(trait: dict) -> str | None:
+    """Column with the test that a 0/1 trait had, given its row of the trait table; others have none."""
+    return f"test:{trait['trait']}" if trait["df"] is None else None
 
 
 def as_floats(table: pl.DataFrame) -> np.ndarray:
@@ -195,6 +240,10 @@ def lengths_at(lengths: pl.DataFrame, variants: pl.DataFrame, trait: str) -> np.
 
 
 def effects(t: np.ndarray, gg: np.ndarray, yy: np.ndarray, df: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """beta and standard error per ALT allele: beta = t sqrt(yy/(gg (df + t^2))), se = sqrt(yy/(gg (df + t^2)))."""
-    se = np.sqrt(yy / (gg * (df + t**2)))
+    """beta and standard error per ALT allele: beta = t sqrt(yy/(gg (df + t^2))), se = sqrt(yy/(gg (df + t^2))).
+
+    Where df is infinite t is a z, gg its information, and se = 1/sqrt(gg).
+    """
+    share = np.where(np.isinf(df), 1.0, yy / (np.where(np.isinf(df), 1.0, df) + t**2))
+    se = np.sqrt(share / gg)
     return t * se, se

@@ -69,7 +69,7 @@ def describe(variants: pl.DataFrame, p: np.ndarray, members: np.ndarray, lead: i
         "lead_af": top["af"],
         "lead_test": [*names, "joint"][test],
         "neg_log10_p": p[lead, test],
-        "joint_neg_log10_p": p[lead, -1],
+        "joint_neg_log10_p": p[lead, -1] if np.isfinite(p[lead, -1]) else None,
         "best_trait": names[best],
         "best_trait_neg_log10_p": of_traits[:, best].max(),
         "significant_traits": [names[j] for j in np.flatnonzero(of_traits.max(axis=0) > limit)],
@@ -83,9 +83,9 @@ def significant(scan: inputs.Scan, limit: float) -> tuple[np.ndarray, np.ndarray
 
     p is computed where |t| is large enough for it: of millions of t next to none are.
     """
-    joint, df = scan.variants["joint_neg_log10_p"].fill_null(-np.inf).to_numpy(), scan.traits["df"].to_numpy()
+    joint, df = scan.variants["joint_neg_log10_p"].fill_null(-np.inf).to_numpy(), scan.df
     rows = np.flatnonzero(scan.beyond(least_t(df, limit)) | (joint > limit))
-    of_traits = tails.from_t(scan.t_at(rows), df.astype(float))
+    of_traits = tails.from_t(scan.t_at(rows), df)
     p = np.column_stack([np.where(np.isnan(of_traits), -np.inf, of_traits), joint[rows]])
     kept = p.max(axis=1) > limit
     return rows[kept], p[kept]

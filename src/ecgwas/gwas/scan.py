@@ -14,7 +14,7 @@ from ecgwas.cli import run
 from ecgwas.config import Gwas
 from ecgwas.files import atomic, write_parquet
 from ecgwas.genotypes.reader import GenotypeReader
-from ecgwas.gwas import blocks, inputs, joint
+from ecgwas.gwas import binary, blocks, inputs, joint, scan_binary
 from ecgwas.gwas import groups as grouping
 from ecgwas.gwas.engine_torch import Engine, Stats, Tests
 from ecgwas.gwas.sumstats import Writer
@@ -82,6 +82,8 @@ def scan(
     """Write the part of the reader's variants to `path`; the number of variants without a test, and the groups."""
     table = reader.variants
     stretches = list(runs(table["contig"].to_list())) if people.loco else [("", 0, table.height)]
+    if people.binary:
+        return scan_binary.scan(reader, people, settings, stretches, path)
     groups = grouping.build(people.on(stretches[0][0]) if stretches else people.y, people.c)
     untested, writer = 0, Writer(path, table, groups, people.traits, settings.block)
     for number, (contig, start, stop) in enumerate(stretches):
@@ -127,12 +129,17 @@ def main(
     each chromosome's traits are less their prediction from all other chromosomes.
     """
     people = inputs.read_people(traits, covariates, samples, loco).in_file_order()
+    if people.binary:
+        scan_binary.check(settings)
     known = json.loads(manifest.read_text())
     table = inputs.read_part(variants, known["build"], part, settings.parts)
     reading = GenotypeReader(known, table, people.samples)
     with atomic(sumstats) as path, reading as reader, engine(settings, threads) as make:
         untested, groups = scan(reader, people, settings, make, path)
-    told = trait_tables(people, inputs.contigs_of(variants)) if loco else trait_table(groups, people.traits, None)
+    if people.binary:
+        told = binary.trait_table(groups, people.traits)
+    else:
+        told = trait_tables(people, inputs.contigs_of(variants)) if loco else trait_table(groups, people.traits, None)
     write_parquet(told, traits_out)
     print(f"{table.height} variants, {untested} without a test", flush=True)
 

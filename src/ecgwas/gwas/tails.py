@@ -84,13 +84,21 @@ def _apply(function: Callable[..., np.ndarray], *values: np.ndarray | float) -> 
 
 
 def from_t(t: np.ndarray | float, df: np.ndarray | float) -> np.ndarray:
-    """Two-sided -log10 p of Student's t: I_x(df/2, 1/2) with x = df/(df + t^2) (Abramowitz & Stegun 26.7.1)."""
+    """Two-sided -log10 p of Student's t: I_x(df/2, 1/2) with x = df/(df + t^2) (Abramowitz & Stegun 26.7.1).
+
+    With infinite df, of the normal distribution.
+    """
 
     def tail(t: np.ndarray, df: np.ndarray) -> np.ndarray:
         ratio = (t / np.sqrt(df)) ** 2
         return _neg_log10_beta(df / 2, np.full_like(t, 0.5), -np.log1p(ratio), ratio / (1 + ratio))
 
-    return _apply(tail, t, df)
+    t, df = np.broadcast_arrays(np.asarray(t, dtype=float), np.asarray(df, dtype=float))
+    normal = np.isposinf(df)
+    out = _apply(tail, t, np.where(normal, np.nan, df))
+    if normal.any():
+        out[normal] = from_chi2(t[normal] ** 2, 1)
+    return out
 
 
 def from_r2(r2: np.ndarray | float, df1: np.ndarray | float, df2: np.ndarray | float) -> np.ndarray:

@@ -11,7 +11,7 @@ from ecgwas.cli import run
 from ecgwas.config import Phenotypes
 from ecgwas.errors import UserError
 from ecgwas.files import atomic, write_parquet
-from ecgwas.phenotypes import design, normalise, persons, repeats
+from ecgwas.phenotypes import binary, design, normalise, persons, repeats
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,13 @@ def columns(y: np.ndarray, recorded: Recordings, ids: np.ndarray, c: np.ndarray,
     return Traits(np.column_stack(values), names, repeatable, gone, {"coefficients": coefficients[:, kept]})
 
 
+def cases(y: np.ndarray, recorded: Recordings, c: np.ndarray, settings: Phenotypes) -> Traits:
+    """Each 0/1 column of `y` [person, column] -> one trait as it is; those that cannot be tested are set aside."""
+    kept, excluded = binary.testable(y, recorded.names, c, settings.min_cases)
+    names = [recorded.names[j] for j in kept]
+    return Traits(y[:, kept], names, tables.empty(tables.RELIABILITY), excluded, {})
+
+
 def build(
     recorded: Recordings,
     everyone: pl.DataFrame,
@@ -128,6 +135,7 @@ def build(
     whiten: bool,
     settings: Phenotypes,
     where: str,
+    outcomes: bool = False,
 ) -> tuple[pl.DataFrame, pl.DataFrame, Traits]:
     """People, covariates and traits of a cohort: (person_id and sample_id, covariates, traits)."""
     with_trait, means = persons.person_means(recorded.person, recorded.values)
@@ -145,7 +153,7 @@ def build(
     ids = joined["person_id"].to_numpy().astype(str)
     y = means[np.searchsorted(with_trait, ids)]
     c = covariates.drop("person_id", "sample_id").to_numpy()
-    made = (axes if whiten else columns)(y, recorded, ids, c, settings)
+    made = cases(y, recorded, c, settings) if outcomes else (axes if whiten else columns)(y, recorded, ids, c, settings)
     excluded = pl.concat([excluded, collinear, made.excluded]).sort("kind", "reason", "id")
     names = np.array([name for name in covariates.columns if name not in ("person_id", "sample_id")])
     stored = {
@@ -170,24 +178,28 @@ def main(
     excluded: Path,
     transform: Path,
     classical: bool = False,
+    outcomes: list[str] | None = None,
 ) -> None:
     """Person means of `values` -> traits adjusted for covariates, for kept people with all covariates.
 
     Without one of each pair of relatives, unless `settings.relatives` keeps them.
-    `classical`: the values are the classical measurements, of which `settings.intervals` are taken.
+    `classical`: the values are the classical measurements, of which `settings.intervals` are taken. `outcomes`: columns
+    of the values that are 0/1 outcomes, which are written as they are, true and false.
     """
     wanted = settings.intervals if classical else None
-    recorded = Recordings(*persons.recordings(values, whole=whiten, wanted=wanted))
+    read = binary.read(values, outcomes) if outcomes else persons.recordings(values, whole=whiten, wanted=wanted)
+    recorded = Recordings(*read)
     known = pl.read_parquet(samples)
     known = known.with_columns(unrelated=pl.col("keep")) if settings.relatives == "keep" else known
     where = f"{values} with {people}"
     joined, design_columns, made = build(
-        recorded, persons.read_table(people), known, pl.read_parquet(pcs), whiten, settings, where
+        recorded, persons.read_table(people), known, pl.read_parquet(pcs), whiten, settings, where, bool(outcomes)
     )
     counts = made.excluded.group_by("kind", "reason").len().sort("kind", "reason").rows()
     print(f"{joined.height} people, {len(made.names)} traits; left out: {counts}", flush=True)
     table = joined.select("person_id", "sample_id").with_columns(
-        pl.Series(name, column).fill_nan(None) for name, column in zip(made.names, made.values.T, strict=True)
+        pl.Series(name, column).fill_nan(None).cast(pl.Boolean if outcomes else pl.Float64)
+        for name, column in zip(made.names, made.values.T, strict=True)
     )
     write_parquet(table, traits)
     write_parquet(design_columns, covariates)

@@ -81,7 +81,7 @@ def _scan_context(
     rows = sections.calibration_rows(calibration)
     return {
         "n_traits": n_traits,
-        "manhattan": pictures if pictures["joint"] else None,
+        "manhattan": pictures if any(pictures.values()) else None,
         "qq": figures.qq(
             associations["joint"].to_numpy(), sections.lambda_words(calibration, "joint"), "QQ plot, joint test"
         ),
@@ -111,10 +111,18 @@ def _contents(context: dict[str, Any]) -> list[tuple[str, str]]:
     return [(name, title) for name, title in CONTENTS.items() if present.get(name, True)]
 
 
+def unit_of(model: str, rank_normalise: bool) -> tuple[str, str]:
+    """Unit of the effects of a model's traits, in full and short."""
+    if model == "outcomes":
+        return "log odds of the outcome", "log odds"
+    return ("standard deviations of the trait", "SD") if rank_normalise else ("units of the trait", "trait units")
+
+
 def study_context(study: config.Study, made: dict[str, Any], history: pl.DataFrame | None) -> dict[str, Any]:
     """What the template says of the study as a whole."""
     packages = ", ".join(f"{name} {version}" for name, version in made["packages"].items())
     picture = "" if history is None else figures.loss(history)
+    unit, short = unit_of(study.report.model or study.models[0], study.phenotypes.rank_normalise)
     return {
         "study": study.study,
         "seed": study.seed,
@@ -122,8 +130,8 @@ def study_context(study: config.Study, made: dict[str, Any], history: pl.DataFra
         "null_contigs": ", ".join(study.gwas.null_chromosomes),
         "permutations": study.gwas.permutations,
         "coverage": words.percent(study.finemap.coverage, 1).replace(".0", ""),
-        "trait_unit": "standard deviations of the trait" if study.phenotypes.rank_normalise else "units of the trait",
-        "trait_unit_short": "SD" if study.phenotypes.rank_normalise else "trait units",
+        "trait_unit": unit,
+        "trait_unit_short": short,
         "history": {"picture": picture, "words": sections.history_words(history)} if picture else None,
         "made_with": [
             ("ecgwas", made["ecgwas"]),

@@ -66,7 +66,7 @@ def neighbourhood(planted: dict, sumstats: list[Path], trait_table: pl.DataFrame
     table = pl.concat(parts).collect()
     t = table.select(pl.col(columns[5:]).cast(pl.Float64).fill_null(float("nan"))).to_numpy().reshape(len(table), -1)
     joint = table["joint_neg_log10_p"].fill_null(float("nan")).to_numpy()
-    p = np.column_stack([joint, tails.from_t(t, trait_table["df"].to_numpy().astype(float))])
+    p = np.column_stack([joint, tails.from_t(t, inputs.degrees(trait_table))])
     return Neighbourhood(table, ["joint", *traits], np.where(np.isnan(p), -np.inf, p), r2_with(planted, table, cohort))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
+from ecgwas.gwas.inputs import degrees, effects, gg_name
 from ecgwas.gwas.tails import from_t
 
 SCAN = {"contig": pl.String(), "position": pl.Int32(), "joint": pl.Float32(), "axis": pl.Float32()}
@@ -40,8 +41,9 @@ def row_groups(part: Path) -> Iterator[pl.DataFrame]:
 def _strongest(part: pl.DataFrame, traits: pl.DataFrame) -> pl.DataFrame:
     """Traits of equal degrees of freedom share one conversion: the largest |t| has the smallest p."""
     best = np.full(part.height, np.nan)
-    for df in traits["df"].unique().sort().to_list():
-        names = [f"t:{name}" for name in traits.filter(pl.col("df") == df)["trait"]]
+    by_df = traits.with_columns(df=degrees(traits))
+    for df in by_df["df"].unique().sort().to_list():
+        names = [f"t:{name}" for name in by_df.filter(pl.col("df") == df)["trait"]]
         largest = (
             part.select(pl.max_horizontal(pl.col(names).abs().fill_nan(None))).to_series().cast(pl.Float64).to_numpy()
         )
@@ -91,12 +93,12 @@ def _effect(row: dict, trait: dict | None) -> tuple[str, int, float | None, floa
     if trait is None:
         return row["locus"], row["n"], None, None
     group = trait["group"]
-    n, gg = row.get(f"n:{group}", row["n"]), row.get(f"gg:{group}", row["gg"])
+    n, gg = row.get(f"n:{group}", row["n"]), row.get(gg_name(trait), row["gg"])
     t = row[f"t:{trait['trait']}"]
     if t is None or not np.isfinite(t) or not gg:
         return row["locus"], n, None, None
-    se = float(np.sqrt(trait["yy"] / (gg * (trait["df"] + t * t))))
-    return row["locus"], n, t * se, se
+    beta, se = effects(t, gg, trait["yy"], trait["df"] or np.inf)
+    return row["locus"], n, float(beta), float(se)
 
 
 def contig_key(contig: str) -> float:

@@ -148,7 +148,7 @@ def calibration_rows(calibration: pl.DataFrame) -> list[dict]:
 
 
 def _lambda_cell(row: dict) -> dict:
-    known = row["low"] is not None and row["high"] is not None and math.isfinite(row["low"])
+    known = None not in (row["low"], row["high"], row["lambda_gc"]) and math.isfinite(row["low"])
     return {
         "value": words.decimal(row["lambda_gc"], 3),
         "interval": f"{words.decimal(row['low'], 3)} to {words.decimal(row['high'], 3)}" if known else "–",

@@ -18,7 +18,7 @@ def lines(root: Path, cohort: str, models: list[str], model: str, labels: dict[s
     said = [f"cohort {cohort}: {_plain(words.count(people))} people, {_loci(found.rows('loci'))}"]
     for kind, where in (("all", "all variants"), ("null", "null chromosomes")):
         values = found.rows("calibration").filter((pl.col("trait") == "mean") & (pl.col("variants") == kind))
-        if values.height:
+        if values["lambda_gc"].count():
             said.append(f"  λGC, mean of traits, {where}: {values['lambda_gc'][0]:.3f}")
     if sets.height:
         said.append(f"  credible sets: {sets.height}, median size {sets['size'].median():g} variants")

@@ -1,0 +1,67 @@
+"""Genotypes, 0/1 traits, covariates -> a part of the sumstats: counts of every variant, and the tests of binary.py."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ecgwas.config import Gwas
+from ecgwas.errors import UserError
+from ecgwas.genotypes.reader import GenotypeReader
+from ecgwas.gwas import binary, blocks, inputs, sumstats
+from ecgwas.gwas import groups as grouping
+from ecgwas.gwas.engine_torch import Engine, Tests
+
+
+def schema(groups: list[grouping.Group], traits: list[str]) -> pa.Schema:
+    """Columns of a part: those of a quantitative scan, then information and test of each trait."""
+    more = [(f"v:{name}", pa.float32()) for name in traits] + [(f"test:{name}", pa.int8()) for name in traits]
+    return pa.schema([*sumstats.schema(groups, traits), *(pa.field(*one) for one in more)])
+
+
+def table(
+    variants: pl.DataFrame, tests: list[Tests], found: binary.Found, groups: list[grouping.Group], traits: list[str]
+) -> pa.Table:
+    """One block as rows of a part."""
+    wanted = schema(groups, traits)
+    head = {name: variants[name].to_arrow().cast(kind) for name, kind in sumstats.HEAD.items()}
+    rest = sumstats.small_columns(tests, groups) | binary.columns(found, traits)
+    arrays = head | {name: pa.array(values, wanted.field(name).type, from_pandas=True) for name, values in rest.items()}
+    return pa.Table.from_arrays([arrays[name] for name in wanted.names], schema=wanted)
+
+
+def check(settings: Gwas) -> None:
+    """Raises `UserError` where the settings ask for what there is not."""
+    if settings.engine == "hail":
+        raise UserError("gwas.engine: hail scans no binary outcomes; write auto: Hail tests their leads again")
+
+
+def scan(
+    reader: GenotypeReader, people: inputs.People, settings: Gwas, stretches: list[tuple[str, int, int]], path: Path
+) -> tuple[int, list[grouping.Group]]:
+    """Write the part of the reader's variants to `path`; the number of variants without a test, and the groups."""
+    groups = grouping.build(people.y, people.c, axes=False)
+    traits, kept, size, untested = people.traits, [], 0, 0
+    counts = Engine([without_traits(group) for group in groups], settings.dtype)
+    wanted = schema(groups, traits)
+    with pq.ParquetWriter(path, wanted, compression="zstd") as file:
+        for contig, start, stop in stretches:
+            engine = binary.Engine(people, contig, groups, settings)
+            for block in blocks.ahead(reader, settings.block, start, stop):
+                tests = counts.tests(block)
+                kept.append(table(reader.variants[block.rows], tests, engine.block(block.dosages()), groups, traits))
+                untested += int(np.isnan(tests[0].gg).sum())
+                size += len(kept[-1])
+                if size >= sumstats.ROWS:
+                    file.write_table(pa.concat_tables(kept))
+                    kept, size = [], 0
+        file.write_table(pa.concat_tables([wanted.empty_table(), *kept]))
+    return untested, groups
+
+
+def without_traits(group: grouping.Group) -> grouping.Group:
+    """The same people and covariates: only the genotype's own numbers are wanted."""
+    return replace(group, traits=np.arange(0), y=group.y[:, :0], unit=group.unit[:, :0], yy=group.yy[:0])
