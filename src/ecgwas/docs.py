@@ -68,6 +68,7 @@ SECTIONS = {
         "Exports",
         "Release",
         "Finemap",
+        "Hail",
         "Report",
     ],
     "A cohort: config/cohorts/{cohort}.yaml": ["Cohort", "EcgSource", "GenotypeSource"],
