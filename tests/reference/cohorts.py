@@ -63,7 +63,11 @@ def read_bed(bed: Path) -> tuple[np.ndarray, pl.DataFrame]:
     """A1 counts int8 [V, n] and the .bim of a PLINK 1 file, by the format's text: no reader of the project."""
     names = ["contig", "rsid", "cm", "position", "alt", "ref"]
     bim = pl.read_csv(
-        bed.with_suffix(".bim"), separator="\t", has_header=False, new_columns=names, schema_overrides=[pl.String]
+        bed.with_suffix(".bim"),
+        separator="\t",
+        has_header=False,
+        new_columns=names,
+        schema_overrides={"contig": pl.String},
     )
     n = len(bed.with_suffix(".fam").read_text().splitlines())
     packed = np.frombuffer(bed.read_bytes()[3:], np.uint8).reshape(bim.height, -1)
@@ -102,13 +106,13 @@ def write(folder: Path, calls: np.ndarray, contig: list[str], position: list[int
     bed = write_plink(folder / "g", calls, contig, position, [f"s{i}" for i in range(n)])
     variants = pl.DataFrame({"contig": contig, "position": position, "ref": "A", "alt": "G"})
     made = Cohort(bed, calls, variants.cast({"position": pl.Int32}), y, c)
-    write_tables(made)
+    write_tables(made, GenotypeSource(format="plink", paths=[bed], build="GRCh37"))
     return made
 
 
-def write_tables(cohort: Cohort) -> None:
+def write_tables(cohort: Cohort, source: GenotypeSource) -> None:
     """What the genotypes and phenotypes stages would hand on; people in another order than in the files."""
-    files = sources.open_files(GenotypeSource(format="plink", paths=[cohort.bed], build="GRCh37"))
+    files = sources.open_files(source)
     called = np.maximum((cohort.calls >= 0).sum(1), 1)
     af = np.where(cohort.calls >= 0, cohort.calls, 0).sum(1) / 2 / called
     table = files.variants.with_columns(
