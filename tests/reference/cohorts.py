@@ -27,6 +27,10 @@ class Estimates:
     se: np.ndarray
     neg_log10_p: np.ndarray
 
+    def at(self, rows: np.ndarray) -> "Estimates":
+        """Of some variants."""
+        return Estimates(self.beta[rows], self.se[rows], self.neg_log10_p[rows])
+
 
 @dataclass(frozen=True)
 class Cohort:
