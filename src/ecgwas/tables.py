@@ -219,6 +219,7 @@ LOCI: Schema = {
     "best_trait_neg_log10_p": (pl.Float64(), "Its smallest p at the locus."),
     "significant_traits": (pl.List(pl.String()), "Traits significant at the locus."),
     "n_variants": (pl.Int32(), "Significant variants of the locus."),
+    "study_wide": (pl.Boolean(), "The lead is below p_threshold/(T + 1), T traits and the joint test."),
 }
 
 CALIBRATION: Schema = {

@@ -103,7 +103,16 @@ def test_no_significant_variant_gives_an_empty_table_of_loci(study):
     part = run_scan(study, Gwas())
     settings = Gwas(p_threshold=1e-300)
     loci.main([part], study / "per-trait.parquet", *files(study, *INPUTS), settings, study / "loci.parquet")
-    assert pl.read_parquet(study / "loci.parquet").height == 0
+    found = pl.read_parquet(study / "loci.parquet")
+    assert found.height == 0
+    assert found["study_wide"].dtype == pl.Boolean
+
+
+def test_null_chromosomes_may_be_spelled_as_the_genotype_files_spell_them(study):
+    part = run_scan(study, Gwas())
+    settings = Gwas(permutations=3, null_chromosomes=["chr2", "10", "21"])
+    calibration.main([part], study / "per-trait.parquet", *files(study, *INPUTS), settings, study / "cal.parquet")
+    assert pl.read_parquet(study / "cal.parquet").filter(variants="null")["n_variants"].unique().to_list() == [200]
 
 
 def test_people_without_samples_are_counted(study):
