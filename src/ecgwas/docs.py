@@ -29,6 +29,8 @@ PLACES = {
     "KINSHIP": "cohorts/{cohort}/genotypes/kinship.parquet",
     "RELIABILITY": "cohorts/{cohort}/phenotypes/{model}/reliability.parquet",
     "TRAITS_EXCLUDED": "cohorts/{cohort}/phenotypes/{model}/excluded.parquet",
+    "SUMSTATS": "cohorts/{cohort}/gwas/{model}/sumstats/part-{part}.parquet",
+    "SCAN_TRAITS": "cohorts/{cohort}/gwas/{model}/sumstats/traits-{part}.parquet",
     "LOCI": "cohorts/{cohort}/gwas/{model}/loci.parquet",
     "CALIBRATION": "cohorts/{cohort}/gwas/{model}/calibration.parquet",
     "CREDIBLE_SETS": "cohorts/{cohort}/finemap/{model}/credible_sets.parquet",

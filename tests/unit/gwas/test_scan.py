@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from ecgwas import tables
 from ecgwas.config import Gwas
 from ecgwas.errors import UserError
 from ecgwas.gwas import calibration, groups, inputs, loci, scan, tails
@@ -69,6 +70,16 @@ def test_parts_put_together_are_the_whole(study):
         np.testing.assert_allclose(table[name], whole[name], rtol=1e-6)
     again = run_scan(study, Gwas(dtype="float64", block=64), name="again")
     assert again.read_bytes() == (study / "part-0.parquet").read_bytes()
+
+
+def test_the_tables_are_those_documented(study):
+    variants = study / "variants.parquet"
+    pl.read_parquet(variants).cast({"position": pl.Int32}).write_parquet(variants)
+    part = pl.read_parquet_schema(run_scan(study, Gwas()))
+    assert {name: part[name] for name in tables.SUMSTATS} == {name: kind for name, (kind, _) in tables.SUMSTATS.items()}
+    assert {part[f"t:{trait}"] for trait in "abc"} == {pl.Float32()}
+    per_trait = pl.read_parquet_schema(study / "per-trait.parquet")
+    assert {name: per_trait[name] for name in tables.SCAN_TRAITS} == {n: k for n, (k, _) in tables.SCAN_TRAITS.items()}
 
 
 def test_more_parts_than_variants_leaves_empty_parts(study):
