@@ -43,7 +43,8 @@ class Format:
 def p_text(neg_log10_p: float) -> str:
     """p with four digits, also where it is no normal number: 1.2345e-400."""
     exponent = int(np.ceil(neg_log10_p))
-    return f"{10 ** (exponent - neg_log10_p):.4f}e-{exponent}"
+    mantissa = f"{10 ** (exponent - neg_log10_p):.4f}"
+    return f"1.0000e-{exponent - 1}" if mantissa == "10.0000" else f"{mantissa}e-{exponent}"
 
 
 def number() -> pl.Expr:

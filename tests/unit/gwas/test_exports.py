@@ -127,9 +127,10 @@ def test_columns_out_of_order_and_too_few_rows(written, tmp_path):
         ssf.main(tmp_path / "x.tsv", check_metadata=False)
 
 
-@pytest.mark.parametrize("x", [0.0, 0.3, 1.0, 7.301, 299.9, 400.25, 12345.678])
+@pytest.mark.parametrize("x", [0.0, 0.3, 1.0, 7.301, 299.9, 3.0000001, 400.25, 12345.678])
 def test_no_p_is_written_as_zero(x):
     mantissa, exponent = exports.p_text(x).split("e-")
+    assert 1 <= float(mantissa) < 10
     assert math.log10(float(mantissa)) - int(exponent) == pytest.approx(-x, abs=1e-4)
 
 
