@@ -16,6 +16,7 @@ from ecgwas.gwas import inputs, tails
 
 AF = (0.001, 0.004, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.996, 0.999)
 BED_CALLS = np.array([2, -1, 1, 0], np.int8)  # the two bits of a call -> A1 alleles, -1 missing
+QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # for programs of seconds: compiles once, and plainly
 TABLES = ("manifest", "variants", "samples", "traits", "covariates")
 
 
@@ -173,12 +174,15 @@ def by_statsmodels(cohort: Cohort, y: np.ndarray, rows: np.ndarray) -> Estimates
     return Estimates(beta, se, -np.log10(p))
 
 
-def by_hail(cohort: Cohort, y: np.ndarray, contig: str | None = None) -> Estimates:
-    """linear_regression_rows on the file as Hail imports it; Hail must be running. Rows of `contig` where given."""
+def by_hail(cohort: Cohort, y: np.ndarray, contig: str | None = None, vcf: Path | None = None) -> Estimates:
+    """linear_regression_rows on the .bed, or a VCF, as Hail imports it; Hail must be running. Rows of `contig`."""
     import hail as hl
 
     paths = [str(cohort.bed.with_suffix(s)) for s in (".bed", ".bim", ".fam")]
-    mt = hl.import_plink(*paths, reference_genome="GRCh37", n_partitions=2)
+    if vcf:
+        mt = hl.import_vcf(str(vcf), reference_genome="GRCh37")
+    else:
+        mt = hl.import_plink(*paths, reference_genome="GRCh37", n_partitions=2)
     if contig:
         mt = mt.filter_rows(mt.locus.contig == contig)
     columns = hl.literal({s: row.tolist() for s, row in zip(cohort.ids, np.column_stack([y, cohort.c]), strict=True)})

@@ -4,12 +4,17 @@ Each tool reads the PLINK file itself: ours through the scan's command line, Hai
 few lines of NumPy decode. Covariates go with genotypes, calls and trait values are missing, people are related.
 """
 
+import gzip
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 from tests.reference import cohorts
 
-from ecgwas.config import Step1
+from ecgwas.config import GenotypeSource, Step1
+from ecgwas.genotypes import qc_main
+from ecgwas.gwas import inputs
 from ecgwas.hail_session import hail_session
 
 pytestmark = pytest.mark.hail
@@ -50,8 +55,10 @@ def cohort(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def hail():
-    with hail_session(threads=2, memory_gb=1.5):
-        yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAVA_TOOL_OPTIONS", cohorts.QUICK_JAVA)
+        with hail_session(threads=2, memory_gb=1.5):
+            yield
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +113,31 @@ def test_with_predictions_of_step_1_each_chromosome_is_ols_of_the_trait_less_the
     assert cohorts.distance(ours.at(rows), cohorts.by_hail(cohort, cohort.y - predicted, last)) < 1e-6
     some = rows[::9]
     assert cohorts.distance(ours.at(some), cohorts.by_statsmodels(cohort, cohort.y - predicted, some)) < 1e-6
+
+
+@pytest.mark.realdata
+def test_a_vcf_of_1000_genomes_with_variants_nobody_carries(realdata, hail, tmp_path):
+    """Converted by the genotypes stage, SNPs and indels; Hail reads the VCF itself."""
+    (path,) = (realdata / "geno_1kg_eas_chr7").glob("*.vcf.gz")
+    with gzip.open(path, "rt") as stream:
+        lines = stream.read().splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("#CHROM"))
+    ids = {name: f"s{i}" for i, name in enumerate(lines[start].split("\t")[9:])}
+    head = lines[start].split("\t")[:9]
+    rows = [line for line in lines[start + 1 :: 120] if "," not in line.split("\t")[4]]
+    vcf = tmp_path / "eas.vcf"
+    vcf.write_text("\n".join([*lines[:start], "\t".join([*head, *ids.values()]), *rows]) + "\n")
+    calls = np.array([[field.count("1") for field in row.split("\t")[9:]] for row in rows], np.int8)
+    nowhere, places = ["7"] * len(rows), list(range(1, len(rows) + 1))
+    cohort = cohorts.write(tmp_path, calls, nowhere, places, np.random.default_rng(24))
+    source = GenotypeSource(format="vcf", paths=[vcf], build="GRCh37")
+    converted = qc_main.open_source(source, tmp_path / "converted", 2)
+    cohorts.write_tables(cohort, source.model_copy(update={"format": "plink", "paths": converted.paths}))
+    variants = inputs.read_variants(cohort.table("variants")).select(inputs.VARIANT)
+    assert variants.select(pl.col("ref").str.len_chars() > 1).sum().item() > 5
+    cohort = replace(cohort, variants=variants)
+    ours, theirs = cohorts.by_us(cohort, "float64"), cohorts.by_hail(cohort, cohort.y, vcf=vcf)
+    tested = np.isfinite(ours.se).all(axis=1)
+    assert 50 < tested.sum() < len(rows) - 50
+    assert cohorts.distance(ours.at(tested), theirs.at(tested)) < 1e-6
+    assert not np.isfinite(theirs.se[~tested]).all(axis=1).any()

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 from tests.conftest import run_study
+from tests.reference.cohorts import QUICK_JAVA
 from tests.unit.genotypes.conftest import family_calls, write_plink  # noqa: F401 (a fixture)
 from tests.unit.gwas.test_scan import INPUTS, files, run_scan, study  # noqa: F401 (a fixture)
 
@@ -24,7 +25,6 @@ from ecgwas.hail_session import find_java
 pytestmark = [pytest.mark.hail, pytest.mark.spark]
 TABLES = ("samples", "variants", "excluded", "pcs", "kinship")
 WORKERS = 2
-QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # Java for programs of seconds: compiles once, and plainly
 UP_S = 60
 
 
@@ -51,7 +51,7 @@ def daemon(name: str, log: Path, *arguments: str) -> subprocess.Popen[bytes]:
 
     home = Path(pyspark.__file__).parent
     own = {"SPARK_HOME": str(home), "JAVA_HOME": str(find_java()), "SPARK_LOCAL_IP": "127.0.0.1"}
-    own |= {"SPARK_DAEMON_MEMORY": "256m", "JAVA_TOOL_OPTIONS": QUICK}
+    own |= {"SPARK_DAEMON_MEMORY": "256m", "JAVA_TOOL_OPTIONS": QUICK_JAVA}
     command = [str(home / "bin" / "spark-class"), f"org.apache.spark.deploy.{name}", "--host", "127.0.0.1"]
     with log.open("wb") as stream:
         return subprocess.Popen(
@@ -97,7 +97,7 @@ def running_cluster(folder: Path) -> Iterator[Cluster]:
 def cluster(tmp_path_factory) -> Iterator[Cluster]:
     """A standalone Spark cluster of two workers on loopback."""
     with pytest.MonkeyPatch.context() as patch, running_cluster(tmp_path_factory.mktemp("spark")) as running:
-        patch.setenv("JAVA_TOOL_OPTIONS", QUICK)
+        patch.setenv("JAVA_TOOL_OPTIONS", QUICK_JAVA)
         yield running
 
 

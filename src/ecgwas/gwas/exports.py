@@ -243,7 +243,7 @@ def main(
     stems = file_names(lengths["trait"].unique(maintain_order=True).to_list())
     written, imputed = {}, table["info"].count() > 0
     with atomic(exports) as folder:
-        for name in settings.formats:
+        for name in dict.fromkeys(settings.formats):
             kind = FORMATS[name]
             (folder / name).mkdir(parents=True)
             for trait in lengths.unique("trait", keep="first", maintain_order=True).iter_rows(named=True):

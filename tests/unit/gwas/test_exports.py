@@ -177,7 +177,8 @@ def test_traits_of_any_name_become_files(study):  # noqa: F811
     table = pl.read_parquet(study / "variants.parquet").with_columns(af=pl.lit(0.2), info=pl.lit(None, pl.Float64))
     table.write_parquet(study / "variants.parquet")
     part, paths = run_scan(study, Gwas()), files(study, "variants", "covariates", "manifest")
-    exports.main([part], study / "per-trait.parquet", *paths, WANTED, "toy", study / "exports")
+    wanted = Exports(formats=[*NAMES, "ldsc"])  # one named twice is written once
+    exports.main([part], study / "per-trait.parquet", *paths, wanted, "toy", study / "exports")
     folder = study / "exports"
     assert ssf.faults(folder / "gwas-ssf/QT_RR__ms_.tsv.gz", 100) == []
     about = yaml.safe_load((folder / "gwas-ssf/QT_RR__ms_.tsv.gz-meta.yaml").read_text())
