@@ -286,6 +286,17 @@ class Finemap(Strict):
     max_iterations: int = Field(200, ge=1, description="Iterations of the variational fit.")
 
 
+class Hail(Strict):
+    """Where Hail runs: in the genotypes stage and the cross-check."""
+
+    master: str = Field(
+        "local",
+        pattern=r"^(local|spark://[^\s/:]+:\d+)$",
+        description="local: in the job itself; spark://host:port: on that standalone Spark 3.5 cluster, whose workers see the"
+        " project's folder, the genotypes and this Python environment at the same paths.",
+    )
+
+
 class Report(Strict):
     """The page."""
 
@@ -370,4 +381,5 @@ class Study(Strict):
     exports: Exports = Exports()
     release: Release = Release()
     finemap: Finemap = Finemap()
+    hail: Hail = Hail()
     report: Report = Report()

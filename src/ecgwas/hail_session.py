@@ -1,11 +1,13 @@
-"""threads, memory, one temporary folder -> a running Hail: finds Java, keeps every temporary file in one place."""
+"""master, threads, memory -> a running Hail, here or on a Spark cluster: finds Java, keeps temporary files together."""
 
 import contextlib
 import importlib
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,10 @@ from pathlib import Path
 from ecgwas.errors import UserError
 
 JAVA_MAJORS = (11, 17)
+LOCAL = "local"
+LOOPBACK = "127.0.0.1"
+REACH_S = 10  # to a Spark master, which answers at once or is not there
+EXECUTORS_S = 300  # a cluster may first have to end others' work
 
 # Spark speaks on standard error while it starts (loopback address, native Hadoop library, its own log level), none of
 # it of use to a user of one machine. Its warnings go nowhere; Hail's own log file keeps everything after the start.
@@ -67,21 +73,59 @@ def find_java() -> Path:
     )
 
 
-def _spark_conf(folder: Path, memory_gb: float) -> dict[str, str]:
-    """Settings that must be known before the JVM starts. `hl.init` alone does not move java.io.tmpdir."""
+def own_address(master: str) -> str:
+    """The address at which `master` can reach this machine; loopback where Hail runs here.
+
+    Raises `UserError` where nothing listens at a `spark://host:port`.
+    """
+    if master == LOCAL:
+        return LOOPBACK
+    host, _, port = master.removeprefix("spark://").rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=REACH_S) as stream:
+            return stream.getsockname()[0]
+    except OSError as error:
+        raise UserError(
+            f"hail.master: no Spark master answers at {master} ({error}); start one (start-master.sh, start-worker.sh"
+            " of Spark 3.5), correct the address, or write 'local'"
+        ) from None
+
+
+def _spark_conf(folder: Path, memory_gb: float, address: str) -> dict[str, str]:
+    """Settings that must be known before the JVM starts. `hl.init` alone does not move java.io.tmpdir.
+
+    On a cluster each executor has the memory that the driver has.
+    """
     log4j = folder / "log4j2.properties"
     log4j.write_text(_LOG4J)
     options = f"-Djava.io.tmpdir={folder} -Dlog4j2.configurationFile=file:{log4j}"
     return {
         "spark.driver.memory": f"{int(memory_gb * 1024)}m",
+        "spark.executor.memory": f"{int(memory_gb * 1024)}m",
         "spark.driver.extraJavaOptions": options,
         "spark.executor.extraJavaOptions": options,
         "spark.local.dir": str(folder),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": address,
+        "spark.driver.host": address,
     }
+
+
+def _await_executors(master: str, memory_gb: float) -> None:
+    """Wait for the first executor: without one Spark says nothing and waits for ever."""
+    from pyspark import SparkContext
+
+    # The driver is in the list too.
+    held = SparkContext._active_spark_context._jsc.sc().getExecutorMemoryStatus
+    started = time.monotonic()
+    while held().size() < 2:
+        if time.monotonic() - started > EXECUTORS_S:
+            raise UserError(
+                f"hail.master: {master} gave no executor of {memory_gb:.1f} GB within {EXECUTORS_S} s; start workers"
+                " with that much free memory (SPARK_WORKER_MEMORY), or lower the rule's mem_mb"
+            )
+        time.sleep(0.2)
 
 
 @contextlib.contextmanager
@@ -96,6 +140,13 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
         tempfile.tempdir = folder
         for name, value in before.items():
             os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
+
+
+def parallelism() -> int:
+    """Tasks the running Hail does at a time: the threads here, or the cores of the cluster's executors."""
+    import hail as hl
+
+    return int(hl.spark_context().defaultParallelism)
 
 
 def _stop() -> None:
@@ -114,18 +165,26 @@ def _stop() -> None:
 
 @contextlib.contextmanager
 def hail_session(
-    temporary: Path | None = None, log: Path | None = None, threads: int = 2, memory_gb: float = 2.0
+    temporary: Path | None = None,
+    log: Path | None = None,
+    threads: int = 2,
+    memory_gb: float = 2.0,
+    master: str = LOCAL,
 ) -> Iterator[Path]:
-    """Run Hail on this machine; yields the folder that holds all its temporary files and goes afterwards.
+    """Run Hail, on this machine or from it; yields the folder that holds all its temporary files and goes afterwards.
 
     Hail and Spark write to five places (tmp_dir, local_tmpdir, spark.local.dir, java.io.tmpdir, TMPDIR); all are
-    put under one folder, since a full /tmp is the commonest way for Hail to die on a cluster.
+    put under one folder, since a full /tmp is the commonest way for Hail to die on a cluster. With a `master`
+    spark://host:port that folder must be seen by every worker: it is made in the working directory by default.
     """
+    address = own_address(master)
+    if temporary is None and master != LOCAL:
+        temporary = Path.cwd()
     if temporary is not None:
         temporary.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="ecgwas-hail-", dir=temporary)).resolve()
     variables = {"JAVA_HOME": str(find_java()), "TMPDIR": str(folder), "SPARK_LOCAL_DIRS": str(folder)}
-    variables |= {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOG_LEVEL": "ERROR"}
+    variables |= {"SPARK_LOCAL_IP": address, "SPARK_LOG_LEVEL": "ERROR"}
     try:
         with _environment(variables), warnings.catch_warnings():
             # Hail 0.2.139 warns on any Java but 11. Every method used here gives the same numbers on 17 (the tests
@@ -134,15 +193,17 @@ def hail_session(
             import hail as hl
 
             hl.init(
-                master=f"local[{threads}]",
+                master=f"local[{threads}]" if master == LOCAL else master,
                 quiet=True,
                 log=str(log.resolve() if log else folder / "hail.log"),
                 tmp_dir=str(folder),
                 local_tmpdir=f"file://{folder}",
                 show_progress=False,
-                spark_conf=_spark_conf(folder, memory_gb),
+                spark_conf=_spark_conf(folder, memory_gb, address),
             )
             try:
+                if master != LOCAL:
+                    _await_executors(master, memory_gb)
                 yield folder
             finally:
                 _stop()

@@ -209,6 +209,29 @@ TRAITS_EXCLUDED: Schema = {
     "detail": (pl.String(), "What was seen."),
 }
 
+SUMSTATS: Schema = {
+    "contig": (pl.String(), "Contig."),
+    "position": (pl.Int32(), "Position."),
+    "ref": (pl.String(), "Reference allele."),
+    "alt": (pl.String(), "Alternate allele: the effect allele of every trait."),
+    "rsid": (pl.String(), "Name in the source."),
+    "n": (pl.Int32(), "People with a call; `n:{group}` for traits of another group of people, and so on."),
+    "af": (pl.Float64(), "ALT frequency in them."),
+    "gg": (pl.Float64(), "Squared length of the genotype's residual on the covariates; null without a test."),
+    "reason": (pl.String(), "Why there is no test: no_calls, monomorphic, collinear (with covariates); null where there is one."),
+    "joint_neg_log10_p": (pl.Float64(), "-log10 p of the joint test of all traits."),
+    "joint_df": (pl.Int32(), "Its first degrees of freedom. Then a column `t:{trait}` a trait (Float32): t of the ALT allele; with df and yy of the trait, SE = sqrt(yy / (gg (df + t²))), beta = t SE."),
+}
+
+SCAN_TRAITS: Schema = {
+    "trait": (pl.String(), "A trait of the scan."),
+    "group": (pl.String(), "Its people: all, or a group with the same missing values, which names columns of the sumstats."),
+    "n": (pl.Int32(), "People analysed; missing calls are at the mean."),
+    "df": (pl.Int32(), "Residual degrees of freedom of t."),
+    "contig": (pl.String(), "Contig it is about, where predictions of step 1 are taken away; null: every one."),
+    "yy": (pl.Float64(), "Squared length of the trait's residual on the covariates."),
+}
+
 LOCI: Schema = {
     "locus": (pl.String(), "contig:position of the lead."),
     "contig": (pl.String(), "Contig."),
@@ -226,6 +249,7 @@ LOCI: Schema = {
     "best_trait_neg_log10_p": (pl.Float64(), "Its smallest p at the locus."),
     "significant_traits": (pl.List(pl.String()), "Traits significant at the locus."),
     "n_variants": (pl.Int32(), "Significant variants of the locus."),
+    "study_wide": (pl.Boolean(), "The lead is below p_threshold/(T + 1), T traits and the joint test."),
 }
 
 CALIBRATION: Schema = {

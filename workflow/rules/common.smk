@@ -46,6 +46,10 @@ def source(stage):
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 
+# Part of the command and not of params: where Hail runs changes no number, so that nothing is rerun for it.
+HAIL = f"--master {STUDY.hail.master}"
+
+
 def json_list(paths):
     """Paths as the JSON list that a step's command line takes."""
     return json.dumps([str(path) for path in paths])

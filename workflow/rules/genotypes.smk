@@ -28,7 +28,8 @@ rule genotypes:
         hail_log=lambda wildcards: f"logs/{wildcards.cohort}/hail.log",
         code=source("genotypes"),
     shell:
-        "python -m ecgwas.genotypes.qc_main --source {params.source:q} --people {input.people}"
+        f"python -m ecgwas.genotypes.qc_main {HAIL}"
+        " --source {params.source:q} --people {input.people}"
         " --recordings {input.recordings} {params.flags} --settings {params.settings:q} --threads {threads}"
         " --memory_mb {resources.mem_mb} --converted {output.converted} --hail_log {params.hail_log} --pruned {output.pruned} --samples {output.samples}"
         " --variants {output.variants} --excluded {output.excluded} --pcs {output.pcs} --kinship {output.kinship}"

@@ -131,7 +131,7 @@ rule crosscheck:
         settings=settings("gwas"),
         code=source("gwas"),
     shell:
-        f"python -m ecgwas.gwas.crosscheck {ANALYSED} {LESS} --sumstats {{params.lists[sumstats]:q}}"
+        f"python -m ecgwas.gwas.crosscheck {HAIL} {ANALYSED} {LESS} --sumstats {{params.lists[sumstats]:q}}"
         " --trait_table {input.trait_table} --loci {input.loci} --settings {params.settings:q} --threads {threads}"
         " --memory_mb {resources.mem_mb} --crosscheck {output.crosscheck} > {log} 2>&1"
 

@@ -8,7 +8,7 @@ from ecgwas.files import atomic, write_json, write_parquet
 from ecgwas.genotypes import hail_steps, results, sources
 from ecgwas.genotypes import people as people_table
 from ecgwas.genotypes.cohort import Cohort, quality_control
-from ecgwas.hail_session import hail_session
+from ecgwas.hail_session import hail_session, parallelism
 
 
 def open_source(source: GenotypeSource, converted: Path, threads: int) -> sources.Files:
@@ -45,6 +45,7 @@ def main(
     hail_log: Path | None = None,
     threads: int = 2,
     memory_mb: int = 3000,
+    master: str = "local",
 ) -> None:
     """Quality control of one cohort's genotypes.
 
@@ -67,8 +68,10 @@ def main(
         hail_log: Hail's log file.
         threads: processor cores.
         memory_mb: memory of the whole step, MB; the Java machine gets 0.7 of it.
+        master: local, or spark://host:port of a Spark cluster.
     """
-    with hail_session(temporary, hail_log, threads, 0.7 * memory_mb / 1024):
+    with hail_session(temporary, hail_log, threads, 0.7 * memory_mb / 1024, master):
+        threads = parallelism()
         files = open_source(source, converted, threads)
         print(f"samples: {len(files.sample_ids)} in the files", flush=True)
         described = people_table.describe(files.sample_ids, people, recordings, bridge, withdrawn)

@@ -19,6 +19,7 @@ from ecgwas import tables
 from ecgwas.cli import run
 from ecgwas.config import Gwas
 from ecgwas.files import write_parquet
+from ecgwas.genotypes import contigs
 from ecgwas.genotypes.reader import GenotypeReader
 from ecgwas.gwas import groups as grouping
 from ecgwas.gwas import inputs
@@ -140,6 +141,15 @@ def table(names: list[str], kind: str, n: int, observed: np.ndarray, permuted: n
     return tables.typed(made.with_columns(pl.col(pl.Float64).fill_nan(None)), tables.CALIBRATION)
 
 
+def on_contigs(variants: pl.DataFrame, names: list[str]) -> np.ndarray:
+    """[V] whether a variant lies on one of the contigs, spelled in any way (chr21, 21, 23); absent ones are told."""
+    wanted = pl.DataFrame({"contig": names}, schema={"contig": pl.String}).select(contigs.normalise(pl.col("contig")))
+    absent = wanted.join(variants, on="contig", how="anti")["contig"].to_list()
+    if absent:
+        print(f"gwas.null_chromosomes: no variant on {', '.join(absent)}", flush=True)
+    return variants["contig"].is_in(wanted["contig"].to_list()).to_numpy()
+
+
 def main(
     sumstats: list[Path],
     trait_table: Path,
@@ -162,7 +172,7 @@ def main(
     scan, people = inputs.read_scan(sumstats, trait_table), inputs.read_people(traits, covariates, samples, loco)
     groups = grouping.build(people.on(inputs.EVERY), people.c)
     whole = everyone(groups, people.c, len(people.traits))
-    null = scan.variants["contig"].is_in(settings.null_chromosomes).to_numpy()
+    null = on_contigs(scan.variants, settings.null_chromosomes)
     sets = {"all": np.ones(len(null), bool)} | ({"null": null} if null.any() else {})
     some = np.unique(np.linspace(0, len(null) - 1, min(MAX_VARIANTS, len(null))).round().astype(int))
     wanted = inputs.same_rows(inputs.read_variants(variants), scan.variants)[some]

@@ -80,6 +80,7 @@ def main(
     loco: Path | None = None,
     threads: int = 1,
     memory_mb: int = 2048,
+    master: str = "local",
 ) -> None:
     """Every lead again with linear_regression_rows: largest |difference of beta|/SE and |difference of SE|/SE.
 
@@ -101,7 +102,7 @@ def main(
         beta, se = as_scanned(scan, rows)
     else:
         beta, se = without_predictions(dosage, groups, len(people.traits), settings.dtype)
-    with hail_session(threads=threads, memory_gb=0.7 * memory_mb / 1024):
+    with hail_session(threads=threads, memory_gb=0.7 * memory_mb / 1024, master=master):
         theirs, their_se = in_hail(dosage, people, groups)
     by_beta, by_se = np.abs(beta - theirs) / their_se, np.abs(se - their_se) / their_se
     apart = {"beta_difference": by_beta, "se_difference": by_se}

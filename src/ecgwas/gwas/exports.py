@@ -6,6 +6,7 @@ that nothing is 0. Variants without a test have no line.
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +19,14 @@ import yaml
 import ecgwas
 from ecgwas.cli import run
 from ecgwas.config import Exports
+from ecgwas.errors import UserError
 from ecgwas.files import atomic
 from ecgwas.gwas import inputs, tails
 
 X_NUMBER = "23"
+# t is stored in float32; plink2 and REGENIE print six digits. All of float64's would double the files.
+DIGITS = 7
+SAME_STRANDS = ["AT", "TA", "CG", "GC"]  # alleles that do not tell the strand
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,8 @@ class Format:
 def p_text(neg_log10_p: float) -> str:
     """p with four digits, also where it is no normal number: 1.2345e-400."""
     exponent = int(np.ceil(neg_log10_p))
-    return f"{10 ** (exponent - neg_log10_p):.4f}e-{exponent}"
+    mantissa = f"{10 ** (exponent - neg_log10_p):.4f}"
+    return f"1.0000e-{exponent - 1}" if mantissa == "10.0000" else f"{mantissa}e-{exponent}"
 
 
 def number() -> pl.Expr:
@@ -60,7 +66,7 @@ def gwas_ssf(imputed: bool, binary: bool) -> list[pl.Expr]:
         pl.col("neg_log10_p").alias("neg_log_10_p_value"),
         pl.concat_str(number(), "position", "ref", "alt", separator="_").alias("variant_id"),
         pl.when(pl.col("rsid").str.contains(r"^rs\d+$")).then("rsid").otherwise(pl.lit("#NA")).alias("rsid"),
-        pl.lit("OA").alias("ref_allele"),
+        pl.lit("#NA").alias("ref_allele"),  # REF is the source's word (A2 of PLINK files), not looked up in a genome
         *optional,
         "n",
         *more,
@@ -83,7 +89,7 @@ def pheweb(*_: bool) -> list[pl.Expr]:
 
 
 def ldsc(*_: bool) -> list[pl.Expr]:
-    """SNP, A1 (effect), A2, Z, N: what munge_sumstats.py makes."""
+    """SNP, A1 (effect), A2, Z, N: what munge_sumstats.py makes and keeps (`_munged`)."""
     z = pl.col("t")  # LDSC's Z is signed and squared; t of thousands of degrees of freedom is one
     return [
         pl.col("rsid").alias("SNP"),
@@ -99,8 +105,8 @@ def regenie(_: bool, binary: bool) -> list[pl.Expr]:
     return [
         number().alias("CHROM"),
         pl.col("position").alias("GENPOS"),
-        pl.when(pl.col("rsid").is_null()).then(pl.concat_str("contig", "position", "ref", "alt", separator=":"))
-        .otherwise("rsid").alias("ID"),
+        pl.when(pl.col("rsid") != ".").then("rsid")
+        .otherwise(pl.concat_str("contig", "position", "ref", "alt", separator=":")).alias("ID"),
         pl.col("ref").alias("ALLELE0"),
         pl.col("alt").alias("ALLELE1"),
         pl.col("af").alias("A1FREQ"),
@@ -119,14 +125,18 @@ def _tested() -> pl.Expr:
     return pl.col("t").is_not_null()
 
 
-def _named() -> pl.Expr:
-    return _tested() & pl.col("rsid").str.contains(r"^rs\d+$")
+def _munged() -> pl.Expr:
+    """SNPs with an rs number, once each, whose alleles tell the strand: as munge_sumstats.py of LDSC keeps."""
+    pair = pl.concat_str("ref", "alt")
+    told = pair.str.contains("^[ACGT]{2}$") & ~pair.is_in(SAME_STRANDS)
+    good = _tested() & told & pl.col("rsid").str.contains(r"^rs\d+$").fill_null(False)
+    return good & pl.when(good).then("rsid").is_first_distinct()
 
 
 FORMATS = {
     "gwas-ssf": Format(".tsv.gz", "\t", gwas_ssf, _tested, True),
     "pheweb": Format(".pheweb.tsv.gz", "\t", pheweb, _tested, True),
-    "ldsc": Format(".sumstats.gz", "\t", ldsc, _named, False),
+    "ldsc": Format(".sumstats.gz", "\t", ldsc, _munged, False),
     "regenie": Format(".regenie.gz", " ", regenie, _tested, False),
 }
 
@@ -164,6 +174,7 @@ def write(tables: Iterator[pl.DataFrame], kind: Format, imputed: bool, path: Pat
     with pysam.BGZFile(str(path), "wb") as file:
         for number, table in enumerate(tables):
             rows = table.filter(kind.keep()).select(kind.columns(imputed, binary))
+            rows = rows.with_columns(pl.selectors.float().round_sig_figs(DIGITS))
             text = rows.write_csv(
                 separator=kind.separator, include_header=number == 0, null_value="#NA", quote_style="never"
             )
@@ -172,6 +183,28 @@ def write(tables: Iterator[pl.DataFrame], kind: Format, imputed: bool, path: Pat
     if kind.indexed and lines:
         pysam.tabix_index(str(path), force=True, seq_col=0, start_col=1, end_col=1, line_skip=1)
     return lines
+
+
+def md5(path: Path) -> str:
+    """MD5 of a file, read piece by piece."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def file_names(traits: list[str]) -> dict[str, str]:
+    """Trait -> name of its files without suffix: letters, digits, '.', '+' and '-', the rest as '_'."""
+    stems = {trait: re.sub(r"[^A-Za-z0-9.+-]", "_", trait) for trait in traits}
+    first: dict[str, str] = {}
+    for trait, stem in stems.items():
+        if (other := first.setdefault(stem, trait)) != trait:
+            raise UserError(f"exports: traits '{other}' and '{trait}' would both be files {stem}.*; rename one")
+    return stems
+
+
+def pheno_list(traits: dict[str, str]) -> list[dict]:
+    """PheWeb's pheno-list.json: code, name and file of each trait, from its folder."""
+    suffix = FORMATS["pheweb"].suffix
+    return [{"phenocode": s, "phenostring": t, "assoc_files": [f"{s}{suffix}"]} for t, s in traits.items()]
 
 
 def case_counts(trait: dict) -> dict:
@@ -187,7 +220,7 @@ def metadata(trait: dict, path: Path, build: str, covariates: list[str], min_maf
     return {
         "file_type": "GWAS-SSF v1.0",
         "data_file_name": path.name,
-        "data_file_md5sum": hashlib.md5(path.read_bytes()).hexdigest(),
+        "data_file_md5sum": md5(path),
         "is_harmonised": False,
         "is_sorted": True,
         "genome_assembly": build,
@@ -216,18 +249,21 @@ def main(
     minor = pl.min_horizontal("af", 1 - pl.col("af"))
     min_maf = table.select(minor.min()).item() or 0.0
     adjusted = [name for name in pl.read_parquet_schema(covariates) if name not in ("person_id", "sample_id")]
+    stems = file_names(lengths["trait"].unique(maintain_order=True).to_list())
     written, imputed = {}, table["info"].count() > 0
     with atomic(exports) as folder:
-        for name in settings.formats:
+        for name in dict.fromkeys(settings.formats):
             kind = FORMATS[name]
             (folder / name).mkdir(parents=True)
             for trait in lengths.unique("trait", keep="first", maintain_order=True).iter_rows(named=True):
-                path = folder / name / f"{trait['trait']}{kind.suffix}"
+                path = folder / name / f"{stems[trait['trait']]}{kind.suffix}"
                 made = tables(sumstats, lengths, trait)
                 written[f"{name}/{path.name}"] = write(made, kind, imputed, path, trait["df"] is None)
                 if name == "gwas-ssf":
                     about = metadata(trait, path, build, adjusted, min_maf, cohort) | settings.metadata
                     path.with_name(f"{path.name}-meta.yaml").write_text(yaml.safe_dump(about, sort_keys=False))
+            if name == "pheweb":
+                (folder / name / "pheno-list.json").write_text(json.dumps(pheno_list(stems), indent=1) + "\n")
             print(f"{name}: {sum(k.startswith(name) for k in written)} files", flush=True)
         (folder / "_SUCCESS").write_text(json.dumps(written, indent=1) + "\n")
 

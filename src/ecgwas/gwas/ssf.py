@@ -3,7 +3,6 @@
 Format: Hayhurst et al. 2022 (bioRxiv 2022.07.15.500230) and the GWAS Catalog's documentation of GWAS-SSF v1.0.
 """
 
-import hashlib
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +10,7 @@ import yaml
 
 from ecgwas.cli import run
 from ecgwas.errors import UserError
+from ecgwas.gwas.exports import md5
 
 EFFECTS = ("beta", "odds_ratio", "hazard_ratio")
 P_VALUES = ("p_value", "neg_log_10_p_value")
@@ -66,7 +66,10 @@ def row_rules(columns: list[str]) -> dict[str, pl.Expr]:
 
 def faults(path: Path, min_rows: int = 100_000) -> list[str]:
     """What is wrong with the table at `path`; nothing where it is valid."""
-    table = pl.read_csv(path, separator="\t", infer_schema=False)
+    try:
+        table = pl.read_csv(path, separator="\t", infer_schema=False)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        return [f"cannot be read as a table split by tabs: {error}"]
     found = header_faults(table.columns)
     if found:
         return found
@@ -88,9 +91,14 @@ def metadata_faults(path: Path) -> list[str]:
     beside = path.with_name(f"{path.name}-meta.yaml")
     if not beside.is_file():
         return [f"{beside.name} is missing"]
-    about = yaml.safe_load(beside.read_text())
+    try:
+        about = yaml.safe_load(beside.read_text())
+    except yaml.YAMLError as error:
+        return [f"{beside.name} is not YAML: {error}"]
+    if not isinstance(about, dict):
+        return [f"{beside.name} is not keys and values"]
     found = [f"{beside.name}: {name} is missing" for name in METADATA if about.get(name) in (None, "", [])]
-    if about.get("data_file_md5sum") != hashlib.md5(path.read_bytes()).hexdigest():
+    if about.get("data_file_md5sum") != md5(path):
         found.append(f"{beside.name}: data_file_md5sum is not that of {path.name}")
     return found
 

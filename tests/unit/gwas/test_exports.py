@@ -1,6 +1,7 @@
 """Exports: the same numbers as the sumstats, in each format's own columns, sorted, indexed; and the validator."""
 
 import gzip
+import json
 import math
 
 import numpy as np
@@ -126,7 +127,85 @@ def test_columns_out_of_order_and_too_few_rows(written, tmp_path):
         ssf.main(tmp_path / "x.tsv", check_metadata=False)
 
 
-@pytest.mark.parametrize("x", [0.0, 0.3, 1.0, 7.301, 299.9, 400.25, 12345.678])
+@pytest.mark.parametrize("x", [0.0, 0.3, 1.0, 7.301, 299.9, 3.0000001, 400.25, 12345.678])
 def test_no_p_is_written_as_zero(x):
     mantissa, exponent = exports.p_text(x).split("e-")
+    assert 1 <= float(mantissa) < 10
     assert math.log10(float(mantissa)) - int(exponent) == pytest.approx(-x, abs=1e-4)
+
+
+def table_of(**columns):
+    """Rows of exports.statistics; what is not given is alike in all."""
+    whole = {"contig": "1", "position": 1, "ref": "A", "alt": "G", "rsid": None, "af": 0.3, "info": None, "n": 100}
+    whole |= {"beta": 0.1234567891234, "se": 0.1, "t": 1.2, "neg_log10_p": 0.6} | columns
+    return pl.DataFrame(whole, schema_overrides={"info": pl.Float64, "rsid": pl.String})
+
+
+def written_as(name, table, tmp_path):
+    path = tmp_path / name
+    exports.write(iter([table]), exports.FORMATS[name], False, path)
+    return text(path).decode().splitlines()
+
+
+def test_ldsc_gets_what_munge_sumstats_would_keep(tmp_path):
+    """SNPs named once whose alleles tell the strand: no indel, no A/T or C/G."""
+    names, alleles = ["rs1", "rs2", "rs3", "rs4", "rs4", "rs5", "."], ["AG", "AT", "CG", "AC", "AG", "A+", "AG"]
+    alt = [pair[1].replace("+", "AC") for pair in alleles]
+    made = table_of(rsid=names, ref=[pair[0] for pair in alleles], alt=alt, position=list(range(7)))
+    assert [line.split("\t")[:3] for line in written_as("ldsc", made, tmp_path)[1:]] == [
+        ["rs1", "G", "A"],
+        ["rs4", "C", "A"],
+    ]
+
+
+def test_variants_without_a_name_are_named_by_place_and_alleles(tmp_path):
+    lines = written_as("regenie", table_of(rsid=[".", None, "rs7"]), tmp_path)
+    assert [line.split(" ")[2] for line in lines[1:]] == ["1:1:A:G", "1:1:A:G", "rs7"]
+
+
+def test_digits_beyond_those_of_the_statistics_are_not_written(tmp_path):
+    row = dict(
+        zip(*(line.split("\t") for line in written_as("gwas-ssf", table_of(rsid=["rs1"]), tmp_path)), strict=True)
+    )
+    assert row["beta"] == "0.1234568"
+    assert row["ref_allele"] == "#NA"  # which allele the genome has is not looked up
+
+
+def test_traits_of_any_name_become_files(study):  # noqa: F811
+    traits = pl.read_parquet(study / "traits.parquet").rename({"a": "QT/RR (ms)"})
+    traits.write_parquet(study / "traits.parquet")
+    table = pl.read_parquet(study / "variants.parquet").with_columns(af=pl.lit(0.2), info=pl.lit(None, pl.Float64))
+    table.write_parquet(study / "variants.parquet")
+    part, paths = run_scan(study, Gwas()), files(study, "variants", "covariates", "manifest")
+    wanted = Exports(formats=[*NAMES, "ldsc"])  # one named twice is written once
+    exports.main([part], study / "per-trait.parquet", *paths, wanted, "toy", study / "exports")
+    folder = study / "exports"
+    assert ssf.faults(folder / "gwas-ssf/QT_RR__ms_.tsv.gz", 100) == []
+    about = yaml.safe_load((folder / "gwas-ssf/QT_RR__ms_.tsv.gz-meta.yaml").read_text())
+    assert about["trait_description"] == ["QT/RR (ms)"]
+    listed = json.loads((folder / "pheweb/pheno-list.json").read_text())
+    assert [entry["phenocode"] for entry in listed] == ["QT_RR__ms_", "b", "c"]
+    assert listed[0]["phenostring"] == "QT/RR (ms)"
+    assert all((folder / "pheweb" / entry["assoc_files"][0]).is_file() for entry in listed)
+    with pytest.raises(UserError, match="'b b' and 'b/b'"):
+        exports.file_names(["b b", "b/b"])
+
+
+@pytest.mark.parametrize(
+    ("content", "meta", "words"),
+    [
+        (b"", None, "cannot be read"),
+        (b"chromosome\tbase_pair_location\n1\t2\t3\n", None, "cannot be read"),
+        (None, "- a list", "not keys and values"),
+        (None, "a: [", "not YAML"),
+        (None, "", "not keys and values"),
+    ],
+)
+def test_a_broken_file_is_a_finding_not_a_crash(written, tmp_path, content, meta, words):
+    whole = (written[0] / "exports/gwas-ssf/a.tsv.gz").read_bytes()
+    path = tmp_path / ("x.tsv" if content is not None else "x.tsv.gz")
+    path.write_bytes(whole if content is None else content)
+    if meta is not None:
+        path.with_name(f"{path.name}-meta.yaml").write_text(meta)
+    with pytest.raises(UserError, match=words):
+        ssf.main(path, min_rows=100, check_metadata=meta is not None)

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from ecgwas import tables
 from ecgwas.config import Gwas
 from ecgwas.errors import UserError
 from ecgwas.gwas import blocks, calibration, groups, inputs, loci, scan, sumstats, tails
@@ -71,6 +72,16 @@ def test_parts_put_together_are_the_whole(study):
     assert again.read_bytes() == (study / "part-0.parquet").read_bytes()
 
 
+def test_the_tables_are_those_documented(study):
+    variants = study / "variants.parquet"
+    pl.read_parquet(variants).cast({"position": pl.Int32}).write_parquet(variants)
+    part = pl.read_parquet_schema(run_scan(study, Gwas()))
+    assert {name: part[name] for name in tables.SUMSTATS} == {name: kind for name, (kind, _) in tables.SUMSTATS.items()}
+    assert {part[f"t:{trait}"] for trait in "abc"} == {pl.Float32()}
+    per_trait = pl.read_parquet_schema(study / "per-trait.parquet")
+    assert {name: per_trait[name] for name in tables.SCAN_TRAITS} == {n: k for n, (k, _) in tables.SCAN_TRAITS.items()}
+
+
 def test_more_parts_than_variants_leaves_empty_parts(study):
     empty = pl.read_parquet(run_scan(study, Gwas(parts=301), 300))
     assert empty.height == 0
@@ -103,7 +114,16 @@ def test_no_significant_variant_gives_an_empty_table_of_loci(study):
     part = run_scan(study, Gwas())
     settings = Gwas(p_threshold=1e-300)
     loci.main([part], study / "per-trait.parquet", *files(study, *INPUTS), settings, study / "loci.parquet")
-    assert pl.read_parquet(study / "loci.parquet").height == 0
+    found = pl.read_parquet(study / "loci.parquet")
+    assert found.height == 0
+    assert found["study_wide"].dtype == pl.Boolean
+
+
+def test_null_chromosomes_may_be_spelled_as_the_genotype_files_spell_them(study):
+    part = run_scan(study, Gwas())
+    settings = Gwas(permutations=3, null_chromosomes=["chr2", "10", "21"])
+    calibration.main([part], study / "per-trait.parquet", *files(study, *INPUTS), settings, study / "cal.parquet")
+    assert pl.read_parquet(study / "cal.parquet").filter(variants="null")["n_variants"].unique().to_list() == [200]
 
 
 def test_people_without_samples_are_counted(study):
