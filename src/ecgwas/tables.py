@@ -155,6 +155,7 @@ SAMPLES: Schema = {
     "call_rate": (pl.Float64(), "Share of variants called."),
     "heterozygosity_f": (pl.Float64(), "Inbreeding coefficient F on autosomes."),
     "keep": (pl.Boolean(), "Passed quality control."),
+    "copy_of": (pl.String(), "Sample that stands for this duplicate or twin, which enters no scan; null for all others."),
     "unrelated": (pl.Boolean(), "In the largest set of kept samples without a related pair, people with an ECG preferred."),
 }
 
@@ -198,7 +199,7 @@ RELIABILITY: Schema = {
 TRAITS_EXCLUDED: Schema = {
     "kind": (pl.String(), "person, trait or covariate."),
     "id": (pl.String(), "person_id, trait or covariate."),
-    "reason": (pl.String(), "no_genotypes, genotype_qc, related, no_ecg, missing_covariate, constant, too_few_people, collinear."),
+    "reason": (pl.String(), "no_genotypes, genotype_qc, duplicate, related, no_ecg, missing_covariate, constant, too_few_people, collinear."),
     "detail": (pl.String(), "What was seen."),
 }
 

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from ecgwas.errors import UserError
+from ecgwas.genotypes import contigs
 
 
 class _Source(Protocol):
@@ -43,6 +44,16 @@ class _Bed:
         self._file.close()
 
 
+class _Pgen(_Bed):
+    """A PLINK 2 .pgen file with two alleles a variant; dosages where it has them, else calls."""
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        dosages = np.empty((len(rows), self._n), np.float32)
+        self._file.read_dosages_list(np.ascontiguousarray(rows, dtype=np.uint32), dosages)
+        dosages[dosages < 0] = np.nan
+        return dosages if np.array_equal(self._back, np.arange(self._n)) else dosages[:, self._back]
+
+
 class _Bgen:
     """A BGEN file; the dosage is that of the second allele, our ALT."""
 
@@ -63,14 +74,16 @@ class _Bgen:
         self._file.close()
 
 
-_FORMATS = {"plink": _Bed, "bgen": _Bgen}
+_FORMATS = {"plink": _Bed, "pgen": _Pgen, "bgen": _Bgen}
 
 
 class GenotypeReader:
     """ALT dosages of `variants` (a table with source and source_index) in the samples wanted, in the order given.
 
     `samples` are indices into the manifest's sample_ids (samples.parquet calls them `index`). Rows of arrays follow
-    the rows of `variants`; ALT is the effect allele; NaN is missing.
+    the rows of `variants`; ALT is the effect allele; NaN is missing. Rows marked `flipped` are turned to count the ALT
+    of the table; one heterozygous call on a man's X (the manifest's `males`, outside the pseudo-autosomal regions) is
+    missing.
     """
 
     def __init__(self, manifest: Path | dict[str, Any], variants: Path | pl.DataFrame, samples: np.ndarray | list[int]):
@@ -80,6 +93,12 @@ class GenotypeReader:
         self.samples = np.asarray(samples, np.int64)
         self._source = table["source"].to_numpy()
         self._index = table["source_index"].to_numpy()
+        self._turned = table["flipped"].to_numpy() if "flipped" in table.columns else np.zeros(table.height, bool)
+        self._men = np.isin(self.samples, self.manifest.get("males", []))
+        self._haploid = np.zeros(table.height, bool)
+        if self._men.any():
+            haploid = contigs.haploid_in_males(self.manifest["build"])
+            self._haploid = table.select(haploid).to_series().to_numpy()
         self._open: dict[int, _Source] = {}
         total = len(self.manifest["sample_ids"])
         if self.samples.size and not (self.samples.min() >= 0 and self.samples.max() < total):
@@ -107,6 +126,18 @@ class GenotypeReader:
     def read(self, rows: np.ndarray | list[int] | slice) -> np.ndarray:
         """Dosages float32 [variant, sample] of those rows of `variants`."""
         rows = np.arange(self.variants.height)[rows]
+        dosages = self._read(rows)
+        turned, haploid = self._turned[rows], np.flatnonzero(self._haploid[rows])
+        if turned.any():
+            dosages[turned] = 2 - dosages[turned]
+        if haploid.size:  # men have no two different copies of X
+            x = dosages[haploid]
+            x[(x == 1) & self._men] = np.nan
+            dosages[haploid] = x
+        return dosages
+
+    def _read(self, rows: np.ndarray) -> np.ndarray:
+        """The same as the files have them."""
         sources = self._source[rows]
         if rows.size and (sources == sources[0]).all():
             return self._file(int(sources[0])).read(self._index[rows])

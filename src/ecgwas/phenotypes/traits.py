@@ -179,7 +179,11 @@ def main(
     wanted = settings.intervals if classical else None
     recorded = Recordings(*persons.recordings(values, whole=whiten, wanted=wanted))
     known = pl.read_parquet(samples)
-    known = known.with_columns(unrelated=pl.col("keep")) if settings.relatives == "keep" else known
+    known = (
+        known.with_columns(unrelated=pl.col("keep") & pl.col("copy_of").is_null())
+        if settings.relatives == "keep"
+        else known
+    )
     where = f"{values} with {people}"
     joined, design_columns, made = build(
         recorded, persons.read_table(people), known, pl.read_parquet(pcs), whiten, settings, where

@@ -53,9 +53,11 @@ def test_planted_faults_are_found_and_a_rerun_is_equal_to_the_bit(tmp_path, writ
     reasons = {
         (kind, name): reason for kind, name, reason in first["excluded"].select("kind", "id", "reason").iter_rows()
     }
-    expected = {"g90": "withdrawn", "g70": "call_rate", "g80": "sex_mismatch", "g0": "related", "g3": "related"}
+    expected = {"g90": "withdrawn", "g70": "call_rate", "g80": "sex_mismatch", "g0": "duplicate", "g3": "related"}
     samples = {name: reason for (kind, name), reason in reasons.items() if kind == "sample"}
     assert samples.items() >= expected.items()
+    copies = first["samples"].filter(pl.col("copy_of").is_not_null())
+    assert copies.select("sample_id", "copy_of", "keep").rows() == [("g0", "g1", True)]
     assert set(samples) - set(expected) <= {"g4", "g5"}
     at = {f"1:{position[i]}:A:G": r for i, r in ((10, "call_rate"), (11, "hwe"), (12, "mac"))}
     assert {name: reasons["variant", name] for name in at} == at
