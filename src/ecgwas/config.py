@@ -50,10 +50,16 @@ class EcgSource(Strict):
 class GenotypeSource(Strict):
     """Where the genotypes of a cohort are."""
 
-    format: Literal["plink", "vcf", "bgen"] = Field("plink", description="PLINK 1 .bed, VCF (.vcf.gz, .vcf.bgz) or BGEN 1.2.")
-    paths: list[Path] = Field(min_length=1, description="The .bed, VCF or BGEN files, in any order; contigs must not repeat.")
+    format: Literal["plink", "pgen", "vcf", "bgen", "mt"] = Field(
+        "plink", description="PLINK 1 .bed, PLINK 2 .pgen, VCF (.vcf.gz, .vcf.bgz), BGEN 1.2 (8 bits) or Hail MatrixTable."
+    )
+    paths: list[Path] = Field(min_length=1, description="The .bed, .pgen, VCF, BGEN or .mt files, in any order; contigs must not repeat.")
     sample_file: Path | None = Field(None, description="The .sample file of BGEN files.")
     build: Literal["GRCh37", "GRCh38"] = Field(description="Reference genome of the positions.")
+    fasta: Path | None = Field(
+        None,
+        description="FASTA of that genome with its .fai: REF is checked against it and swapped alleles turned, indels are left-aligned.",
+    )
 
 
 class PlantedLocus(Strict):

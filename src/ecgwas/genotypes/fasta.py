@@ -1,4 +1,4 @@
-"""variants, reference FASTA -> alleles turned to the reference, indels left-aligned, a row for each that does not fit."""
+"""variants, reference FASTA -> alleles turned to the reference, indels left-aligned, a row for each misfit."""
 
 from pathlib import Path
 
@@ -31,16 +31,14 @@ def state(sequence: str, position: int, ref: str, alt: str) -> str:
 
 def left_align(sequence: str, position: int, ref: str, alt: str) -> tuple[int, str, str]:
     """The leftmost, shortest form of a variant (Tan et al. 2015, doi:10.1093/bioinformatics/btv112, algorithm 1)."""
-    while True:
-        if ref and alt and ref[-1] == alt[-1]:
-            ref, alt = ref[:-1], alt[:-1]
-        elif (not ref or not alt) and position > 1:
+    given = position, ref, alt
+    while ref[-1] == alt[-1]:
+        ref, alt = ref[:-1], alt[:-1]
+        if not ref or not alt:
+            if position == 1:
+                return given
             position -= 1
             ref, alt = sequence[position - 1] + ref, sequence[position - 1] + alt
-        else:
-            break
-        if ref and alt and ref[-1] != alt[-1]:
-            break
     while len(ref) > 1 and len(alt) > 1 and ref[0] == alt[0]:
         position, ref, alt = position + 1, ref[1:], alt[1:]
     return position, ref, alt
@@ -81,26 +79,27 @@ def check(variants: pl.DataFrame, path: Path, build: str) -> tuple[pl.DataFrame,
     A/T and C/G SNPs look the same on both strands: where the reference base is their ALT they are `ambiguous`, and all
     of them are where more than one in a hundred other SNPs is on the other strand.
     """
-    usable = contigs_known = pl.col("contig").is_in(contigs.CONTIGS)
     bases = pl.col("ref").str.contains("^[ACGTN]+$") & pl.col("alt").str.contains("^[ACGTN]+$")
-    usable = contigs_known & bases & (pl.col("position") > 0)
+    usable = pl.col("contig").is_in(contigs.CONTIGS) & bases & (pl.col("position") > 0)
     others = variants.filter(~usable).with_columns(flipped=pl.lit(False))
     variants = variants.filter(usable)
     found = _look(variants, path)
-    pair = pl.concat_str(variants["ref"], variants["alt"])if False else variants["ref"] + variants["alt"]
+    pair = variants["ref"] + variants["alt"]
     palindrome = pair.is_in(["AT", "TA", "CG", "GC"])
     snps = ((pair.str.len_bytes() == 2) & (found["seen"] != "unknown")).to_numpy()
     plain = snps & ~palindrome.to_numpy()
     seen = found["seen"].to_numpy()
     fit = np.isin(seen[plain], ["fits", "swapped"])
-    if plain.sum() >= ENOUGH and (np.isin(seen[plain], ["fits", "swapped", "strand"])).mean() < FIT:
+    if plain.sum() >= ENOUGH and fit.mean() < FIT:
         raise UserError(
-            f"{path}: the reference base is an allele of only {fit.sum()} of {plain.sum()} SNPs; either `build` "
-            f"({build}) is not that of the genotypes or the FASTA is another reference: set both to the right one"
+            f"{path}: the reference base is an allele of only {fit.sum()} of {plain.sum()} SNPs; `build` "
+            f"({build}) is not that of the genotypes, the FASTA is another reference, or many alleles are on the other "
+            "strand: correct `build` and `fasta`, or turn the strand in the files (plink --flip)"
         )
     if plain.any() and (seen[plain] == "strand").mean() > STRAND:
         seen = np.where(palindrome.to_numpy(), "ambiguous", seen)
-    print(f"reference: {dict(zip(*np.unique(seen, return_counts=True), strict=True))}".replace("np.int64", ""), flush=True)
+    counts = ", ".join(f"{n} {word}" for word, n in zip(*np.unique(seen, return_counts=True), strict=True))
+    print(f"variants against the reference: {counts}", flush=True)
     null = pl.lit(None, pl.Float64)
     rows = [
         qc.excluded("variant", variants.filter(pl.Series(seen == reason)), qc.VARIANT, reason, null, null)

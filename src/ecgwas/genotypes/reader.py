@@ -57,6 +57,8 @@ class _Pgen(_Bed):
 class _Bgen:
     """A BGEN file; the dosage is that of the second allele, our ALT."""
 
+    haploid = False  # whether some samples have one copy
+
     def __init__(self, path: Path, n_samples: int, n_variants: int, samples: np.ndarray):
         from bgen import BgenReader
 
@@ -67,7 +69,11 @@ class _Bgen:
     def read(self, rows: np.ndarray) -> np.ndarray:
         dosages = np.empty((len(rows), len(self._samples)), np.float32)
         for out, row in zip(dosages, rows, strict=True):
-            out[:] = np.asarray(self._file[int(row)].alt_dosage, np.float32)[self._samples]
+            variant = self._file[int(row)]
+            dosage = np.asarray(variant.alt_dosage, np.float32)
+            if self.haploid:  # one copy of X counts as two
+                dosage = np.where(np.asarray(variant.ploidy) == 1, 2 * dosage, dosage)
+            out[:] = dosage[self._samples]
         return dosages
 
     def close(self) -> None:
@@ -121,6 +127,8 @@ class GenotypeReader:
             self._open[number] = _FORMATS[source["format"]](
                 path, source["n_samples"], source["n_variants"], self.samples
             )
+            if source.get("haploid"):
+                self._open[number].haploid = True
         return self._open[number]
 
     def read(self, rows: np.ndarray | list[int] | slice) -> np.ndarray:

@@ -150,7 +150,8 @@ def test_ids_that_do_not_overlap_are_counted(cohort):
 
 def test_too_few_people_are_counted_by_reason(cohort):
     with pytest.raises(
-        UserError, match=r"196 people .*min_people. = 198 \(left out: 1 duplicate, 1 genotype_qc, 1 missing_covariate, 1 related\)"
+        UserError,
+        match=r"196 people .* = 198 \(left out: 1 duplicate, 1 genotype_qc, 1 missing_covariate, 1 related\)",
     ):
         run(cohort, min_people=198)
 
