@@ -154,6 +154,8 @@ SAMPLES: Schema = {
     "sex_genetic": (pl.String(), "female, male, or null where undecided or no X."),
     "call_rate": (pl.Float64(), "Share of variants called."),
     "heterozygosity_f": (pl.Float64(), "Inbreeding coefficient F on autosomes."),
+    "ancestry": (pl.String(), "Group of the reference panel nearest on its components; null where undecided or no panel."),
+    "ancestry_share": (pl.Float64(), "Share of the nearest people of the panel in the commonest group; null without a panel."),
     "keep": (pl.Boolean(), "Passed quality control."),
     "copy_of": (pl.String(), "Sample that stands for this duplicate or twin, which enters no scan; null for all others."),
     "unrelated": (pl.Boolean(), "In the largest set of kept samples without a related pair, people with an ECG preferred."),

@@ -1,14 +1,13 @@
 """a cohort's genotypes -> the same after each step of quality control, with what was dropped and why."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
-from ecgwas.config import Genotypes
+from ecgwas.config import Genotypes, GenotypeSource
 from ecgwas.errors import UserError
-from ecgwas.genotypes import contigs, counts, hail_steps, pcs, prune, qc, sources
+from ecgwas.genotypes import contigs, counts, hail_steps, panel, pcs, prune, qc, sources
 from ecgwas.genotypes import fasta as reference
 from ecgwas.genotypes.hardy_weinberg import hardy_weinberg_p
 from ecgwas.genotypes.reader import GenotypeReader
@@ -32,14 +31,15 @@ class Cohort:
         samples: pl.DataFrame,
         mt: "hl.MatrixTable | None",
         settings: Genotypes,
-        fasta: Path | None = None,
+        source: GenotypeSource,
     ):
         self.files, self.samples, self.mt, self.settings = files, samples, mt, settings
         self.excluded: list[pl.DataFrame] = []
         self.keep = np.ones(samples.height, bool)
         variants = files.variants.with_columns(flipped=pl.lit(False))
-        if fasta is not None:
-            variants, unfit = reference.check(files.variants, fasta, files.build)
+        self.panel = source.panel
+        if source.fasta is not None:
+            variants, unfit = reference.check(files.variants, source.fasta, files.build)
             self.excluded.append(unfit)
         dropped = qc.unusable_variants(variants)
         self.excluded.append(dropped)
@@ -195,6 +195,19 @@ def check_heterozygosity(cohort: Cohort, pruned: np.ndarray) -> np.ndarray:
     return everyone[:, cohort.keep]
 
 
+def name_ancestry(cohort: Cohort, calls: np.ndarray, pruned: np.ndarray) -> None:
+    """Columns ancestry and ancestry_share of the samples, from pruned calls of the kept ones; null without a panel."""
+    n = cohort.samples.height
+    names, share = np.full(n, None, object), np.full(n, np.nan)
+    if cohort.panel is not None:
+        variants = cohort.variants.filter(pl.Series(pruned))
+        found = panel.assign(calls, variants, cohort.panel, cohort.files.build)
+        names[cohort.keep], share[cohort.keep] = found
+    cohort.samples = cohort.samples.with_columns(
+        ancestry=pl.Series(names, dtype=pl.String), ancestry_share=pl.Series(share).fill_nan(None)
+    )
+
+
 def hardy_weinberg(found: np.ndarray, build: str, variants: pl.DataFrame) -> np.ndarray:
     """Smallest exact p [variant] over ancestry groups; found [variant, 2 * group + male, state], X in females only."""
     haploid = variants.select(contigs.haploid_in_males(build)).to_series().to_numpy()
@@ -256,6 +269,7 @@ def quality_control(cohort: Cohort) -> Relatedness:
     preferred = cohort.samples["has_ecg"].to_numpy()[cohort.keep]
     print("relatedness", flush=True)
     related = relate(calls, preferred, cohort.settings)
+    name_ancestry(cohort, calls, pruned)
     both = (related.unrelated & preferred).sum()
     print(
         f"unrelated: {related.unrelated.sum()} of {cohort.keep.sum()} kept samples, {both} of them with an ECG",

@@ -92,7 +92,7 @@ def main(
         # What Hail cannot read, or spells otherwise than the reference, the block reader counts.
         through_reader = source.format == "pgen" or source.fasta is not None or any(files.haploid)
         mt = None if through_reader else hail_steps.import_files(files, threads)
-        cohort = Cohort(files, described, mt, settings, source.fasta)
+        cohort = Cohort(files, described, mt, settings, source)
         related = quality_control(cohort)
         with atomic(pruned) as folder:
             write_pruned(cohort, folder)

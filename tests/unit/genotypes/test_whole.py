@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ecgwas.config import Genotypes, GenotypeSource
+from ecgwas.config import Genotypes, GenotypeSource, Panel
 from ecgwas.genotypes import qc_main
 
 pytestmark = pytest.mark.hail
@@ -109,8 +109,13 @@ def test_continents_part_on_the_components_of_1000_genomes(realdata, tmp_path):
     people.with_row_index("recording_id").write_csv(tmp_path / "ecg.csv")
     bed = realdata / "geno_1kg_phase1" / "1kg_phase1.bed"
     source = GenotypeSource(format="plink", paths=[bed], build="GRCh37")
+    panel = Panel(paths=[bed], labels=realdata / "geno_1kg_labels" / "integrated_call_samples_v3.20130502.ALL.panel")
+    source = source.model_copy(update={"panel": panel})
     tables = run_stage(tmp_path / "out", source, tmp_path / "people.csv", tmp_path / "ecg.csv")
     assert tables["samples"].height == 1092
+    named = tables["samples"].join(people, left_on="sample_id", right_on="person_id").drop_nulls("ancestry")
+    assert named.height > 900
+    assert (named["ancestry"] == named["group"]).mean() > 0.99
     assert tables["samples"]["unrelated"].sum() > 950
     assert tables["kinship"].height >= 20
     scores = (
