@@ -84,21 +84,32 @@ def king_pairs(calls: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
     return phi
 
 
-def king_bound(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """An upper bound of `king_block` from one matrix product, float32 [sample of a, sample of b].
+def _sizes(calls: np.ndarray) -> np.ndarray:
+    """Of each sample the homozygous calls less the missing ones, and the heterozygous calls, int64 [2, sample]."""
+    sizes = np.zeros((2, calls.shape[1]), np.int64)
+    for v in range(0, len(calls), VARIANTS):
+        g = calls[v : v + VARIANTS]
+        het, missing = (g == 1).sum(0), (g < 0).sum(0)
+        sizes += np.stack([len(g) - het - 2 * missing, het])
+    return sizes
+
+
+def _centred(g: np.ndarray) -> np.ndarray:
+    """g - 1 float32, 0 for missing (-1)."""
+    return ((g - np.int8(1)) * (g >= 0)).astype(np.float32)
+
+
+def king_bound(a: np.ndarray, b: np.ndarray, sizes_a: np.ndarray, sizes_b: np.ndarray) -> np.ndarray:
+    """An upper bound of `king_block` from one matrix product, [sample of a, sample of b]; sizes as from `_sizes`.
 
     Kinship is 1/2 - D / (4 min(H_a, H_b)), D the sum of (g_a - g_b)^2 and H the heterozygotes over variants called in
     both. With g - 1 in {-1, 0, 1} and 0 for missing, |a|^2 + |b|^2 - 2 a'b exceeds D by at most the missing calls of
     both, and H over all called variants is no less than H over those called in both.
     """
     product = np.zeros((a.shape[1], b.shape[1]), np.float32)
-    sizes = []
-    for x in (a, b):
-        sizes.append(((x == 0).sum(0) + (x == 2).sum(0) - (x < 0).sum(0), (x == 1).sum(0)))
     for v in range(0, len(a), VARIANTS):
-        x, y = (np.where(g < 0, 0, g - 1).astype(np.float32) for g in (a[v : v + VARIANTS], b[v : v + VARIANTS]))
-        product += x.T @ y
-    (least_a, het_a), (least_b, het_b) = sizes
+        product += _centred(a[v : v + VARIANTS]).T @ _centred(b[v : v + VARIANTS])
+    (least_a, het_a), (least_b, het_b) = sizes_a, sizes_b
     distance = np.maximum(least_a[:, None] + least_b[None] - 2 * product, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         return 0.5 - distance / (4 * np.minimum(het_a[:, None], het_b[None]))
@@ -110,10 +121,10 @@ def king_above(calls: np.ndarray, limit: float) -> Pairs:
     Blocks of pairs that the bound lets pass are counted exactly, so memory grows with the pairs kept, not with
     samples squared.
     """
-    found = []
+    found, sizes = [], _sizes(calls)
     for rows, columns in _pairs(calls.shape[1]):
         a, b = calls[:, rows], calls[:, columns]
-        near = king_bound(a, b) > limit - 1e-5
+        near = king_bound(a, b, sizes[:, rows], sizes[:, columns]) > limit - 1e-5
         if rows == columns:
             near = np.triu(near, 1)
         i, j = np.nonzero(near)
