@@ -70,7 +70,7 @@ SECTIONS = {
         "Finemap",
         "Report",
     ],
-    "A cohort: config/cohorts/{cohort}.yaml": ["Cohort", "EcgSource", "GenotypeSource"],
+    "A cohort: config/cohorts/{cohort}.yaml": ["Cohort", "EcgSource", "GenotypeSource", "Panel"],
     "A simulated cohort: the block `simulate` of a cohort": ["Simulate", "PlantedLocus", "Spike", "SpikeEffect"],
     "A model: config/models/{model}.yaml": [],
 }

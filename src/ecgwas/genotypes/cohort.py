@@ -243,7 +243,7 @@ def second_look(cohort: Cohort, related: Relatedness) -> None:
     padded[:, : min(found.shape[1], 2 * n_groups)] = found[:, : 2 * n_groups]
     p = hardy_weinberg(padded, cohort.files.build, cohort.variants)
     table = cohort.variants.with_columns(**columns, hwe_p=pl.Series(p), info=dosage["info"].fill_nan(None))
-    if cohort.files.format in ("bgen", "pgen"):
+    if cohort.files.format == "bgen" or (cohort.files.format == "pgen" and table["info"].count()):
         af = dosage["dosage_sum"] / (2 * dosage["called"])
         mac = (
             2
