@@ -244,8 +244,9 @@ def convert_matrix_table(paths: list[Path], build: str, folder: Path) -> list[Pa
         if mt.locus.dtype.reference_genome.name != build or "GT" not in mt.entry:
             found = f"{mt.locus.dtype.reference_genome.name}, entries {', '.join(mt.entry)}"
             raise UserError(f"{path}: expected GT on {build}, found {found}; correct `build` or write GT")
-        rsid = {"rsid": mt.rsid} if "rsid" in mt.row else {"rsid": hl.missing(hl.tstr)}
-        mt = mt.key_cols_by(s=mt.col_key[0]).select_entries("GT").select_rows(**rsid)
+        mt = mt.key_cols_by(s=mt.col_key[0])
+        mt = mt if "rsid" in mt.row else mt.annotate_rows(rsid=hl.missing(hl.tstr))
+        mt = mt.select_entries("GT").select_rows("rsid")
         _export_plink(mt, folder / path.stem)
         made.append(folder / f"{path.stem}.bed")
     return made
