@@ -47,13 +47,32 @@ class EcgSource(Strict):
     )
 
 
+class Panel(Strict):
+    """People of known ancestry, onto whose principal components a cohort is projected."""
+
+    paths: list[Path] = Field(min_length=1, description="PLINK .bed files of the panel, in the cohort's build.")
+    labels: Path = Field(description="Table (.csv; .tsv, .txt and .panel by tabs) that names each person's group.")
+    sample_column: str = Field("sample", description="Column of `labels` with the sample id.")
+    group_column: str = Field("super_pop", description="Column of `labels` with the group.")
+    components: int = Field(6, ge=1, description="Principal components of the panel used.")
+    neighbours: int = Field(20, ge=1, description="Nearest people of the panel that vote.")
+    min_share: Fraction = Field(0.8, description="Share of the votes below which no ancestry is given.")
+
+
 class GenotypeSource(Strict):
     """Where the genotypes of a cohort are."""
 
-    format: Literal["plink", "vcf", "bgen"] = Field("plink", description="PLINK 1 .bed, VCF (.vcf.gz, .vcf.bgz) or BGEN 1.2.")
-    paths: list[Path] = Field(min_length=1, description="The .bed, VCF or BGEN files, in any order; contigs must not repeat.")
+    format: Literal["plink", "pgen", "vcf", "bgen", "mt"] = Field(
+        "plink", description="PLINK 1 .bed, PLINK 2 .pgen, VCF (.vcf.gz, .vcf.bgz), BGEN 1.2 (8 bits) or Hail MatrixTable."
+    )
+    paths: list[Path] = Field(min_length=1, description="The .bed, .pgen, VCF, BGEN or .mt files, in any order; contigs must not repeat.")
     sample_file: Path | None = Field(None, description="The .sample file of BGEN files.")
     build: Literal["GRCh37", "GRCh38"] = Field(description="Reference genome of the positions.")
+    fasta: Path | None = Field(
+        None,
+        description="FASTA of that genome with its .fai: REF is checked against it and swapped alleles turned, indels are left-aligned.",
+    )
+    panel: Panel | None = Field(None, description="Reference panel with labels, to name each person's ancestry by.")
 
 
 class PlantedLocus(Strict):

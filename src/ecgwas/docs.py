@@ -74,7 +74,7 @@ SECTIONS = {
         "Hail",
         "Report",
     ],
-    "A cohort: config/cohorts/{cohort}.yaml": ["Cohort", "EcgSource", "GenotypeSource"],
+    "A cohort: config/cohorts/{cohort}.yaml": ["Cohort", "EcgSource", "GenotypeSource", "Panel"],
     "A simulated cohort: the block `simulate` of a cohort": ["Simulate", "PlantedLocus", "Spike", "SpikeEffect"],
     "A model: config/models/{model}.yaml": [],
 }

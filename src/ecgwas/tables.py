@@ -161,7 +161,10 @@ SAMPLES: Schema = {
     "sex_genetic": (pl.String(), "female, male, or null where undecided or no X."),
     "call_rate": (pl.Float64(), "Share of variants called."),
     "heterozygosity_f": (pl.Float64(), "Inbreeding coefficient F on autosomes."),
+    "ancestry": (pl.String(), "Group of the reference panel nearest on its components; null where undecided or no panel."),
+    "ancestry_share": (pl.Float64(), "Share of the nearest people of the panel in the commonest group; null without a panel."),
     "keep": (pl.Boolean(), "Passed quality control."),
+    "copy_of": (pl.String(), "Sample that stands for this duplicate or twin, which enters no scan; null for all others."),
     "unrelated": (pl.Boolean(), "In the largest set of kept samples without a related pair, people with an ECG preferred."),
 }
 
@@ -173,6 +176,7 @@ VARIANTS: Schema = {
     "rsid": (pl.String(), "Name in the source file."),
     "source": (pl.Int32(), "Which file of the manifest."),
     "source_index": (pl.Int32(), "Row in that file, from 0."),
+    "flipped": (pl.Boolean(), "REF and ALT stand the other way round in the file; the reader turns its dosages."),
     "af": (pl.Float64(), "ALT frequency in kept samples."),
     "mac": (pl.Float64(), "Minor allele count in kept samples."),
     "call_rate": (pl.Float64(), "Share of kept samples called."),
@@ -205,7 +209,7 @@ RELIABILITY: Schema = {
 TRAITS_EXCLUDED: Schema = {
     "kind": (pl.String(), "person, trait or covariate."),
     "id": (pl.String(), "person_id, trait or covariate."),
-    "reason": (pl.String(), "no_genotypes, genotype_qc, related, no_ecg, missing_covariate, constant, too_few_people, collinear, too_few_cases, separated."),
+    "reason": (pl.String(), "no_genotypes, genotype_qc, duplicate, related, no_ecg, missing_covariate, constant, too_few_people, collinear, too_few_cases, separated."),
     "detail": (pl.String(), "What was seen."),
 }
 

@@ -1,13 +1,14 @@
 """a cohort's genotypes -> the same after each step of quality control, with what was dropped and why."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
-from ecgwas.config import Genotypes
+from ecgwas.config import Genotypes, GenotypeSource
 from ecgwas.errors import UserError
-from ecgwas.genotypes import contigs, hail_steps, pcs, prune, qc, sources
+from ecgwas.genotypes import contigs, counts, hail_steps, panel, pcs, prune, qc, sources
+from ecgwas.genotypes import fasta as reference
 from ecgwas.genotypes.hardy_weinberg import hardy_weinberg_p
 from ecgwas.genotypes.reader import GenotypeReader
 from ecgwas.genotypes.relatedness import Relatedness, relate
@@ -24,13 +25,25 @@ SLACK = 0.02  # first look at variants, before bad samples are gone
 class Cohort:
     """Genotypes of one cohort on their way through quality control; every step appends to `excluded`."""
 
-    def __init__(self, files: sources.Files, samples: pl.DataFrame, mt: "hl.MatrixTable", settings: Genotypes):
+    def __init__(
+        self,
+        files: sources.Files,
+        samples: pl.DataFrame,
+        mt: "hl.MatrixTable | None",
+        settings: Genotypes,
+        source: GenotypeSource,
+    ):
         self.files, self.samples, self.mt, self.settings = files, samples, mt, settings
         self.excluded: list[pl.DataFrame] = []
         self.keep = np.ones(samples.height, bool)
-        dropped = qc.unusable_variants(files.variants)
+        variants = files.variants.with_columns(flipped=pl.lit(False))
+        self.panel = source.panel
+        if source.fasta is not None:
+            variants, unfit = reference.check(files.variants, source.fasta, files.build)
+            self.excluded.append(unfit)
+        dropped = qc.unusable_variants(variants)
         self.excluded.append(dropped)
-        variants = files.variants.with_columns(id=qc.VARIANT)
+        variants = variants.with_columns(id=qc.VARIANT)
         variants = variants.filter(~pl.col("id").is_in(dropped["id"].unique().implode()))
         self.variants = variants.sort(contigs.genome_order(), "position", "ref", "alt")
         self.say_variants(f"usable of {files.variants.height} in the files")
@@ -57,23 +70,42 @@ class Cohort:
         if not self.keep.any():
             raise UserError(f"no sample is left after {reason}; see the limits under `genotypes` in the configuration")
 
+    def men(self) -> np.ndarray:
+        """Bool [sample]: male by genotype, or as reported where the genotypes do not say."""
+        sex = self.samples["sex_reported"]
+        if "sex_genetic" in self.samples.columns:
+            sex = self.samples["sex_genetic"].fill_null(sex)
+        return (sex == "male").fill_null(False).to_numpy()
+
+    def manifest(self) -> dict[str, Any]:
+        """What the block reader needs: files, samples, and the men, once their sex is checked."""
+        known = "sex_genetic" in self.samples.columns
+        return self.files.manifest() | {"males": np.flatnonzero(self.men() & self.keep).tolist() if known else []}
+
+    def variant_counts(self, group: np.ndarray) -> tuple[np.ndarray, pl.DataFrame]:
+        """Counts [variant, group, state] and dosages of the variants, by Hail, or by the reader where Hail cannot."""
+        if self.mt is None:
+            return counts.variant_counts(self.manifest(), self.variants, group)
+        return hail_steps.variant_counts(self.mt, self.variants, group, self.files.build)
+
     def calls(self, chosen: np.ndarray, keep: np.ndarray) -> np.ndarray:
         """Hard calls int8 [variant, sample], -1 missing, of chosen variants (bool) in kept samples (bool)."""
-        with GenotypeReader(
-            self.files.manifest(), self.variants.filter(pl.Series(chosen)), np.flatnonzero(keep)
-        ) as reader:
+        with GenotypeReader(self.manifest(), self.variants.filter(pl.Series(chosen)), np.flatnonzero(keep)) as reader:
             blocks = [np.where(np.isnan(x), -1, np.rint(x)).astype(np.int8) for _, x in reader.blocks(2048)]
         return np.concatenate(blocks) if blocks else np.empty((0, int(keep.sum())), np.int8)
 
 
 def first_look(cohort: Cohort) -> None:
     """Variant call rates and frequencies in everyone, then sample call rates over the well-called variants."""
-    counts, _ = hail_steps.variant_counts(cohort.mt, cohort.variants, np.where(cohort.keep, 0, -1), cohort.files.build)
-    cohort.variants = cohort.variants.with_columns(**frequency_columns(counts[:, 0]))
+    found, _ = cohort.variant_counts(np.where(cohort.keep, 0, -1))
+    cohort.variants = cohort.variants.with_columns(**frequency_columns(found[:, 0]))
     good = cohort.variants.filter(pl.col("call_rate") >= cohort.settings.variant_call_rate - SLACK)
     if good.is_empty():
         raise UserError(f"no variant is called in {cohort.settings.variant_call_rate - SLACK:.2f} of the samples")
-    per_sample = hail_steps.sample_counts(cohort.mt, good, cohort.files.build, cohort.samples.height)
+    if cohort.mt is None:
+        per_sample = counts.sample_counts(cohort.manifest(), good, cohort.files.build)
+    else:
+        per_sample = hail_steps.sample_counts(cohort.mt, good, cohort.files.build, cohort.samples.height)
     states = per_sample.sum(1)
     call_rate = states[:, :3].sum(1) / np.maximum(states.sum(1), 1)
     cohort.samples = cohort.samples.with_columns(call_rate=call_rate)
@@ -82,12 +114,12 @@ def first_look(cohort: Cohort) -> None:
     )
 
 
-def frequency_columns(counts: np.ndarray) -> dict[str, pl.Series]:
-    """call_rate, af and mac of counts [variant, state]."""
-    called = counts[:, :3].sum(1)
-    alt = counts[:, 1] + 2 * counts[:, 2]
+def frequency_columns(found: np.ndarray) -> dict[str, pl.Series]:
+    """call_rate, af and mac of counts found [variant, state]."""
+    called = found[:, :3].sum(1)
+    alt = found[:, 1] + 2 * found[:, 2]
     af = alt / np.maximum(2 * called, 1)
-    call_rate = called / np.maximum(counts.sum(1), 1)
+    call_rate = called / np.maximum(found.sum(1), 1)
     return {
         "call_rate": pl.Series(call_rate),
         "af": pl.Series(af),
@@ -132,7 +164,7 @@ def prune_variants(cohort: Cohort) -> np.ndarray:
     """Bool [variant]: common autosomal variants outside long-range LD, thinned by LD in the samples kept so far."""
     chosen = qc.prune_candidates(cohort.variants, cohort.files.build, cohort.settings)
     table = cohort.variants.filter(pl.Series(chosen))
-    with GenotypeReader(cohort.files.manifest(), table, np.flatnonzero(cohort.keep)) as reader:
+    with GenotypeReader(cohort.manifest(), table, np.flatnonzero(cohort.keep)) as reader:
         blocks = (dosages for _, dosages in reader.blocks(512))
         contig, position = table["contig"].to_numpy(), table["position"].to_numpy()
         kept = prune.prune(blocks, contig, position, cohort.settings.prune_r2, cohort.settings.prune_window_bp)
@@ -163,32 +195,55 @@ def check_heterozygosity(cohort: Cohort, pruned: np.ndarray) -> np.ndarray:
     return everyone[:, cohort.keep]
 
 
-def hardy_weinberg(counts: np.ndarray, build: str, variants: pl.DataFrame) -> np.ndarray:
-    """Smallest exact p [variant] over ancestry groups; counts [variant, 2 * group + male, state], X in females only."""
+def name_ancestry(cohort: Cohort, calls: np.ndarray, pruned: np.ndarray) -> None:
+    """Columns ancestry and ancestry_share of the samples, from pruned calls of the kept ones; null without a panel."""
+    n = cohort.samples.height
+    names, share = np.full(n, None, object), np.full(n, np.nan)
+    if cohort.panel is not None:
+        variants = cohort.variants.filter(pl.Series(pruned))
+        found = panel.assign(calls, variants, cohort.panel, cohort.files.build)
+        names[cohort.keep], share[cohort.keep] = found
+    cohort.samples = cohort.samples.with_columns(
+        ancestry=pl.Series(names, dtype=pl.String), ancestry_share=pl.Series(share).fill_nan(None)
+    )
+
+
+def hardy_weinberg(found: np.ndarray, build: str, variants: pl.DataFrame) -> np.ndarray:
+    """Smallest exact p [variant] over ancestry groups; found [variant, 2 * group + male, state], X in females only."""
     haploid = variants.select(contigs.haploid_in_males(build)).to_series().to_numpy()
-    women, men = counts[:, 0::2, :3], counts[:, 1::2, :3]
+    women, men = found[:, 0::2, :3], found[:, 1::2, :3]
     both = women + np.where(haploid[:, None, None], 0, men)
     return np.min([hardy_weinberg_p(both[:, g]) for g in range(both.shape[1])], axis=0)
 
 
+def without_heterozygous_men(found: np.ndarray, variants: pl.DataFrame, build: str) -> np.ndarray:
+    """Counts [variant, 2 * group + male, state] with heterozygous calls of men on X missing, as the reader has them."""
+    haploid = np.flatnonzero(variants.select(contigs.haploid_in_males(build)).to_series().to_numpy())
+    found = found.copy()
+    men = found[haploid, 1::2]
+    men[..., 3] += men[..., 1]
+    men[..., 1] = 0
+    found[haploid, 1::2] = men
+    return found
+
+
 def second_look(cohort: Cohort, related: Relatedness) -> None:
     """Final frequencies, call rates and Hardy-Weinberg p in the samples kept; variants that fail go."""
-    male = (
-        (cohort.samples["sex_genetic"].fill_null(cohort.samples["sex_reported"]) == "male").fill_null(False).to_numpy()
-    )
+    male = cohort.men()
     n_groups = int(related.group.max()) + 1
     group = np.full(cohort.samples.height, -1)
     tested = related.unrelated & (related.group >= 0)
     group[cohort.keep] = 2 * np.where(tested, related.group, n_groups)  # the last pair of groups: kept, not tested
     group = np.where(cohort.keep, group + male, -1)
-    counts, dosage = hail_steps.variant_counts(cohort.mt, cohort.variants, group, cohort.files.build)
-    total = np.concatenate([counts, np.zeros_like(counts[:, :1])], 1).sum(1)
+    found, dosage = cohort.variant_counts(group)
+    found = without_heterozygous_men(found, cohort.variants, cohort.files.build)
+    total = found.sum(1)
     columns = frequency_columns(total)
-    padded = np.zeros((len(counts), 2 * n_groups, hail_steps.STATES), np.int64)
-    padded[:, : min(counts.shape[1], 2 * n_groups)] = counts[:, : 2 * n_groups]
+    padded = np.zeros((len(found), 2 * n_groups, hail_steps.STATES), np.int64)
+    padded[:, : min(found.shape[1], 2 * n_groups)] = found[:, : 2 * n_groups]
     p = hardy_weinberg(padded, cohort.files.build, cohort.variants)
     table = cohort.variants.with_columns(**columns, hwe_p=pl.Series(p), info=dosage["info"].fill_nan(None))
-    if cohort.files.format == "bgen":
+    if cohort.files.format == "bgen" or (cohort.files.format == "pgen" and table["info"].count()):
         af = dosage["dosage_sum"] / (2 * dosage["called"])
         mac = (
             2
@@ -214,6 +269,7 @@ def quality_control(cohort: Cohort) -> Relatedness:
     preferred = cohort.samples["has_ecg"].to_numpy()[cohort.keep]
     print("relatedness", flush=True)
     related = relate(calls, preferred, cohort.settings)
+    name_ancestry(cohort, calls, pruned)
     both = (related.unrelated & preferred).sum()
     print(
         f"unrelated: {related.unrelated.sum()} of {cohort.keep.sum()} kept samples, {both} of them with an ECG",

@@ -47,7 +47,7 @@ def import_files(files: sources.Files, threads: int) -> "hl.MatrixTable":
                 index_file_map=index,
             )
             # Hail leaves entries without a genotype out, and aggregators then do not see them; as missing they count.
-            return mt.unfilter_entries()
+            return mt.filter_rows(hl.len(mt.alleles) == 2).unfilter_entries()
         except hl.utils.java.FatalError as error:
             raise _user_error(
                 error, files.paths, "8-bit, diploid, unphased: plink2 --export bgen-1.2 bits=8"
@@ -187,6 +187,26 @@ def sample_counts(mt: "hl.MatrixTable", variants: pl.DataFrame, build: str, n_sa
     return _read_counts(table["counts"], (2, STATES))
 
 
+def from_calls(calls: np.ndarray, variants: pl.DataFrame, sample_ids: list[str], build: str) -> "hl.MatrixTable":
+    """The MatrixTable of calls int8 [variant, sample], -1 missing, through a .bed in Hail's temporary folder."""
+    import hail as hl
+
+    bed = _temporary("bed")
+    bits = np.choose(calls + 1, [1, 3, 2, 0]).astype(np.uint8)  # two bits a call: 0 homozygous ALT, 1 missing
+    bits = np.pad(bits, ((0, 0), (0, -calls.shape[1] % 4))).reshape(len(calls), -1, 4)
+    packed = (bits << np.array([0, 2, 4, 6], np.uint8)).sum(2).astype(np.uint8)
+    bed.write_bytes(sources.BED_MAGIC + packed.tobytes())
+    bim = variants.select(
+        _reference_contig(build).alias("contig"), "rsid", pl.lit("0").alias("cm"), "position", "alt", "ref"
+    )
+    bim.write_csv(bed.with_suffix(".bim"), separator="\t", include_header=False, quote_style="never")
+    fam = "".join(f"0\t{name}\t0\t0\t0\t-9\n" for name in sample_ids)
+    bed.with_suffix(".fam").write_text(fam)
+    names = [str(bed.with_suffix(suffix)) for suffix in (".bed", ".bim", ".fam")]
+    mt = hl.import_plink(*names, reference_genome=build, contig_recoding={}, skip_invalid_loci=True)
+    return mt.select_rows("rsid").select_cols()
+
+
 def write_pruned(mt: "hl.MatrixTable", variants: pl.DataFrame, keep: np.ndarray, build: str, path: Path) -> None:
     """Write the MatrixTable of `variants` (the pruned ones) in the samples kept (bool [sample], file order)."""
     mt = _with_groups(mt, np.where(keep, 0, -1))
@@ -208,6 +228,27 @@ def convert_vcf(paths: list[Path], build: str, folder: Path, threads: int) -> li
         except hl.utils.java.FatalError as error:
             raise _user_error(error, [path], f"a VCF with GT on {build}, contigs 1 to 22 and X") from error
         made.append(folder / f"{out.name}.bed")
+    return made
+
+
+def convert_matrix_table(paths: list[Path], build: str, folder: Path) -> list[Path]:
+    """Hail MatrixTables with GT -> PLINK in `folder`, one each."""
+    import hail as hl
+
+    made = []
+    for path in sorted(paths):
+        try:
+            mt = hl.read_matrix_table(str(path))
+        except hl.utils.java.FatalError as error:
+            raise _user_error(error, [path], "a MatrixTable written by this or an older version of Hail") from error
+        if mt.locus.dtype.reference_genome.name != build or "GT" not in mt.entry:
+            found = f"{mt.locus.dtype.reference_genome.name}, entries {', '.join(mt.entry)}"
+            raise UserError(f"{path}: expected GT on {build}, found {found}; correct `build` or write GT")
+        mt = mt.key_cols_by(s=mt.col_key[0])
+        mt = mt if "rsid" in mt.row else mt.annotate_rows(rsid=hl.missing(hl.tstr))
+        mt = mt.select_entries("GT").select_rows("rsid")
+        _export_plink(mt, folder / path.stem)
+        made.append(folder / f"{path.stem}.bed")
     return made
 
 
@@ -233,7 +274,13 @@ def _convert_one(path: Path, build: str, out: Path, threads: int) -> None:
     )
     if "GT" not in mt.entry:
         raise UserError(f"{path}: no GT among the formats ({', '.join(mt.entry)}); for dosages give BGEN files")
-    mt = mt.select_entries("GT").select_rows("rsid")
+    _export_plink(mt.select_entries("GT").select_rows("rsid"), out)
+
+
+def _export_plink(mt: "hl.MatrixTable", out: Path) -> None:
+    """Rows rsid and entries GT to a PLINK trio: sites split, phase dropped, haploid calls doubled, all named."""
+    import hail as hl
+
     mt = mt.filter_rows(hl.len(mt.alleles) > 1)
     mt = hl.split_multi_hts(mt)
     mt = mt.annotate_entries(GT=hl.if_else(mt.GT.ploidy == 1, hl.call(mt.GT[0], mt.GT[0]), mt.GT.unphase()))

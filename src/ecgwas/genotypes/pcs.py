@@ -6,6 +6,8 @@ import numpy as np
 import scipy.sparse.linalg
 
 BLOCK = 1024
+GRAM = 8192  # samples up to which the Gram matrix is held
+KRYLOV = 8  # multiplications by the Gram matrix where it is not
 
 
 @dataclass(frozen=True)
@@ -23,38 +25,73 @@ def frequencies(calls: np.ndarray) -> np.ndarray:
     return np.where(calls > 0, calls, 0).sum(1, dtype=np.int64) / (2 * called)
 
 
-def standardise(calls: np.ndarray, frequency: np.ndarray, n_variants: int) -> np.ndarray:
-    """(x - 2p) / sqrt(2 p (1 - p) m), missing 0: Hail's hwe_normalize; float64, [variant, sample].
+def standardise(calls: np.ndarray, frequency: np.ndarray, n_variants: int, dtype: type = np.float64) -> np.ndarray:
+    """(x - 2p) / sqrt(2 p (1 - p) m), missing 0: Hail's hwe_normalize; [variant, sample].
 
     Variants that do not vary become 0, and `n_variants` (m) counts those that do.
     """
-    p = frequency[:, None]
-    scale = np.sqrt(2 * p * (1 - p) * n_variants)
-    z = (calls - 2 * p) / np.where(scale > 0, scale, np.inf)
+    scale = np.sqrt(2 * frequency * (1 - frequency) * n_variants)[:, None]
+    z = calls - (2 * frequency[:, None]).astype(dtype)
+    z /= np.where(scale > 0, scale, np.inf).astype(dtype)
     z[calls < 0] = 0
     return z
+
+
+def _top(calls: np.ndarray, p: np.ndarray, polymorphic: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """At least the `k` largest eigenvalues and their vectors [sample, ·] of the Gram matrix, summed over blocks."""
+    n = calls.shape[1]
+    gram = np.zeros((n, n))
+    for i in range(0, len(calls), BLOCK):
+        z = standardise(calls[i : i + BLOCK], p[i : i + BLOCK], polymorphic)
+        gram += z.T @ z
+    if k >= n - 1 or n <= 200:
+        return np.linalg.eigh(gram)
+    start = np.cos(np.arange(n) * 0.7 + 0.1)  # any fixed vector that is orthogonal to no component
+    return scipy.sparse.linalg.eigsh(gram, k=k, which="LA", v0=start, ncv=min(n, 4 * k + 20), tol=1e-10)
+
+
+def _times_gram(calls: np.ndarray, p: np.ndarray, polymorphic: int, x: np.ndarray) -> np.ndarray:
+    """Gram matrix times x float64 [sample, column], one pass over the calls, never holding it."""
+    product = np.zeros(x.shape)
+    single = x.astype(np.float32)
+    for i in range(0, len(calls), BLOCK):
+        z = standardise(calls[i : i + BLOCK], p[i : i + BLOCK], polymorphic, np.float32)
+        product += z.T @ (z @ single)
+    return product
+
+
+def _top_blocked(calls: np.ndarray, p: np.ndarray, polymorphic: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same by a block Krylov method (Musco & Musco 2015, algorithm 2), from a fixed start: memory of 18 k columns.
+
+    For more samples than the square of which fits in memory.
+    """
+    rng = np.random.default_rng([0])
+    basis = [np.linalg.qr(rng.standard_normal((calls.shape[1], 2 * k)))[0]]
+    for _ in range(KRYLOV):
+        y = _times_gram(calls, p, polymorphic, basis[-1])
+        for _ in range(2):  # twice is enough to make it orthogonal
+            for other in basis:
+                y -= other @ (other.T @ y)
+            y = np.linalg.qr(y)[0]
+        basis.append(y)
+    whole = np.concatenate(basis, axis=1)
+    small = whole.T @ _times_gram(calls, p, polymorphic, whole)
+    values, vectors = np.linalg.eigh((small + small.T) / 2)
+    return values[-k:], whole @ vectors[:, -k:]
 
 
 def fit(calls: np.ndarray, k: int) -> Components:
     """First `k` principal components of calls int8 [variant, sample] (-1 missing), standardised under Hardy-Weinberg.
 
-    The sample by sample Gram matrix is summed over blocks of variants, its top eigenvectors found by Lanczos from a
-    fixed start, and the sign of each component set so that its largest loading is positive: a rerun gives the same
-    bits, which Hail's pca (random start, sums in the order in which tasks end) does not promise.
+    The top eigenvectors of the sample by sample Gram matrix are found from a fixed start and the sign of each
+    component set so that its largest loading is positive: a rerun gives the same bits, which Hail's pca (random start,
+    sums in the order in which tasks end) does not promise.
     """
     n = calls.shape[1]
     k = min(k, n - 1, len(calls))
     p = frequencies(calls)
     polymorphic = int(((p > 0) & (p < 1)).sum())
-    gram = np.zeros((n, n))
-    for i in range(0, len(calls), BLOCK):
-        z = standardise(calls[i : i + BLOCK], p[i : i + BLOCK], polymorphic)
-        gram += z.T @ z
-    if k < n - 1 and n > 200:
-        start = np.cos(np.arange(n) * 0.7 + 0.1)  # any fixed vector that is orthogonal to no component
-        values, vectors = scipy.sparse.linalg.eigsh(gram, k=k, which="LA", v0=start, ncv=min(n, 4 * k + 20), tol=1e-10)
-    else:
-        values, vectors = np.linalg.eigh(gram)
+    values, vectors = _top(calls, p, polymorphic, k) if n <= GRAM else _top_blocked(calls, p, polymorphic, k)
     order = np.argsort(-values, kind="stable")[:k]
     values, vectors = np.maximum(values[order], 0), vectors[:, order]
     loadings = np.empty((len(calls), k))

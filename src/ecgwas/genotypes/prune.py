@@ -4,15 +4,20 @@ from collections.abc import Iterable
 
 import numpy as np
 
+STEP = 64  # rows compared at once: all with all, though few pairs of a sparse array lie within the window
+
 
 def standardise(dosages: np.ndarray) -> np.ndarray:
     """Rows of [variant, sample] to mean 0 and length 1, missing at the mean; rows that do not vary become 0."""
-    missing = np.isnan(dosages)
-    called = np.maximum((~missing).sum(1, keepdims=True), 1)
-    centred = dosages - np.where(missing, 0, dosages).sum(1, keepdims=True, dtype=np.float64) / called
-    centred = np.where(missing, 0, centred).astype(np.float32)
-    length = np.sqrt((centred.astype(np.float64) ** 2).sum(1, keepdims=True))
-    return (centred / np.where(length > 0, length, np.inf)).astype(np.float32)
+    z = np.array(dosages, np.float32)
+    missing = np.isnan(z)
+    z[missing] = 0
+    called = np.maximum(z.shape[1] - missing.sum(1, keepdims=True), 1)
+    z -= (z.sum(1, keepdims=True, dtype=np.float64) / called).astype(np.float32)
+    z[missing] = 0
+    length = np.sqrt(np.einsum("ij,ij->i", z, z))[:, None]
+    z /= np.where(length > 0, length, np.inf)
+    return z
 
 
 def _first_come(r2: np.ndarray, near: np.ndarray, allowed: np.ndarray, limit: float) -> np.ndarray:
@@ -34,12 +39,14 @@ def prune(
     dosages, missing at the mean (Hail's ld_prune uses the same). First come, first kept: the result depends on
     genome order only, not on the size of the blocks.
     """
+    contig = np.unique(contig, return_inverse=True)[1]  # numbers compare faster than names
     keep = np.zeros(len(position), bool)
     held = np.empty((0, 0), np.float32)  # kept rows that the next block can still reach
     held_at = np.empty(0, np.int64)  # their row numbers
     start = 0
-    for block in blocks:
-        z = standardise(block)
+    steps = (block[i : i + STEP] for block in blocks for i in range(0, len(block), STEP))
+    for step in steps:
+        z = standardise(step)
         rows = np.arange(start, start + len(z))
         allowed = (z != 0).any(1)
         if held_at.size:

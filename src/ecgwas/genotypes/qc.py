@@ -38,11 +38,13 @@ def unusable_variants(variants: pl.DataFrame) -> pl.DataFrame:
     table = variants.with_columns(copies=copies)
     known = pl.col("contig").is_in(contigs.CONTIGS)
     bases = pl.col("ref").str.contains(r"^[ACGTN]+$") & pl.col("alt").str.contains(r"^(?:[ACGTN]+|<.+>|\*)$")
+    several = pl.col("alt").str.contains(",")
     null = pl.lit(None, pl.Float64)
     rules = {
         "contig": (~known, null, null),
         "position": (known & (pl.col("position") < 1), pl.col("position"), pl.lit(1)),
-        "alleles": (known & ~bases, null, null),
+        "multiallelic": (known & several, null, null),
+        "alleles": (known & ~bases & ~several, null, null),
         "duplicate": (known & (pl.col("copies") > 1), pl.col("copies"), pl.lit(1)),
     }
     return fails("variant", table, VARIANT, rules)

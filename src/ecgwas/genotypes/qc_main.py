@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
+import polars as pl
+
 from ecgwas.cli import run
 from ecgwas.config import Genotypes, GenotypeSource
 from ecgwas.files import atomic, write_json, write_parquet
@@ -12,18 +15,32 @@ from ecgwas.hail_session import hail_session, parallelism
 
 
 def open_source(source: GenotypeSource, converted: Path, threads: int) -> sources.Files:
-    """The cohort's files; VCF is first converted to PLINK under `converted`, which is made for every format."""
+    """The cohort's files; VCF and MatrixTable first become PLINK under `converted`, which is made for every format."""
     with atomic(converted) as folder:
         folder.mkdir()
         names = []
         if source.format == "vcf":
             print("converting VCF to PLINK", flush=True)
             names = [path.name for path in hail_steps.convert_vcf(source.paths, source.build, folder, threads)]
+        if source.format == "mt":
+            print("converting MatrixTables to PLINK", flush=True)
+            names = [path.name for path in hail_steps.convert_matrix_table(source.paths, source.build, folder)]
         (folder / "_SUCCESS").write_text("".join(name + "\n" for name in names))
-    if source.format != "vcf":
+    if source.format not in ("vcf", "mt"):
         return sources.open_files(source)
     paths = [converted / name for name in names]
     return sources.open_files(source.model_copy(update={"format": "plink", "paths": paths}))
+
+
+def write_pruned(cohort: Cohort, folder: Path) -> None:
+    """The MatrixTable of the pruned variants in the samples kept."""
+    table, keep = cohort.variants.filter("pruned"), cohort.keep
+    if cohort.mt is not None:
+        return hail_steps.write_pruned(cohort.mt, table, keep, cohort.files.build, folder)
+    ids = cohort.samples.filter(pl.Series(keep))["sample_id"].to_list()
+    calls = cohort.calls(cohort.variants["pruned"].to_numpy(), keep)
+    mt = hail_steps.from_calls(calls, table, ids, cohort.files.build)
+    return hail_steps.write_pruned(mt, table, np.ones(len(ids), bool), cohort.files.build, folder)
 
 
 def main(
@@ -75,16 +92,19 @@ def main(
         files = open_source(source, converted, threads)
         print(f"samples: {len(files.sample_ids)} in the files", flush=True)
         described = people_table.describe(files.sample_ids, people, recordings, bridge, withdrawn)
-        cohort = Cohort(files, described, hail_steps.import_files(files, threads), settings)
+        # What Hail cannot read, or spells otherwise than the reference, the block reader counts.
+        through_reader = source.format == "pgen" or source.fasta is not None or any(files.haploid)
+        mt = None if through_reader else hail_steps.import_files(files, threads)
+        cohort = Cohort(files, described, mt, settings, source)
         related = quality_control(cohort)
         with atomic(pruned) as folder:
-            hail_steps.write_pruned(cohort.mt, cohort.variants.filter("pruned"), cohort.keep, files.build, folder)
+            write_pruned(cohort, folder)
     write_parquet(results.sample_table(cohort, related), samples)
     write_parquet(results.variant_table(cohort), variants)
     write_parquet(results.excluded_table(cohort, related), excluded)
     write_parquet(results.pc_table(cohort, related), pcs)
     write_parquet(results.kinship_table(cohort, related), kinship)
-    write_json(files.manifest(), manifest)
+    write_json(cohort.manifest(), manifest)
 
 
 if __name__ == "__main__":

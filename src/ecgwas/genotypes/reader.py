@@ -9,6 +9,10 @@ import numpy as np
 import polars as pl
 
 from ecgwas.errors import UserError
+from ecgwas.genotypes import contigs
+
+
+MISSING_CALL = -9  # pgenlib's
 
 
 class _Source(Protocol):
@@ -23,6 +27,8 @@ class _Source(Protocol):
 
 class _Bed:
     """A PLINK 1 .bed file, through pgenlib. The count is that of A1 (column 5 of the .bim), our ALT."""
+
+    whole = True  # calls only, so that `read_calls` gives all there is
 
     def __init__(self, path: Path, n_samples: int, n_variants: int, samples: np.ndarray):
         import pgenlib
@@ -50,8 +56,23 @@ class _Bed:
         self._file.close()
 
 
+class _Pgen(_Bed):
+    """A PLINK 2 .pgen file with two alleles a variant; dosages where it has them, else calls."""
+
+    whole = False
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        dosages = np.empty((len(rows), self._n), np.float32)
+        self._file.read_dosages_list(np.ascontiguousarray(rows, dtype=np.uint32), dosages)
+        dosages[dosages < 0] = np.nan
+        return dosages if np.array_equal(self._back, np.arange(self._n)) else dosages[:, self._back]
+
+
 class _Bgen:
     """A BGEN file; the dosage is that of the second allele, our ALT."""
+
+    whole = False
+    haploid = False  # whether some samples have one copy
 
     def __init__(self, path: Path, n_samples: int, n_variants: int, samples: np.ndarray):
         from bgen import BgenReader
@@ -63,21 +84,27 @@ class _Bgen:
     def read(self, rows: np.ndarray) -> np.ndarray:
         dosages = np.empty((len(rows), len(self._samples)), np.float32)
         for out, row in zip(dosages, rows, strict=True):
-            out[:] = np.asarray(self._file[int(row)].alt_dosage, np.float32)[self._samples]
+            variant = self._file[int(row)]
+            dosage = np.asarray(variant.alt_dosage, np.float32)
+            if self.haploid:  # one copy of X counts as two
+                dosage = np.where(np.asarray(variant.ploidy) == 1, 2 * dosage, dosage)
+            out[:] = dosage[self._samples]
         return dosages
 
     def close(self) -> None:
         self._file.close()
 
 
-_FORMATS = {"plink": _Bed, "bgen": _Bgen}
+_FORMATS = {"plink": _Bed, "pgen": _Pgen, "bgen": _Bgen}
 
 
 class GenotypeReader:
     """ALT dosages of `variants` (a table with source and source_index) in the samples wanted, in the order given.
 
     `samples` are indices into the manifest's sample_ids (samples.parquet calls them `index`). Rows of arrays follow
-    the rows of `variants`; ALT is the effect allele; NaN is missing.
+    the rows of `variants`; ALT is the effect allele; NaN is missing. Rows marked `flipped` are turned to count the ALT
+    of the table; one heterozygous call on a man's X (the manifest's `males`, outside the pseudo-autosomal regions) is
+    missing.
     """
 
     def __init__(self, manifest: Path | dict[str, Any], variants: Path | pl.DataFrame, samples: np.ndarray | list[int]):
@@ -87,6 +114,12 @@ class GenotypeReader:
         self.samples = np.asarray(samples, np.int64)
         self._source = table["source"].to_numpy()
         self._index = table["source_index"].to_numpy()
+        self._turned = table["flipped"].to_numpy() if "flipped" in table.columns else np.zeros(table.height, bool)
+        self._men = np.isin(self.samples, self.manifest.get("males", []))
+        self._haploid = np.zeros(table.height, bool)
+        if self._men.any():
+            haploid = contigs.haploid_in_males(self.manifest["build"])
+            self._haploid = table.select(haploid).to_series().to_numpy()
         self._open: dict[int, _Source] = {}
         total = len(self.manifest["sample_ids"])
         if self.samples.size and not (self.samples.min() >= 0 and self.samples.max() < total):
@@ -109,11 +142,25 @@ class GenotypeReader:
             self._open[number] = _FORMATS[source["format"]](
                 path, source["n_samples"], source["n_variants"], self.samples
             )
+            if source.get("haploid"):
+                self._open[number].haploid = True
         return self._open[number]
 
     def read(self, rows: np.ndarray | list[int] | slice) -> np.ndarray:
         """Dosages float32 [variant, sample] of those rows of `variants`."""
         rows = np.arange(self.variants.height)[rows]
+        dosages = self._read(rows)
+        turned, haploid = self._turned[rows], np.flatnonzero(self._haploid[rows])
+        if turned.any():
+            dosages[turned] = 2 - dosages[turned]
+        if haploid.size:  # men have no two different copies of X
+            x = dosages[haploid]
+            x[(x == 1) & self._men] = np.nan
+            dosages[haploid] = x
+        return dosages
+
+    def _read(self, rows: np.ndarray) -> np.ndarray:
+        """The same as the files have them."""
         sources = self._source[rows]
         if rows.size and (sources == sources[0]).all():
             return self._file(int(sources[0])).read(self._index[rows])
@@ -127,11 +174,22 @@ class GenotypeReader:
     def hard_calls(self) -> bool:
         """Whether every file wanted holds calls, not dosages: then `read_calls` reads them."""
         formats = {self.manifest["sources"][int(number)]["format"] for number in np.unique(self._source)}
-        return all(hasattr(_FORMATS[name], "read_calls") for name in formats)
+        return all(_FORMATS[name].whole for name in formats)
 
     def read_calls(self, rows: slice, out: np.ndarray) -> None:
         """ALT counts of those rows of `variants` into int8 `out` [variant, sample]; negative is missing."""
-        sources, index = self._source[rows], self._index[rows]
+        self._read_calls(self._source[rows], self._index[rows], out)
+        turned, haploid = np.flatnonzero(self._turned[rows]), np.flatnonzero(self._haploid[rows])
+        if turned.size:
+            calls = out[turned]
+            out[turned] = np.where(calls < 0, calls, 2 - calls)
+        if haploid.size:  # men have no two different copies of X
+            calls = out[haploid]
+            calls[(calls == 1) & self._men] = MISSING_CALL
+            out[haploid] = calls
+
+    def _read_calls(self, sources: np.ndarray, index: np.ndarray, out: np.ndarray) -> None:
+        """The same as the files have them."""
         if sources.size and (sources == sources[0]).all():
             self._file(int(sources[0])).read_calls(index, out)
             return

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse
+from scipy.sparse.csgraph import connected_components
 
 from ecgwas.config import Genotypes
 from ecgwas.genotypes import ancestry, kinship, pcs, relatives
@@ -20,17 +22,32 @@ class Relatedness:
     limit: float  # kinship above which a pair counts as related
     unrelated: np.ndarray  # bool [n]
     nearest: np.ndarray  # float64 [n], largest kinship with a member of the unrelated set; NaN for its members
+    copy_of: np.ndarray  # int [n], the sample that stands for this duplicate or twin; -1 for none needed
     group: np.ndarray  # int [n], ancestry group, -1 for none
 
 
-def _nearest(phi: np.ndarray, pairs: list[tuple[int, int]], unrelated: np.ndarray) -> np.ndarray:
+def _nearest(pairs: kinship.Pairs, unrelated: np.ndarray) -> np.ndarray:
     """Largest kinship of each sample outside the set with a relative inside it."""
     nearest = np.full(len(unrelated), np.nan)
-    for a, b in pairs:
-        for i, j in ((a, b), (b, a)):
-            if not unrelated[i] and unrelated[j]:
-                nearest[i] = np.nanmax([nearest[i], phi[i, j]])
+    for i, j in ((pairs.i, pairs.j), (pairs.j, pairs.i)):
+        across = ~unrelated[i] & unrelated[j]
+        np.fmax.at(nearest, i[across], pairs.phi[across])
     return nearest
+
+
+def copies(pairs: kinship.Pairs, unrelated: np.ndarray, preferred: np.ndarray) -> np.ndarray:
+    """Of each sample the one that stands for it among its duplicates and twins (`pairs`), int [n], -1 for none needed.
+
+    Each cluster of copies keeps its member in the unrelated set, else one of the preferred (bool [n]), else the first.
+    """
+    n = len(unrelated)
+    graph = scipy.sparse.coo_array((np.ones(len(pairs.i)), (pairs.i, pairs.j)), shape=(n, n))
+    cluster = connected_components(graph, directed=False)[1]
+    first = {}
+    for i in np.lexsort((np.arange(n), ~preferred, ~unrelated)).tolist():
+        first.setdefault(int(cluster[i]), i)
+    stands = np.array([first[label] for label in cluster.tolist()])
+    return np.where(stands == np.arange(n), -1, stands)
 
 
 def relate(calls: np.ndarray, preferred: np.ndarray, settings: Genotypes) -> Relatedness:
@@ -41,39 +58,37 @@ def relate(calls: np.ndarray, preferred: np.ndarray, settings: Genotypes) -> Rel
     Conomos et al. 2016, and of Pan-UK Biobank).
     """
     threshold = settings.kinship_threshold
-    king = kinship.king(calls)
-    coarse = kinship.king_limit(pcs.frequencies(calls), calls.shape[1], threshold)
-    first = kinship.pairs_above(king, coarse)
-    base = relatives.unrelated(calls.shape[1], first, preferred)
+    n = calls.shape[1]
+    coarse = kinship.king_limit(pcs.frequencies(calls), n, threshold)
+    first = kinship.king_above(calls, coarse).tuples()
+    base = relatives.unrelated(n, first, preferred)
     print(f"  KING: {len(first)} pairs above {coarse:.4f}; components computed on {base.sum()} unrelated", flush=True)
     components = pcs.fit(calls[:, base], settings.pcs)
     scores = pcs.project(components, calls)
     structural = pcs.n_structural(components.eigenvalues)
     used = max(structural, 1)
-    phi = kinship.pc_relate(calls, scores[:, :used], base)
-    limit = kinship.resolvable(phi, threshold)
+    related, limit = kinship.pc_relate_above(calls, scores[:, :used], base, threshold)
     if limit > threshold:
         print(
             f"  note: {len(calls)} pruned variants cannot tell kinship of {threshold} from chance; "
             f"pairs above {limit:.4f} count as related",
             flush=True,
         )
-    related = kinship.pairs_above(phi, limit)
-    unrelated = relatives.unrelated(calls.shape[1], related, preferred)
-    duplicates = sum(phi[i, j] > settings.duplicate_threshold for i, j in related)
+    unrelated = relatives.unrelated(n, related.tuples(), preferred)
+    twins = related.above(settings.duplicate_threshold)
     print(
-        f"  PC-Relate on {used} components: {len(related)} related pairs, {duplicates} of them duplicates or twins",
+        f"  PC-Relate on {used} components: {len(related.i)} related pairs, {len(twins.i)} of them duplicates or twins",
         flush=True,
     )
-    pairs = sorted(related)
     return Relatedness(
         scores=scores,
         eigenvalues=components.eigenvalues,
-        pairs=pairs,
-        king=np.array([king[p] for p in pairs], float),
-        pc_relate=np.array([phi[p] for p in pairs], float),
+        pairs=related.tuples(),
+        king=kinship.king_pairs(calls, related.i, related.j).astype(float),
+        pc_relate=related.phi.astype(float),
         limit=limit,
         unrelated=unrelated,
-        nearest=_nearest(phi, related, unrelated),
+        nearest=_nearest(related, unrelated),
+        copy_of=copies(twins, unrelated, preferred),
         group=ancestry.groups(scores, structural),
     )

@@ -15,8 +15,14 @@ def sample_table(cohort: Cohort, related: Relatedness) -> pl.DataFrame:
     unrelated[cohort.keep] = related.unrelated
     group = np.full(cohort.samples.height, -1)
     group[cohort.keep] = related.group
+    ids = np.array(cohort.samples["sample_id"].to_list(), object)
+    copy_of = np.full(cohort.samples.height, None, object)
+    copy_of[cohort.keep] = np.where(related.copy_of < 0, None, ids[cohort.keep][related.copy_of])
     table = cohort.samples.with_columns(
-        keep=pl.Series(cohort.keep), unrelated=pl.Series(unrelated), ancestry_group=pl.Series(group, dtype=pl.Int32)
+        copy_of=pl.Series(copy_of, dtype=pl.String),
+        keep=pl.Series(cohort.keep),
+        unrelated=pl.Series(unrelated),
+        ancestry_group=pl.Series(group, dtype=pl.Int32),
     )
     return tables.typed(table.drop("withdrawn"), tables.SAMPLES)
 
@@ -36,11 +42,19 @@ def pc_table(cohort: Cohort, related: Relatedness) -> pl.DataFrame:
 
 
 def excluded_table(cohort: Cohort, related: Relatedness) -> pl.DataFrame:
-    """excluded.parquet: a row a reason, and `related` for kept samples outside the unrelated set."""
+    """excluded.parquet: a row a reason; `duplicate` and `related` for kept samples outside the unrelated set.
+
+    Copies and twins leave every analysis (one of them stays), relatives only those of unrelated people.
+    """
     kept = cohort.samples.filter(pl.Series(cohort.keep)).with_columns(nearest=pl.Series(related.nearest).fill_nan(None))
-    rows = kept.filter(~pl.Series(related.unrelated))
+    copy = pl.Series(related.copy_of >= 0)
+    limit = cohort.settings.duplicate_threshold
+    copies = qc.excluded(
+        "sample", kept.filter(copy), pl.col("sample_id"), "duplicate", pl.col("nearest"), pl.lit(limit)
+    )
+    rows = kept.filter(~pl.Series(related.unrelated) & ~copy)
     outside = qc.excluded("sample", rows, pl.col("sample_id"), "related", pl.col("nearest"), pl.lit(related.limit))
-    return pl.concat([*cohort.excluded, outside])
+    return pl.concat([*cohort.excluded, copies, outside])
 
 
 def variant_table(cohort: Cohort) -> pl.DataFrame:

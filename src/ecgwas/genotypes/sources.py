@@ -1,4 +1,4 @@
-"""PLINK, VCF or BGEN files -> one table of variants and one list of samples, with every check that needs no Hail."""
+"""PLINK, PGEN, VCF, BGEN files -> one table of variants, one list of samples, with every check that needs no Hail."""
 
 import gzip
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import polars as pl
 
 from ecgwas.config import GenotypeSource
 from ecgwas.errors import UserError
-from ecgwas.genotypes import contigs
+from ecgwas.genotypes import bgen_layout, contigs
 
 BED_MAGIC = b"\x6c\x1b\x01"
 OTHER = {"GRCh37": "GRCh38", "GRCh38": "GRCh37"}
@@ -20,12 +20,13 @@ class Files:
     """Genotype files that a block reader can open: .bed (PLINK) or .bgen, all with the same samples in one order."""
 
     paths: list[Path]
-    format: str  # plink or bgen
+    format: str  # plink, pgen or bgen
     build: str
     sample_ids: list[str]
     variants: pl.DataFrame  # contig, position, ref, alt, rsid, source, source_index, in file order
     found_contigs: list[str]  # names of contigs as the files spell them
     sample_file: Path | None = None
+    haploid: tuple[bool, ...] = ()  # by path, whether some samples have one copy (BGEN)
 
     def manifest(self) -> dict[str, Any]:
         """What the block reader needs besides the table of variants."""
@@ -35,6 +36,8 @@ class Files:
             {"path": str(path), "format": self.format, "n_variants": count, "n_samples": n}
             for path, count in zip(self.paths, counts, strict=True)
         ]
+        for entry, haploid in zip(sources, self.haploid, strict=False):
+            entry["haploid"] = haploid
         return {"sources": sources, "sample_ids": self.sample_ids, "build": self.build}
 
 
@@ -99,7 +102,7 @@ def _read_bgen(path: Path, source: int, sample_file: Path) -> tuple[pl.DataFrame
     """Variants of one BGEN file (first allele REF, second ALT) and the sample ids of its .sample file."""
     from bgen import BgenReader
 
-    must_exist(path, "BGEN file")
+    bgen_layout.check(must_exist(path, "BGEN file"))
     samples = _read_sample_file(sample_file)
     try:
         with BgenReader(str(path), delay_parsing=True) as stream:
@@ -116,11 +119,8 @@ def _read_bgen(path: Path, source: int, sample_file: Path) -> tuple[pl.DataFrame
         raise UserError(
             f"{path}: {declared} samples, but {sample_file} lists {len(samples)}; give the .sample file of this BGEN"
         )
-    several = [row for row in rows if len(row[3]) != 2]
-    if several:
-        raise UserError(f"{path}: {several[0][2]} has {len(several[0][3])} alleles; split multi-allelic variants first")
     table = pl.DataFrame(
-        [(c, p, i, a[1], a[0]) for c, p, i, a in rows],
+        [(c, p, i, ",".join(a[1:]), a[0]) for c, p, i, a in rows],
         schema=["contig", "position", "rsid", "alt", "ref"],
         orient="row",
     )
@@ -181,13 +181,17 @@ def check_contigs(variants: pl.DataFrame, where: str) -> None:
 
 
 def open_files(source: GenotypeSource) -> Files:
-    """Read variants and samples of PLINK or BGEN files (VCF is converted first) and check them."""
+    """Read variants and samples of PLINK, PGEN or BGEN files (others are converted first) and check them."""
     paths, where = sorted(source.paths), ", ".join(str(path) for path in sorted(source.paths))
     if source.format == "bgen":
         if source.sample_file is None:
             raise UserError(f"{where}: BGEN without a .sample file; set `sample_file` beside `paths`")
         must_exist(source.sample_file, ".sample file")
         parts = [_read_bgen(path, i, source.sample_file) for i, path in enumerate(paths)]
+    elif source.format == "pgen":
+        from ecgwas.genotypes import pgen
+
+        parts = [pgen.read(path, i) for i, path in enumerate(paths)]
     else:
         parts = [_read_plink(path, i) for i, path in enumerate(paths)]
     variants = pl.concat([table.select(sorted(table.columns)) for table, _ in parts])
@@ -197,7 +201,9 @@ def open_files(source: GenotypeSource) -> Files:
     check_build(variants, source.build, where)
     samples = _one_list_of_samples(paths, [ids for _, ids in parts])
     columns = ["contig", "position", "ref", "alt", "rsid", "source", "source_index"]
-    return Files(paths, source.format, source.build, samples, variants.select(columns), found, source.sample_file)
+    haploid = tuple(bgen_layout.check(path) for path in paths) if source.format == "bgen" else ()
+    variants = variants.select(columns)
+    return Files(paths, source.format, source.build, samples, variants, found, source.sample_file, haploid)
 
 
 def vcf_header(path: Path) -> list[str]:

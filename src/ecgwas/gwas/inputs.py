@@ -108,8 +108,10 @@ def read_part(variants: Path, build: str, part: int, parts: int) -> pl.DataFrame
     """
     span = (contigs.place(build) - 1) * parts // (contigs.total(build) + 1)
     table = pl.scan_parquet(variants).filter(span == part)
-    info = pl.lit(None, pl.Float64) if "info" not in table.collect_schema() else pl.col("info").cast(pl.Float64)
-    found = table.select(*VARIANT, "rsid", "source", "source_index", info.alias("info")).collect()
+    known = table.collect_schema().names()
+    info = pl.lit(None, pl.Float64) if "info" not in known else pl.col("info").cast(pl.Float64)
+    places = [name for name in ("source", "source_index", "flipped") if name in known]  # what the reader goes by
+    found = table.select(*VARIANT, "rsid", *places, info.alias("info")).collect()
     return found.sort(contigs.genome_order(), "position", "source", "source_index")
 
 

@@ -79,7 +79,10 @@ def person_means(person: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np
 def reasons(with_trait: np.ndarray, samples: pl.DataFrame) -> pl.DataFrame:
     """tables.TRAITS_EXCLUDED of people who lack genotypes, passed no quality control, are related, or lack a trait."""
     people = samples.filter(pl.col("person_id").is_not_null()).group_by("person_id")
-    state = people.agg(pl.col("keep").any(), (pl.col("keep") & pl.col("unrelated")).any().alias("free"))
+    copy = pl.col("copy_of").is_not_null().any()
+    state = people.agg(
+        pl.col("keep").any(), (pl.col("keep") & pl.col("unrelated")).any().alias("free"), copy.alias("copy")
+    )
     joined = pl.DataFrame({"person_id": with_trait}).join(state, on="person_id", how="full", coalesce=True)
     traits = pl.Series("person_id", with_trait)
     lost = joined.with_columns(has=pl.col("person_id").is_in(traits.implode())).with_columns(
@@ -89,6 +92,8 @@ def reasons(with_trait: np.ndarray, samples: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("no_ecg"))
         .when(pl.col("has") & ~pl.col("keep"))
         .then(pl.lit("genotype_qc"))
+        .when(pl.col("has") & ~pl.col("free") & pl.col("copy"))
+        .then(pl.lit("duplicate"))
         .when(pl.col("has") & ~pl.col("free"))
         .then(pl.lit("related"))
     )
@@ -96,6 +101,7 @@ def reasons(with_trait: np.ndarray, samples: pl.DataFrame) -> pl.DataFrame:
         "no_genotypes": "no sample in the genotype files",
         "no_ecg": "kept and unrelated, but without a value of any trait",
         "genotype_qc": "no sample passed quality control",
+        "duplicate": "another person has the same genotypes (a twin, or one person twice) and stands for both",
         "related": "a relative in the unrelated set stands for the family",
     }
     lost = lost.filter(pl.col("reason").is_not_null())

@@ -190,7 +190,11 @@ def main(
     read = binary.read(values, outcomes) if outcomes else persons.recordings(values, whole=whiten, wanted=wanted)
     recorded = Recordings(*read)
     known = pl.read_parquet(samples)
-    known = known.with_columns(unrelated=pl.col("keep")) if settings.relatives == "keep" else known
+    known = (
+        known.with_columns(unrelated=pl.col("keep") & pl.col("copy_of").is_null())
+        if settings.relatives == "keep"
+        else known
+    )
     where = f"{values} with {people}"
     joined, design_columns, made = build(
         recorded, persons.read_table(people), known, pl.read_parquet(pcs), whiten, settings, where, bool(outcomes)

@@ -25,6 +25,7 @@ REASONS = {
     "contig": "contig outside 1 to 22 and X",
     "position": "position below 1",
     "alleles": "alleles that are no bases",
+    "duplicate": "duplicate or twin of a person who stays in the scan",
     "sample duplicate": "duplicate of another sample, or a twin",
     "variant duplicate": "same position and alleles as another variant",
     "no_genotypes": "not in the genotype files",

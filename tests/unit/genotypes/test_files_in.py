@@ -8,7 +8,7 @@ import pytest
 
 from ecgwas.config import Genotypes, GenotypeSource
 from ecgwas.errors import UserError
-from ecgwas.genotypes import contigs, people, qc, sources
+from ecgwas.genotypes import bgen_layout, cohort, contigs, counts, people, qc, sources
 from ecgwas.genotypes.reader import GenotypeReader
 
 IDS = [f"s{i}" for i in range(7)]
@@ -158,3 +158,94 @@ def test_bridge_and_withdrawals(tmp_path):
     (tmp_path / "bridge.csv").write_text("person_id,sample_id\np1,s1\np1,s2\n")
     with pytest.raises(UserError, match="person_id p1"):
         people.describe(["s2", "s1"], *paths[:3], None)
+
+
+def write_pgen(path, dosages) -> GenotypeSource:
+    """A .pgen with dosages (NaN missing), its .pvar and .psam."""
+    import pgenlib
+
+    with pgenlib.PgenWriter(
+        str(path).encode(), dosages.shape[1], variant_ct=len(dosages), nonref_flags=False, dosage_present=True
+    ) as stream:
+        for row in np.where(np.isnan(dosages), -9, dosages).astype(np.float32):
+            stream.append_dosages(row)
+    lines = [f"{c}\t{p}\tv{i}\tA\tG" for i, (c, p) in enumerate(zip(CONTIG, POSITION, strict=True))]
+    path.with_suffix(".pvar").write_text("##x\n#CHROM\tPOS\tID\tREF\tALT\n" + "\n".join(lines) + "\n")
+    path.with_suffix(".psam").write_text("#IID\tSEX\n" + "".join(f"{i}\tNA\n" for i in IDS))
+    return GenotypeSource(format="pgen", paths=[path], build="GRCh37")
+
+
+def test_reader_gives_alt_dosages_of_pgen_and_counts_them(tmp_path):
+    dosages = np.random.default_rng([6]).uniform(0, 2, (9, 7))
+    dosages[3, 2] = np.nan
+    dosages[4] = [0, 1, 2, 0, 1, 2, 0]
+    files = sources.open_files(write_pgen(tmp_path / "a.pgen", dosages))
+    assert files.sample_ids == IDS
+    with GenotypeReader(files.manifest(), files.variants, [6, 2]) as reader:
+        assert np.allclose(reader.read(slice(None)), dosages[:, [6, 2]], atol=1e-4, equal_nan=True)
+    found, table = counts.variant_counts(files.manifest(), files.variants, np.zeros(7, int))
+    assert found[:, 0, 3].tolist() == [0, 0, 0, 1, 0, 0, 0, 0, 0]
+    assert found[4, 0].tolist() == [3, 2, 2, 0]
+    p = dosages[0].mean() / 2
+    assert table["info"][0] == pytest.approx(dosages[0].var() / (2 * p * (1 - p)), abs=1e-3)
+    assert table["info"][4] is None
+    assert np.allclose(table["dosage_sum"], np.nansum(dosages, 1), atol=1e-3)
+
+
+def test_bad_pgen_is_named_and_several_alleles_say_how_to_split(tmp_path):
+    source = write_pgen(tmp_path / "a.pgen", np.ones((9, 7)))
+    pvar = tmp_path / "a.pvar"
+    text = pvar.read_text()
+    pvar.write_text(text.replace("v3\tA\tG", "v3\tA\tG,T"))
+    with pytest.raises(UserError, match=r"v3; split them: .*multiallelics=-"):
+        sources.open_files(source)
+    pvar.write_text(text.rsplit("\n", 2)[0] + "\n")
+    with pytest.raises(UserError, match=r"9 variants, but the \.pvar lists 8"):
+        sources.open_files(source)
+
+
+def test_reader_turns_flipped_rows_and_drops_heterozygous_men_on_x(tmp_path, writers):
+    calls = calls_of(7)
+    files = sources.open_files(plink(writers[0](tmp_path / "a", calls, CONTIG, POSITION, IDS)))
+    turned = files.variants.with_columns(flipped=pl.Series([i in (1, 7) for i in range(9)]))
+    expected = np.where(calls < 0, np.nan, calls).astype(float)
+    expected[[1, 7]] = 2 - expected[[1, 7]]
+    expected[7:, 2:4][expected[7:, 2:4] == 1] = np.nan
+    with GenotypeReader(files.manifest() | {"males": [2, 3]}, turned, [5, 3, 2, 0]) as reader:
+        assert np.array_equal(reader.read(slice(None)), expected[:, [5, 3, 2, 0]], equal_nan=True)
+    state = np.arange(1, 33).reshape(1, 4, 2, 4).repeat(9, 0).reshape(9, 8, 4)  # [variant, 2 group + male, state]
+    fixed = cohort.without_heterozygous_men(state, files.variants, "GRCh37")
+    assert (fixed[:7] == state[:7]).all()
+    assert (fixed[7:, 0::2] == state[7:, 0::2]).all()
+    assert (fixed[7:, 1::2, 1] == 0).all()
+    assert (fixed.sum(2) == state.sum(2)).all()
+
+
+def test_bgen_of_other_depths_says_how_to_convert(tmp_path):
+    from bgen import BgenWriter
+
+    path = tmp_path / "a.bgen"
+    with BgenWriter(str(path), n_samples=7, samples=IDS, compression="zlib") as stream:
+        stream.add_variant("v", "v", "1", 5, ["A", "G"], np.full((7, 3), 1 / 3), bit_depth=16)
+    with pytest.raises(UserError, match=r"16 bits a probability.*plink2 --bgen a\.bgen .*bits=8"):
+        bgen_layout.check(path)
+
+
+def test_haploid_bgen_counts_one_copy_as_two_and_several_alleles_are_a_row(tmp_path):
+    from bgen import BgenWriter
+
+    path = tmp_path / "a.bgen"
+    with BgenWriter(str(path), n_samples=3, samples=["a", "b", "c"], compression="zlib") as stream:
+        p = np.array([[1, 0, np.nan], [0, 1, np.nan], [0, 1, 0]])
+        ploidy = np.array([1, 1, 2], np.uint8)
+        stream.add_variant("v", "v", "X", 3_000_000, ["A", "G"], p, ploidy=ploidy, bit_depth=8)
+        q = np.full((3, 6), 1 / 6)
+        stream.add_variant("w", "w", "X", 4_000_000, ["A", "G", "T"], q, bit_depth=8)
+    (tmp_path / "a.sample").write_text("ID_1 ID_2 missing\n0 0 0\na a 0\nb b 0\nc c 0\n")
+    source = GenotypeSource(format="bgen", paths=[path], sample_file=tmp_path / "a.sample", build="GRCh37")
+    files = sources.open_files(source)
+    assert files.haploid == (True,)
+    with GenotypeReader(files.manifest(), files.variants[:1], [2, 1, 0]) as reader:
+        assert reader.read([0]).tolist() == [[1, 2, 0]]
+    rows = qc.unusable_variants(files.variants).select("id", "reason").rows()
+    assert rows == [("X:4000000:A:G,T", "multiallelic")]

@@ -5,7 +5,7 @@ import pytest
 
 from ecgwas.config import GenotypeSource
 from ecgwas.errors import UserError
-from ecgwas.genotypes import contigs, hail_steps, kinship, pcs, qc, qc_main, sources
+from ecgwas.genotypes import contigs, counts, hail_steps, kinship, pcs, qc, qc_main, sources
 from ecgwas.genotypes.hardy_weinberg import hardy_weinberg_p
 from ecgwas.genotypes.reader import GenotypeReader
 from ecgwas.hail_session import hail_session
@@ -91,7 +91,7 @@ def test_king_components_and_pc_relate_are_hails(plink):
     entries = hl.king(mt.GT).key_cols_by().entries().collect()
     rows, columns = ([place[getattr(e, f)] for e in entries] for f in ("s_1", "s"))
     theirs = np.array([e.phi for e in entries])
-    ours, off = kinship.king(calls)[rows, columns], np.array(rows) != np.array(columns)
+    ours, off = kinship.king_block(calls, calls)[rows, columns], np.array(rows) != np.array(columns)
     assert np.allclose(ours[off], theirs[off], atol=1e-6)
 
     values, scores, _ = hl.hwe_normalized_pca(mt.GT, k=4)
@@ -103,7 +103,9 @@ def test_king_components_and_pc_relate_are_hails(plink):
     assert np.allclose(np.abs((hails * mine).sum(0)), (mine**2).sum(0), rtol=1e-5)
 
     literal = hl.literal({s: mine[i, :2].tolist() for i, s in enumerate(ids)})
-    full = kinship.pc_relate(np.where(calls < 0, 0, calls), mine[:, :2])
+    filled, everyone = np.where(calls < 0, 0, calls), slice(0, 120)
+    model = kinship.frequency_model(filled, mine[:, :2], np.ones(120, bool))
+    full = kinship.pc_relate_block(filled, mine[:, :2], model, everyone, everyone)
     complete = mt.annotate_entries(GT=hl.or_else(mt.GT, hl.call(0, 0)))
     table = hl.pc_relate(complete.GT, 0.01, scores_expr=literal[complete.s], statistics="kin")
     pairs = table.select(k=table.kin).collect()
@@ -163,3 +165,32 @@ def test_vcf_becomes_plink_with_alt_as_effect_allele(session, tmp_path):
     path.write_text(path.read_text().replace("3000000", "300000000"))
     with pytest.raises(UserError, match=r"my\.cohort\.vcf"):
         qc_main.open_source(GenotypeSource(format="vcf", paths=[path], build="GRCh37"), tmp_path / "again", 2)
+
+
+def test_counts_by_the_reader_are_hails_and_calls_go_to_hail_and_back(plink):
+    calls, files, mt = plink
+    group = np.arange(120) % 3 - 1
+    theirs, _ = hail_steps.variant_counts(mt, files.variants, group, "GRCh37")
+    ours, dosage = counts.variant_counts(files.manifest(), files.variants, group)
+    assert np.array_equal(ours, theirs)
+    assert dosage["info"].null_count() == 600
+    per_sample = hail_steps.sample_counts(mt, files.variants, "GRCh37", 120)
+    assert np.array_equal(counts.sample_counts(files.manifest(), files.variants, "GRCh37"), per_sample)
+    back = hail_steps.from_calls(calls, files.variants, files.sample_ids, "GRCh37")
+    again, _ = hail_steps.variant_counts(back, files.variants, group, "GRCh37")
+    assert np.array_equal(again, theirs)
+    assert back.s.collect() == files.sample_ids
+
+
+def test_matrix_table_becomes_plink(plink, tmp_path):
+    calls, files, mt = plink
+    mt.write(str(tmp_path / "a.mt"))
+    source = GenotypeSource(format="mt", paths=[tmp_path / "a.mt"], build="GRCh37")
+    found = qc_main.open_source(source, tmp_path / "converted", 2)
+    assert found.sample_ids == files.sample_ids
+    columns = ["contig", "position", "ref", "alt", "rsid"]
+    assert found.variants.select(columns).equals(files.variants.select(columns))
+    with GenotypeReader(found.manifest(), found.variants, np.arange(120)) as reader:
+        assert np.array_equal(reader.read(slice(None)), np.where(calls < 0, np.nan, calls), equal_nan=True)
+    with pytest.raises(UserError, match=r"a\.mt.*GRCh38"):
+        qc_main.open_source(source.model_copy(update={"build": "GRCh38"}), tmp_path / "again", 2)

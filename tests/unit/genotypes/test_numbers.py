@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from ecgwas.genotypes import ancestry, kinship, pcs, prune, qc, relatives
+from ecgwas.genotypes import ancestry, kinship, pcs, prune, qc, relatedness, relatives
 from ecgwas.genotypes.hardy_weinberg import hardy_weinberg_p, mid_p
 
 
@@ -43,20 +43,59 @@ def king_by_hand(a: np.ndarray, b: np.ndarray) -> float:
 def test_king_equals_the_formula_pair_by_pair(family_calls, monkeypatch):
     monkeypatch.setattr(kinship, "SAMPLES", 50)
     monkeypatch.setattr(kinship, "VARIANTS", 700)
-    phi = kinship.king(family_calls)
-    for i, j in [(0, 1), (2, 3), (4, 5), (7, 100), (60, 61), (119, 3)]:
-        assert phi[i, j] == pytest.approx(king_by_hand(family_calls[:, i], family_calls[:, j]), abs=1e-6)
+    phi = kinship.king_block(family_calls, family_calls)
+    pairs = [(0, 1), (2, 3), (4, 5), (7, 100), (60, 61), (3, 119)]
+    by_hand = [king_by_hand(family_calls[:, i], family_calls[:, j]) for i, j in pairs]
+    assert [phi[p] for p in pairs] == pytest.approx(by_hand, abs=1e-6)
+    assert kinship.king_pairs(family_calls, *np.array(pairs).T) == pytest.approx(by_hand, abs=1e-6)
     assert phi[0, 1] > 0.4
     assert 0.2 < phi[2, 3] < 0.3
     assert 0.15 < phi[4, 5] < 0.3
 
 
-def test_pc_relate_finds_the_planted_relatives_and_no_other(family_calls):
+@pytest.mark.parametrize(("few", "limit"), [(0.0, -0.01), (1.0, -0.01), (0.02, 0.0442)])
+def test_bounded_king_keeps_exactly_the_pairs_above_the_limit(family_calls, monkeypatch, few, limit):
+    monkeypatch.setattr(kinship, "SAMPLES", 50)
+    monkeypatch.setattr(kinship, "FEW", few)
+    calls = family_calls.copy()
+    calls[np.random.default_rng([13]).random(3000) < 0.3, 7] = -1  # a sample with many missing calls
+    phi = kinship.king_block(calls, calls)
+    assert (kinship.king_bound(calls, calls, *[kinship._sizes(calls)] * 2) >= phi - 1e-6).all()
+    found = kinship.king_above(calls, limit)
+    assert found.tuples() == [tuple(p) for p in np.argwhere(np.triu(phi > limit, 1)).tolist()]
+    assert np.allclose(found.phi, phi[found.i, found.j], atol=1e-6)
+    assert (0, 1) in found.tuples()
+
+
+def test_pc_relate_finds_the_planted_relatives_and_no_other(family_calls, monkeypatch):
     components = pcs.fit(family_calls, 10)
     assert pcs.n_structural(components.eigenvalues) >= 1
-    phi = kinship.pc_relate(family_calls, pcs.project(components, family_calls)[:, :1])
-    assert kinship.pairs_above(phi, kinship.resolvable(phi, 0.0884)) == [(0, 1), (2, 3), (4, 5)]
+    scores, everyone = pcs.project(components, family_calls)[:, :1], np.ones(120, bool)
+    model = kinship.frequency_model(family_calls, scores, everyone)
+    phi = kinship.pc_relate_block(family_calls, scores, model, slice(0, 120), slice(0, 120))
     assert np.diag(phi).mean() == pytest.approx(0.5, abs=0.02)
+    for size in (2048, 50):
+        monkeypatch.setattr(kinship, "SAMPLES", size)
+        related, limit = kinship.pc_relate_above(family_calls, scores, everyone, 0.0884)
+        assert related.tuples() == [(0, 1), (2, 3), (4, 5)]
+        assert np.allclose(related.phi, phi[related.i, related.j], atol=1e-6)
+        assert limit == 0.0884
+
+
+def test_one_of_copies_stands_for_all_and_relatives_stay():
+    pairs = kinship.Pairs(np.array([0, 1, 4]), np.array([1, 2, 5]), np.full(3, 0.5))
+    unrelated, preferred = np.ones(7, bool), np.ones(7, bool)
+    unrelated[[0, 2]] = False  # 1 is in the unrelated set; of 4 and 5 neither is, and only 5 has an ECG
+    unrelated[[4, 5]] = preferred[4] = False
+    assert relatedness.copies(pairs, unrelated, preferred).tolist() == [1, -1, 1, -1, 5, -1, -1]
+
+
+def test_components_without_the_gram_matrix_are_the_same(family_calls, monkeypatch):
+    whole = pcs.fit(family_calls, 3)
+    monkeypatch.setattr(pcs, "GRAM", 10)
+    blocked = pcs.fit(family_calls, 3)
+    assert np.allclose(blocked.eigenvalues, whole.eigenvalues, rtol=1e-5)
+    assert np.allclose(np.abs((blocked.loadings * whole.loadings).sum(0)), 1, atol=1e-4)
 
 
 def test_components_are_eigenvectors_and_projection_gives_back_the_scores(family_calls):
@@ -146,7 +185,8 @@ def test_inbreeding_tells_the_sexes_apart():
 def test_few_strangers_exceed_the_king_limit():
     rng = np.random.default_rng([12])
     p = rng.uniform(0.05, 0.95, 1000)
-    phi = kinship.king(rng.binomial(2, p[:, None], (1000, 200)).astype(np.int8))
+    calls = rng.binomial(2, p[:, None], (1000, 200)).astype(np.int8)
+    phi = kinship.king_block(calls, calls)
     limit = kinship.king_limit(p, 200, 0)
     assert (np.triu(phi, 1) > limit).sum() < 0.001 * 200 * 199 / 2
     assert kinship.king_limit(p, 200, 0.4) == 0.4

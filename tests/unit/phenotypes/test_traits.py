@@ -35,7 +35,8 @@ def cohort(tmp_path):
     }
     pl.DataFrame(people).write_csv(tmp_path / "people.csv")
     samples = {"sample_id": [f"s{i}" for i in range(n)], "person_id": ids, "index": np.arange(n, dtype=np.int32)[::-1]}
-    flags = {"keep": [i != 1 for i in range(n)], "unrelated": [i not in (1, 2) for i in range(n)]}
+    flags = {"keep": [i != 1 for i in range(n)], "unrelated": [i not in (1, 2, 3) for i in range(n)]}
+    flags["copy_of"] = pl.Series(["s4" if i == 3 else None for i in range(n)], dtype=pl.String)
     pl.DataFrame(samples | flags).write_parquet(tmp_path / "samples.parquet")
     pcs = pl.DataFrame(rng.normal(size=(n, 3)), schema=["pc1", "pc2", "pc3"])
     pl.DataFrame({"sample_id": samples["sample_id"]}).hstack(pcs).write_parquet(tmp_path / "pcs.parquet")
@@ -79,8 +80,15 @@ def test_rows_follow_the_genotype_files_and_everyone_is_accounted_for(cohort):
     assert index.is_sorted()
     assert made["traits"]["sample_id"].equals(made["covariates"]["sample_id"])
     lost = dict(made["excluded"].filter(kind="person").select("id", "reason").rows())
-    assert lost == {"p000": "missing_covariate", "p001": "genotype_qc", "p002": "related"}
+    assert lost == {"p000": "missing_covariate", "p001": "genotype_qc", "p002": "related", "p003": "duplicate"}
     assert made["traits"].height + len(lost) == 200
+
+
+def test_where_relatives_are_kept_a_copy_still_leaves(cohort):
+    made = run(cohort, relatives="keep")
+    lost = dict(made["excluded"].filter(kind="person").select("id", "reason").rows())
+    assert lost == {"p000": "missing_covariate", "p001": "genotype_qc", "p003": "duplicate"}
+    assert "p002" in made["traits"]["person_id"].to_list()
 
 
 def test_the_same_bytes_again_and_whatever_the_order_of_the_recordings(cohort):
@@ -142,7 +150,8 @@ def test_ids_that_do_not_overlap_are_counted(cohort):
 
 def test_too_few_people_are_counted_by_reason(cohort):
     with pytest.raises(
-        UserError, match=r"197 people .*min_people. = 198 \(left out: 1 genotype_qc, 1 missing_covariate, 1 related\)"
+        UserError,
+        match=r"196 people .* = 198 \(left out: 1 duplicate, 1 genotype_qc, 1 missing_covariate, 1 related\)",
     ):
         run(cohort, min_people=198)
 
@@ -150,7 +159,7 @@ def test_too_few_people_are_counted_by_reason(cohort):
 def test_no_covariates_at_all(cohort):
     made = run(cohort, covariates=[], pcs=0)
     assert made["covariates"].width == 2
-    assert made["traits"].height == 198
+    assert made["traits"].height == 197
 
 
 def test_collinear_and_constant_covariates_leave_with_a_note(cohort):
