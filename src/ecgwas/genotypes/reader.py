@@ -11,7 +11,6 @@ import polars as pl
 from ecgwas.errors import UserError
 from ecgwas.genotypes import contigs
 
-
 MISSING_CALL = -9  # pgenlib's
 
 
