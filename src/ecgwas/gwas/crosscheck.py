@@ -92,7 +92,7 @@ def main(
     with GenotypeReader(manifest, wanted, people.samples) as reader:
         dosage = reader.read(slice(None))
     if people.binary:
-        with hail_session(threads=threads, memory_gb=0.7 * memory_mb / 1024):
+        with hail_session(threads=threads, memory_gb=0.7 * memory_mb / 1024, master=master):
             apart = crosscheck_binary.compare(dosage, people, scan.t[rows], pl.read_parquet(loci), settings)
         strict = max(apart[name].max(initial=0) for name in apart if name != "scan_difference")
         finish(scan, rows, apart, strict, crosscheck_binary.TOLERANCE, crosscheck)

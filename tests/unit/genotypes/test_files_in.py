@@ -204,6 +204,12 @@ def test_bad_pgen_is_named_and_several_alleles_say_how_to_split(tmp_path):
         sources.open_files(source)
 
 
+def test_dosages_of_a_pgen_are_not_read_as_calls(tmp_path):
+    files = sources.open_files(write_pgen(tmp_path / "a.pgen", np.linspace(0, 2, 63).reshape(9, 7)))
+    with GenotypeReader(files.manifest(), files.variants, [0, 1]) as reader:
+        assert not reader.hard_calls
+
+
 def test_reader_turns_flipped_rows_and_drops_heterozygous_men_on_x(tmp_path, writers):
     calls = calls_of(7)
     files = sources.open_files(plink(writers[0](tmp_path / "a", calls, CONTIG, POSITION, IDS)))
@@ -213,6 +219,10 @@ def test_reader_turns_flipped_rows_and_drops_heterozygous_men_on_x(tmp_path, wri
     expected[7:, 2:4][expected[7:, 2:4] == 1] = np.nan
     with GenotypeReader(files.manifest() | {"males": [2, 3]}, turned, [5, 3, 2, 0]) as reader:
         assert np.array_equal(reader.read(slice(None)), expected[:, [5, 3, 2, 0]], equal_nan=True)
+        assert reader.hard_calls
+        counts = np.empty((9, 4), np.int8)  # what the scan reads of hard calls
+        reader.read_calls(slice(0, 9), counts)
+        assert np.array_equal(np.where(counts < 0, np.nan, counts), expected[:, [5, 3, 2, 0]], equal_nan=True)
     state = np.arange(1, 33).reshape(1, 4, 2, 4).repeat(9, 0).reshape(9, 8, 4)  # [variant, 2 group + male, state]
     fixed = cohort.without_heterozygous_men(state, files.variants, "GRCh37")
     assert (fixed[:7] == state[:7]).all()

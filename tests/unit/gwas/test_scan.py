@@ -72,6 +72,19 @@ def test_parts_put_together_are_the_whole(study):
     assert again.read_bytes() == (study / "part-0.parquet").read_bytes()
 
 
+def test_a_turned_variant_is_tested_for_its_alt_allele(study):
+    """Rows that quality control marks `flipped` count the other allele of the file: t and frequency change sides."""
+    before = pl.read_parquet(run_scan(study, Gwas(dtype="float64")))
+    table = pl.read_parquet(study / "variants.parquet")
+    table.with_columns(flipped=pl.col("rsid") == "rs40").write_parquet(study / "variants.parquet")
+    after = pl.read_parquet(run_scan(study, Gwas(dtype="float64"), name="turned"))
+    turned = (before["rsid"] == "rs40").to_numpy()
+    sign, t = np.where(turned, -1, 1), "t:a"
+    np.testing.assert_allclose(after[t].to_numpy(), sign * before[t].to_numpy(), rtol=1e-6)
+    expected = np.where(turned, 1 - before["af"].to_numpy(), before["af"].to_numpy())
+    np.testing.assert_allclose(after["af"].to_numpy(), expected, atol=1e-12)
+
+
 def test_the_tables_are_those_documented(study):
     variants = study / "variants.parquet"
     pl.read_parquet(variants).cast({"position": pl.Int32}).write_parquet(variants)

@@ -43,7 +43,8 @@ def test_outcomes_are_traits_as_they_were_written(people):
     assert known["dead"].null_count() > 50
     assert made["sample_id"].equals(covariates["sample_id"])
     assert reliability.is_empty()
-    assert set(excluded.filter(kind="person")["reason"]) == {"missing_covariate", "genotype_qc", "related"}
+    reasons = set(excluded.filter(kind="person")["reason"])
+    assert reasons == {"missing_covariate", "genotype_qc", "duplicate", "related"}
 
 
 def test_what_cannot_be_tested_is_set_aside_with_its_reason(people):
