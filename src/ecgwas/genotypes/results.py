@@ -19,7 +19,7 @@ def sample_table(cohort: Cohort, related: Relatedness) -> pl.DataFrame:
     copy_of = np.full(cohort.samples.height, None, object)
     copy_of[cohort.keep] = np.where(related.copy_of < 0, None, ids[cohort.keep][related.copy_of])
     table = cohort.samples.with_columns(
-        copy_of=pl.Series(copy_of, dtype=pl.String),
+        copy_of=pl.Series(copy_of.tolist(), dtype=pl.String),
         keep=pl.Series(cohort.keep),
         unrelated=pl.Series(unrelated),
         ancestry_group=pl.Series(group, dtype=pl.Int32),

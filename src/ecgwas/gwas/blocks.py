@@ -65,10 +65,13 @@ def ahead(reader: GenotypeReader, size: int, start: int, stop: int) -> Iterator[
     buffers = itertools.cycle([torch.empty(shape, dtype=kind, pin_memory=pinned) for _ in range(AHEAD + 1)])
     waiting: deque = deque()
     with ThreadPoolExecutor(1) as pool:
-        for first in range(start, stop, size):
-            rows = slice(first, min(first + size, stop))
-            waiting.append(pool.submit(read, reader, rows, next(buffers)))
-            if len(waiting) > AHEAD:
+        try:
+            for first in range(start, stop, size):
+                rows = slice(first, min(first + size, stop))
+                waiting.append(pool.submit(read, reader, rows, next(buffers)))
+                if len(waiting) > AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        finally:  # the index of a BGEN file may only be closed by the thread that opened it
+            pool.submit(reader.close).result()
