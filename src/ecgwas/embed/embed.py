@@ -1,6 +1,6 @@
 """Checkpoint and signal shards -> one embedding a recording."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
 from ecgwas.pretrain import checkpoint as files
 from ecgwas.pretrain import data, pca
-from ecgwas.pretrain.model import Model, make_grid, present
+from ecgwas.pretrain.encoders import make_encoder
+from ecgwas.pretrain.model import whole
+from ecgwas.pretrain.tokens import make_grid, on_device
 from ecgwas.pretrain.train import set_threads
 
 Encoder = Callable[[data.Batch], np.ndarray]  # batch -> [recording, width], NaN rows where it cannot be embedded
@@ -23,29 +25,21 @@ Encoder = Callable[[data.Batch], np.ndarray]  # batch -> [recording, width], NaN
 def transformer(checkpoint: dict[str, Any]) -> Encoder:
     """The encoder of a transformer's checkpoint: every token that was recorded is seen, in float32."""
     settings, ingest = config.Transformer(**checkpoint["settings"]), config.Ingest(**checkpoint["ingest"])
-    model = Model(settings, make_grid(settings, ingest), checkpoint["statistics"])
+    model = make_encoder(settings, make_grid(settings, ingest), checkpoint["statistics"])
     model.load_state_dict(checkpoint["weights"])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = model.eval().to(device)
 
     @torch.no_grad()
     def encode(batch: data.Batch) -> np.ndarray:
-        counts = (torch.from_numpy(x).to(device) for x in (batch.strip, batch.beat))
-        strip, beat = model.patches(*model.standardise(*counts))
-        there = present(strip, beat)
-        z = torch.full((len(there), settings.embedding), torch.nan, device=device)
-        for n, rows in same_count(there.sum(1).cpu().numpy()):
-            kept = (~there[rows]).to(torch.uint8).argsort(dim=1, stable=True)[:, :n]  # the tokens there, in order
-            z[rows] = model.embed(model.encode(strip[rows], beat[rows], kept), kept)
+        tokens = model.tokenizer(on_device(batch, device))
+        z = torch.full((len(batch), settings.embedding), torch.nan, device=device)
+        for rows, index in whole(tokens.there):
+            chosen = tokens[rows]
+            z[rows] = model.embed(model(chosen, index), index, chosen.lead)
         return z.cpu().numpy()
 
     return encode
-
-
-def same_count(counts: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Split recordings by how many tokens they have, none left out but those without any: (count, places)."""
-    for n in np.unique(counts[counts > 0]):
-        yield int(n), np.flatnonzero(counts == n)
 
 
 def principal_components(checkpoint: dict[str, Any]) -> Encoder:

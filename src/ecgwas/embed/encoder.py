@@ -13,7 +13,7 @@ from ecgwas.ingest.process import Processed, process
 from ecgwas.ingest.quality import Excluded
 from ecgwas.ingest.readers import Recording, Unreadable
 from ecgwas.pretrain import checkpoint as files
-from ecgwas.pretrain.data import Signals
+from ecgwas.pretrain.data import Signals, coded
 
 LONGEST = 12  # doublings of the window that a recording may fill
 
@@ -61,4 +61,5 @@ def in_memory(result: Processed, settings: config.Ingest) -> Signals:
     place = {"recording_id": "r", "person_id": "p", "file": 0, "row": 0, "strip_row": 0, "bucket": bucket}
     table = pl.DataFrame(place | {"rr_ms": result.recording["rr_ms"]}, schema_overrides={"rr_ms": pl.Float64})
     window = round(settings.seconds * settings.model_rate_hz)
+    table = coded(table.with_columns(cohort=pl.lit("c"), unit=pl.lit(result.recording["unit"])))
     return Signals(table, [{bucket: result.strip[None]}], [result.beat[None]], window)

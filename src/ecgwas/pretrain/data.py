@@ -14,16 +14,27 @@ from ecgwas.errors import UserError
 MODEL_LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")  # III, aVR, aVL, aVF are sums of I and II
 COLUMNS = [LEADS.index(lead) for lead in MODEL_LEADS]
 MISSING = -32768  # count that stands for "not recorded"
-ORDER, MASKS, NOISE, STATISTICS, PROBES = range(5)  # streams of random numbers
+ORDER, MASKS, NOISE, STATISTICS, PAIRS, AUGMENT, WINDOWS, BANK = range(8)  # streams of random numbers
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Recordings in counts of one microvolt, as they are stored."""
+    """Recordings in counts of one microvolt, as they are stored; L leads in the order of `ingest.channels`."""
 
-    strip: np.ndarray  # int16 [recording, 8 leads, samples]
-    beat: np.ndarray  # int16 [recording, 8 leads, samples]
+    strip: np.ndarray  # int16 [recording, L, samples]
+    beat: np.ndarray  # int16 [recording, L, samples]
     rr_ms: np.ndarray  # float32 [recording], NaN where no rhythm was found
+    millivolt: np.ndarray  # bool [recording], False where the size of the signals means nothing
+    person: np.ndarray  # int64 [recording], code of the person
+    unnamed: bool = False  # the leads are not known by name
+
+    def __len__(self) -> int:
+        return len(self.strip)
+
+    def rows(self, rows: np.ndarray) -> "Batch":
+        """Some of its recordings."""
+        parts = (x[rows] for x in (self.strip, self.beat, self.rr_ms, self.millivolt, self.person))
+        return Batch(*parts, self.unnamed)
 
 
 @dataclass(frozen=True)
@@ -55,9 +66,10 @@ class Signals:
         chosen = self.table[rows]
         part = slice(window * self.window, (window + 1) * self.window)
         places = _places(chosen)
-        strip = np.stack([self.strips[file][bucket][row, COLUMNS, part] for file, _, bucket, row in places])
-        beat = np.stack([self.beats[file][row, COLUMNS] for file, row, _, _ in places])
-        return Batch(strip, beat, chosen["rr_ms"].cast(pl.Float32).fill_null(np.nan).to_numpy().copy())
+        strip = np.stack([self.strips[file][bucket][row, :, part] for file, _, bucket, row in places])
+        beat = np.stack([self.beats[file][row] for file, row, _, _ in places])
+        rr_ms = chosen["rr_ms"].cast(pl.Float32).fill_null(np.nan).to_numpy().copy()
+        return Batch(strip, beat, rr_ms, (chosen["unit"] == "mV").to_numpy(), chosen["person"].to_numpy())
 
 
 def _places(table: pl.DataFrame) -> list[tuple[int, int, int, int]]:
@@ -81,22 +93,20 @@ def open_signals(recordings: list[Path], strips: list[Path], beats: list[Path]) 
             kinds = {bucket: f"strip-{2**bucket}x" if bucket else "strip" for bucket in {0, *buckets}}
             opened_strips.append({bucket: _open(shards, path, number, kind) for bucket, kind in kinds.items()})
             opened_beats.append(_open(shards, path, number, "beat"))
-        tables.append(table.with_columns(file=pl.col("shard").replace_strict(files, return_dtype=pl.Int32)))
+        file = pl.col("shard").replace_strict(files, return_dtype=pl.Int32)
+        tables.append(table.with_columns(file=file, cohort=pl.lit(Path(path).parent.parent.name)))
     if not tables or not sum(map(len, tables)):
         raise UserError(
             f"{', '.join(map(str, recordings))}: no recordings; see the cohort's excluded.parquet for the reasons"
         )
     window = _common_length("strip", [arrays[0].shape[2] for arrays in opened_strips])
     _common_length("beat", [array.shape[2] for array in opened_beats])
-    return Signals(pl.concat(tables, how="diagonal"), opened_strips, opened_beats, window)
+    return Signals(coded(pl.concat(tables, how="diagonal")), opened_strips, opened_beats, window)
 
 
-def rows_of_step(n: int, batch: int, step: int, seed: int) -> np.ndarray:
-    """Rows of a step's batch: shuffled epochs laid end to end, `batch` rows a step, from the arguments alone."""
-    positions = np.arange(step * batch, (step + 1) * batch)
-    epochs = range(positions[0] // n, positions[-1] // n + 1)
-    order = np.concatenate([np.random.default_rng([seed, ORDER, epoch]).permutation(n) for epoch in epochs])
-    return order[positions - epochs[0] * n]
+def coded(table: pl.DataFrame) -> pl.DataFrame:
+    """The table with `person`, a number for each person of each cohort, in the order of their names."""
+    return table.with_columns(person=pl.struct("cohort", "person_id").rank("dense").cast(pl.Int64))
 
 
 def has_beat(batch: Batch) -> np.ndarray:
@@ -123,10 +133,8 @@ def _open(shards: dict[tuple[Path, int, str], Path], recordings: Path, number: i
             f" give signals/shard-{number:03d}.{kind}.npy"
         )
     array = np.load(path, mmap_mode="r")
-    if array.dtype != np.int16 or array.ndim != 3 or array.shape[1] != len(LEADS):
-        raise UserError(
-            f"{path}: expected int16 [recording, {len(LEADS)}, sample], got {array.dtype} {list(array.shape)}"
-        )
+    if array.dtype != np.int16 or array.ndim != 3:
+        raise UserError(f"{path}: expected int16 [recording, lead, sample], got {array.dtype} {list(array.shape)}")
     return array
 
 
@@ -136,43 +144,6 @@ def _common_length(kind: str, lengths: list[int]) -> int:
     return lengths[0]
 
 
-def statistics(signals: Signals, seed: int, patch: int = 20, recordings: int = 2000) -> dict[str, np.ndarray]:
-    """Robust centres and scales of up to `recordings` recordings: what the models standardise with.
-
-    strip_scale [8, 1] mV: median over recordings of a lead's standard deviation in time. beat_mean [8, samples] mV:
-    median of each sample of the median beat. beat_scale: geometric mean of the sample's own scale (at least half its
-    lead's median, so that noise between the waves is not blown up) and its lead's, so that a P wave is not drowned
-    by the QRS complex. energy_mean, energy_scale [8, patches]: of `log_energy`. rr_mean, rr_scale: of log(RR / ms).
-    """
-    rows = np.sort(np.random.default_rng([seed, STATISTICS]).permutation(len(signals))[:recordings])
-    batch = signals.read(rows)
-    strip, beat = (np.where(x == MISSING, np.nan, x / np.float32(1000)) for x in (batch.strip, batch.beat))
-    patches = beat[..., : beat.shape[2] // patch * patch].reshape(*beat.shape[:2], -1, patch)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a lead that no recording has gives NaN: centre 0, scale 1
-        strip_scale = np.nanmedian(np.nanstd(strip, 2), 0)[:, None]
-        beat_mean, beat_scale = _robust(beat)
-        own = np.maximum(beat_scale, np.nanmedian(beat_scale, 1, keepdims=True) / 2)
-        beat_scale = np.sqrt(own * np.sqrt((own**2).mean(1, keepdims=True)))
-        energy_mean, energy_scale = _robust(log_energy(patches))
-        rr_mean, rr_scale = _robust(np.log(batch.rr_ms))
-    means = {"beat_mean": beat_mean, "energy_mean": energy_mean, "rr_mean": rr_mean}
-    scales = {"strip_scale": strip_scale, "beat_scale": beat_scale, "energy_scale": energy_scale, "rr_scale": rr_scale}
-    filled = {name: np.where(x > 0, x, 1) for name, x in scales.items()} | {
-        n: np.nan_to_num(x) for n, x in means.items()
-    }
-    return {name: np.asarray(x, np.float32) for name, x in sorted(filled.items())}
-
-
-def log_energy(patches: np.ndarray) -> np.ndarray:
-    """Log of the root mean square of patches [..., samples] in mV: how high a wave is, not just when.
-
-    20 microvolts, about the noise of a median beat, are added.
-    """
-    return np.log(np.sqrt((patches**2).mean(-1)) + 0.02)
-
-
-def _robust(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Median and interquartile range / 1.349 (the standard deviation of a normal) over the first axis, without NaN."""
-    low, middle, high = np.nanpercentile(x, [25, 50, 75], axis=0)
-    return middle, (high - low) / 1.349
+def in_units(counts: np.ndarray) -> np.ndarray:
+    """Counts -> mV (or whatever the unit is), float32, NaN where missing."""
+    return np.where(counts == MISSING, np.nan, counts / np.float32(1000))

@@ -1,126 +1,148 @@
-"""Batch -> parts of the loss, embeddings and gradients: shares of the recordings in threads of their own.
+"""Batch -> parts of the loss and gradients: shares of the recordings in threads and processes of their own.
 
 The operations of a small model are too short to be worth cutting among threads, which would wait for each other
 thousands of times a step. So each thread takes a share of the recordings through the whole model, forward and back,
 and gradients are added in the order of the shares: two threads are nearly twice as fast as one, and the sums do not
-depend on which ends first.
+depend on which ends first. Terms that compare recordings (`objectives/pooled.py`) need all embeddings at once: they
+are taken from copies, and their gradient goes back through each share (Gao et al. 2021, "gradient cache"); so what
+several threads, or processes, find is what one would.
 """
 
-import dataclasses
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ecgwas import config
-from ecgwas.pretrain import data, masks
-from ecgwas.pretrain.model import CLIP, Model, present, take
-
-WEIGHTS = {
-    "loss_strip": 0.25,
-    "loss_beat": 0.25,
-    "loss_embedding": 1.0,
-    "loss_energy": 1.0,
-    "loss_rr": 0.3,
-    "loss_power": 0.01,
-}
-NOISE = 0.3  # standard deviation of the noise in the embedding that its decoder must live with
-Sums = dict[str, tuple[Tensor, Tensor]]  # part: sum of squared errors, their number
+from ecgwas.pretrain import data, masks, readout
+from ecgwas.pretrain.augment import Augmenter
+from ecgwas.pretrain.model import Encoder
+from ecgwas.pretrain.objectives import make_objective, pooled
+from ecgwas.pretrain.objectives.base import Sums, View, add
+from ecgwas.pretrain.processes import Processes
+from ecgwas.pretrain.tokens import on_device
 
 
-@dataclasses.dataclass(frozen=True)
-class Prepared:
-    """What a batch holds before the model sees it; rows of all tensors are recordings."""
+class Learner(nn.Module):
+    """The encoder, its average (the teacher, and what training ends with), and what is needed to train it."""
 
-    strip: Tensor  # patches [B, L·P, samples], standardised, NaN where missing
-    beat: Tensor  # patches [B, L·Q, samples]
-    targets: list[Tensor]  # median beat, energies and log RR, standardised
-    noise: Tensor  # [B, E], added to embeddings
-    groups: list[masks.Group]  # recordings that see as many tokens
+    def __init__(self, settings: config.Transformer, encoder: Encoder, average: Encoder) -> None:
+        super().__init__()
+        self.encoder, self.average = encoder, average.requires_grad_(False)
+        self.objective = make_objective(settings, encoder.grid)
+        self.readout = readout.Readout(settings, encoder.tokenizer) if settings.readout else None
+        self.settings = settings
+        self.weights = dict(self.objective.weights)
+        if self.readout is not None:
+            self.weights |= {name: settings.readout * w for name, w in readout.WEIGHTS.items()}
 
+    def trained(self) -> list[nn.Parameter]:
+        """The weights that gradients are for."""
+        return [w for w in self.parameters() if w.requires_grad]
 
-def prepare(model: Model, batch: data.Batch, settings: config.Transformer, seed: int, step: int) -> Prepared:
-    """Standardise a batch and draw its masks and noise; random numbers from (seed, step) alone."""
-    device = model.beat_mean.device
-    counts, rr_ms = [torch.from_numpy(x).to(device) for x in (batch.strip, batch.beat)], torch.from_numpy(batch.rr_ms)
-    strip, beat = model.standardise(*counts)
-    log_rr = (rr_ms.to(device).log() - model.rr_mean) / model.rr_scale
-    targets = [beat.flatten(1), model.energies(counts[1]), log_rr.clamp(-CLIP, CLIP)[:, None]]
-    strip_patches, beat_patches = model.patches(strip, beat)
-    there = present(strip_patches, beat_patches).cpu().numpy()
-    rng = np.random.default_rng([seed, data.MASKS, step])
-    groups = masks.draw(there, model.grid.n_strip, settings.mask, settings.drop_view, rng)
-    noise = np.random.default_rng([seed, data.NOISE, step]).standard_normal((len(there), settings.embedding))
-    return Prepared(strip_patches, beat_patches, targets, torch.from_numpy(noise.astype(np.float32)).to(device), groups)
+    @torch.no_grad()
+    def follow(self, momentum: float) -> None:
+        """Move the average a little towards the encoder."""
+        old, new = list(self.average.parameters()), list(self.encoder.parameters())
+        torch._foreach_lerp_(old, new, 1 - momentum)
 
 
-def shared(groups: list[masks.Group], shares: int) -> list[list[masks.Group]]:
-    """Each group's recordings dealt into `shares` contiguous runs that differ by one at most."""
-    parts: list[list[masks.Group]] = [[] for _ in range(shares)]
-    for group in groups:
-        pieces = [np.array_split(x, shares) for x in dataclasses.astuple(group)]
-        for part, piece in zip(parts, zip(*pieces, strict=True), strict=True):
-            if len(piece[0]):
-                part.append(masks.Group(*piece))
-    return parts
+@dataclass(frozen=True)
+class Step:
+    """Where random numbers come from."""
+
+    augment: Augmenter
+    seed: int
+    step: int
 
 
-def errors(model: Model, prepared: Prepared, groups: list[masks.Group]) -> tuple[Sums, list[Tensor]]:
-    """Sums of squared errors of some groups of the batch, by part, and their embeddings."""
-    device, found, embeddings = model.beat_mean.device, [], []
-    for group in groups:
-        rows, kept, hidden, weight = (torch.from_numpy(x).to(device) for x in dataclasses.astuple(group))
-        strip, beat = prepared.strip[rows], prepared.beat[rows]
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            x = model.encode(strip, beat, kept)
-            z = model.embed(x, kept)
-            found.append(
-                hidden_errors(model, x, strip, beat, hidden, weight)
-                | embedding_errors(model, z + NOISE * prepared.noise[rows], [t[rows] for t in prepared.targets])
-                | {"loss_power": (z.square().sum(), torch.tensor(z.numel(), device=device))}
-            )
-        embeddings.append(z)
-    return {
-        name: tuple(sum(e[name][k] for e in found) for k in (0, 1)) for name in (found[0] if found else ())
-    }, embeddings
+def share(learner: Learner, batch: data.Batch, slots: np.ndarray, step: Step) -> tuple[Sums, Tensor]:
+    """Sums of the loss of some recordings, whose places in the whole batch are `slots`, and their embeddings [B, E]."""
+    encoder, settings = learner.encoder, learner.settings
+    device = encoder.norm.weight.device
+    with torch.no_grad():
+        teacher, student, seen = step.augment(on_device(batch, device), step.step, slots)
+        clean, dirty = encoder.tokenizer(teacher), encoder.tokenizer(student, seen)
+        key = [step.seed, step.step]
+        grid = encoder.positions.of_view.cpu().numpy(), encoder.positions.of_place.cpu().numpy()
+        there, visible = clean.there.cpu().numpy(), dirty.there.cpu().numpy()
+        groups = masks.draw(there, visible, grid, settings.mask, settings.drop_view, settings.targets, key, slots)
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        sums, z = learner.objective(encoder, learner.average, View(dirty, clean, groups, key, list(slots)))
+        if learner.readout is not None:
+            rr_ms = torch.from_numpy(batch.rr_ms).to(device)
+            targets = learner.readout.targets(encoder.tokenizer, teacher, clean, rr_ms)
+            add(sums, learner.readout(z, noise(step, slots, z), targets))
+    return sums, z
 
 
-def hidden_errors(
-    model: Model, x: Tensor, strip: Tensor, beat: Tensor, hidden: Tensor, weight: Tensor
-) -> dict[str, tuple[Tensor, Tensor]]:
-    """{part: (sum of squared errors, number of samples)} of the hidden tokens, by view; strip and beat as patches."""
-    n = model.grid.n_strip
-    predicted = model.predict(x, hidden)
-    targets = take(strip, hidden.clamp(max=n - 1)), take(beat, (hidden - n).clamp(min=0))
-    views = weight * (hidden < n), weight * (hidden >= n)  # [B, H]
-    parts = {}
-    for name, p, t, w in zip(("loss_strip", "loss_beat"), predicted, targets, views, strict=True):
-        parts[name] = ((p.float() - t.nan_to_num()).square().mean(2) * w).sum(), w.sum()
-    return parts
-
-
-def embedding_errors(model: Model, z: Tensor, targets: list[Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
-    """{part: (sum of squared errors, number)} of median beat, energies and log RR decoded from noisy embeddings z."""
-    parts = {}
-    for name, p, t in zip(("loss_embedding", "loss_energy", "loss_rr"), model.decode(z), targets, strict=True):
-        parts[name] = (p.float() - t.nan_to_num())[~t.isnan()].square().sum(), (~t.isnan()).sum()
-    return parts
+def noise(step: Step, slots: np.ndarray, z: Tensor) -> Tensor:
+    """Standard normal numbers like z [B, E], of each recording's own."""
+    rows = [np.random.default_rng([step.seed, data.NOISE, step.step, int(k)]).standard_normal(z.shape[1]) for k in slots]
+    return torch.from_numpy(np.stack(rows).astype(np.float32)).to(z.device)
 
 
 def backward(
-    model: Model, prepared: Prepared, shares: int, pool: ThreadPoolExecutor
-) -> tuple[dict[str, float], Tensor]:
-    """Put the gradients of the weighted loss on the weights; its parts, the loss among them, and embeddings [B, E]."""
-    parts = [part for part in shared(prepared.groups, shares) if part]
-    forward = list(pool.map(lambda groups: errors(model, prepared, groups), parts))
-    counts = {name: sum(sums[name][1] for sums, _ in forward).clamp(min=1) for name in WEIGHTS}
-    totals = [sum(WEIGHTS[name] * sums[name][0] / counts[name] for name in WEIGHTS) for sums, _ in forward]
-    weights = list(model.parameters())
-    gradients = list(pool.map(lambda loss: torch.autograd.grad(loss, weights, allow_unused=True), totals))
-    for weight, *found in zip(weights, *gradients, strict=True):
-        given = [x for x in found if x is not None]
+    learner: Learner, batch: data.Batch, step: Step, slots: np.ndarray, pool: ThreadPoolExecutor, shares: int,
+    processes: Processes, part: float = 1.0,
+) -> tuple[dict[str, float], Tensor]:  # fmt: skip
+    """Add `part` times the gradients of the loss to the weights; the parts of the loss, and embeddings [B, E].
+
+    The batch is this process's; the loss is that of the recordings of all processes.
+    """
+    pieces = [rows for rows in np.array_split(np.arange(len(batch)), shares) if len(rows)]
+    forward = list(pool.map(lambda rows: share(learner, batch.rows(rows), slots[rows], step), pieces))
+    told, totals = combined(learner, [sums for sums, _ in forward], processes)
+    z = [z for _, z in forward]
+    values, gradients = whole_batch(learner, torch.cat(z), torch.from_numpy(batch.person), processes)
+    told |= values
+    told["loss"] = sum(told[name] * weight for name, weight in weights_of(learner, values).items())
+    pulls = gradients.split([len(x) for x in z])
+    weights = learner.trained()
+
+    def gradient(total: Tensor, z: Tensor, pull: Tensor) -> tuple[Tensor | None, ...]:
+        return torch.autograd.grad(part * (total + (z * pull).sum()), weights, allow_unused=True)
+
+    for weight, *found in zip(weights, *pool.map(gradient, totals, z, pulls), strict=True):
+        given = [x for x in [weight.grad, *found] if x is not None]
         weight.grad = sum(given[1:], given[0]) if given else None
-    told = {name: float(sum(sums[name][0].detach() for sums, _ in forward) / counts[name]) for name in WEIGHTS}
-    told["loss"] = float(sum(total.detach() for total in totals))
-    return told, torch.cat([z.detach() for _, embeddings in forward for z in embeddings])
+    return told, torch.cat([x.detach() for x in z])
+
+
+def combined(learner: Learner, forward: list[Sums], processes: Processes) -> tuple[dict[str, float], list[Tensor]]:
+    """Values of the additive parts over all shares and processes, and what each share adds to the loss."""
+    names = list(learner.weights)
+    zero = torch.zeros((), device=learner.encoder.norm.weight.device)
+    table = torch.stack(
+        [torch.stack([sum((s[n][k].detach().double() for s in forward if n in s), zero.double()) for n in names])
+         for k in (0, 1)]
+    )  # fmt: skip
+    table = processes.summed(table)
+    counts = dict(zip(names, table[1].clamp(min=1).float(), strict=True))
+    told = {name: float(table[0, k] / table[1, k].clamp(min=1)) for k, name in enumerate(names)}
+    totals = [sum((learner.weights[n] * s[n][0] / counts[n] for n in names if n in s), zero) for s in forward]
+    return told, totals
+
+
+def whole_batch(
+    learner: Learner, z: Tensor, person: Tensor, processes: Processes
+) -> tuple[dict[str, float], Tensor]:
+    """Terms of all recordings together, and their gradient for this process's embeddings z [B, E]."""
+    everyone = processes.gathered(z.detach().float()).requires_grad_()
+    people = processes.gathered(person.to(z.device))
+    found = pooled.terms(everyone, people, learner.settings.covariance, learner.settings.same_person)
+    if not found:
+        return {}, torch.zeros_like(z)
+    total = sum(weight * value for value, weight in found.values())
+    (gradient,) = torch.autograd.grad(total, everyone)
+    return {name: float(value.detach()) for name, (value, _) in found.items()}, gradient[processes.mine(len(everyone))]
+
+
+def weights_of(learner: Learner, whole: dict[str, float]) -> dict[str, float]:
+    """Weight of every part of the loss."""
+    settings = learner.settings
+    return learner.weights | {
+        name: settings.same_person if name == "loss_person" else settings.covariance for name in whole
+    }

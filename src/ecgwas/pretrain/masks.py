@@ -1,43 +1,89 @@
-"""Which tokens are there -> which the encoder sees and which it must predict: views dropped, the rest at random."""
+"""Which tokens are there -> which the encoder sees and which are to be predicted, each recording by its own seed."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from ecgwas.pretrain.data import MASKS
+
+ROUND = 8  # numbers of seen tokens are multiples of it, so that few sizes of group arise
+
 
 @dataclass(frozen=True)
 class Group:
-    """Recordings of a batch that keep the same number of tokens."""
+    """Recordings of a batch that see the same number of tokens."""
 
     rows: np.ndarray  # int [recording], places in the batch
     kept: np.ndarray  # int [recording, K], tokens the encoder sees
-    hidden: np.ndarray  # int [recording, N - K], all others, those not recorded last
-    weight: np.ndarray  # float32 [recording, N - K], 0 for tokens that were not recorded
+    hidden: np.ndarray  # int [recording, H], tokens to predict
+    weight: np.ndarray  # float32 [recording, H], 0 for places that only fill up
 
 
-def draw(present: np.ndarray, n_strip: int, mask: float, drop_view: float, rng: np.random.Generator) -> list[Group]:
-    """Split a batch by what it sees: both views, the strip alone, the beat alone; then hide a share `mask` of it.
+def draw(
+    there: np.ndarray,
+    seen: np.ndarray,
+    grid: tuple[np.ndarray, np.ndarray],
+    mask: float,
+    drop_view: float,
+    targets: int,
+    key: list[int],
+    slots: np.ndarray,
+) -> list[Group]:
+    """Hide tokens; what a recording hides depends on (key, its slot) alone, not on the rest of the batch.
 
-    present: bool [recording, token], the first n_strip tokens are of the strip. Half of the share `drop_view` of
-    recordings sees no beat, half no strip: what a masked strip holds can then not be copied from the median beat.
-    A recording that has one view only sees that. Each group keeps as many tokens as its poorest recording allows.
+    there: bool [recording, token], recorded in all. seen: bool [recording, token], those of the student's leads.
+    grid: view and place of the tokens. A share `drop_view` of recordings sees one view only: what a masked strip holds
+    can then not be copied from the median beat. Of what is left a share `mask` is hidden: half of the recordings hide
+    tokens at random, half the same times in all leads. Up to `targets` tokens that are there and not seen are to be
+    predicted; of a lead that the student does not have too.
     """
-    n, tokens = present.shape
-    is_beat = np.arange(tokens) >= n_strip
-    share = (rng.permutation(n) + 0.5) / n
-    sees_strip = (share < 1 - drop_view / 2) & present[:, ~is_beat].any(1)
-    sees_beat = ((share < 1 - drop_view) | (share > 1 - drop_view / 2)) & present[:, is_beat].any(1)
-    sees_strip |= ~sees_beat & present[:, ~is_beat].any(1)
-    sees_beat |= ~sees_strip & present[:, is_beat].any(1)
-    visible = present & np.where(is_beat, sees_beat[:, None], sees_strip[:, None])
-    scores = rng.random(present.shape) + 2.0 * ~visible + 4.0 * ~present
-    order = scores.argsort(1)
-    groups = []
-    for rows in (sees_strip & sees_beat, sees_strip & ~sees_beat, sees_beat & ~sees_strip):
-        rows = np.flatnonzero(rows)
-        if len(rows):
-            kept = max(1, round((1 - mask) * visible[rows].sum(1).min()))
-            hidden = order[rows, kept:]
-            weight = np.take_along_axis(present[rows], hidden, 1).astype(np.float32)
-            groups.append(Group(rows, order[rows, :kept], hidden, weight))
-    return groups
+    choices = [
+        _one(there[k], seen[k], grid, mask, drop_view, targets, np.random.default_rng([*key, MASKS, int(slot)]))
+        for k, slot in enumerate(slots)
+    ]
+    sizes = np.array([len(kept) for kept, _ in choices])
+    return [_group(np.flatnonzero(sizes == size), choices) for size in np.unique(sizes[sizes > 0])]
+
+
+def _one(
+    there: np.ndarray,
+    seen: np.ndarray,
+    grid: tuple[np.ndarray, np.ndarray],
+    mask: float,
+    drop_view: float,
+    targets: int,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Tokens kept and tokens to predict of one recording."""
+    view, place = grid
+    visible = seen & there
+    dropped = rng.random() < drop_view
+    lost = view == rng.integers(2)
+    if dropped and (visible & ~lost).any():
+        visible = visible & ~lost
+    scores = rng.random(len(view))
+    if rng.random() < 0.5:
+        times = rng.random((3, place.max() + 1))
+        scores = times[view, place] + 0.01 * scores
+    order = np.argsort(scores + 2.0 * ~visible, kind="stable")
+    n = int(visible.sum())
+    kept = order[: rounded((1 - mask) * n)] if n else order[:0]
+    free = there & (view < 2)
+    free[kept] = False
+    hidden = rng.permutation(np.flatnonzero(free))[:targets]
+    return np.sort(kept), hidden
+
+
+def rounded(n: float) -> int:
+    """A number of tokens: at least 1, from 2·`ROUND` on a multiple of `ROUND`."""
+    return max(1, int(n) if n < 2 * ROUND else int(n) // ROUND * ROUND)
+
+
+def _group(rows: np.ndarray, choices: list[tuple[np.ndarray, np.ndarray]]) -> Group:
+    kept = np.stack([choices[k][0] for k in rows])
+    width = max(1, *(len(choices[k][1]) for k in rows))
+    hidden, weight = np.zeros((len(rows), width), np.int64), np.zeros((len(rows), width), np.float32)
+    for i, k in enumerate(rows):
+        n = len(choices[k][1])
+        hidden[i, :n], weight[i, :n] = choices[k][1], 1
+    return Group(rows, kept, hidden, weight)

@@ -1,49 +1,41 @@
-"""Strip and median beat -> embedding: a masked transformer over lead-patch tokens, with a narrow way out.
+"""Tokens -> embedding: a transformer over the tokens an encoder may see, and a narrow way out.
 
-Letters of the shapes: B recordings, L = 8 leads, S and T samples of strip and beat, P and Q patches of a lead in
-strip and beat, N = L·P + L·Q tokens (strip first, lead by lead), K kept and H hidden tokens, D width, E embedding.
+Letters of the shapes as in `tokens.py`; K tokens seen, H tokens predicted, D width, r rank, E embedding.
 """
 
-from dataclasses import dataclass
+import math
 
 import torch
 from torch import Tensor, nn
 
 from ecgwas import config
-from ecgwas.pretrain.data import MISSING, MODEL_LEADS
+from ecgwas.pretrain.tokens import Grid, Tokenizer, Tokens
 
-CLIP = 3.0  # standard deviations; pacing spikes and artefacts go no farther
-L = len(MODEL_LEADS)
-
-
-@dataclass(frozen=True)
-class Grid:
-    """How the two views are cut into tokens."""
-
-    strip_samples: int  # S
-    beat_samples: int  # T
-    strip_patch: int  # samples of a strip patch
-    beat_patch: int  # samples of a beat patch
-
-    @property
-    def n_strip(self) -> int:
-        """Strip tokens, L·P."""
-        return L * (self.strip_samples // self.strip_patch)
-
-    @property
-    def n_beat(self) -> int:
-        """Beat tokens, L·Q."""
-        return L * (self.beat_samples // self.beat_patch)
+PERIODS_S = (0.1, 40.0)  # shortest and longest period of the rotary positions
 
 
-def make_grid(settings: config.Transformer, ingest: config.Ingest) -> Grid:
-    """Sizes in samples from sizes in seconds; a rest shorter than a patch at the end of a view is not used."""
-    return Grid(
-        strip_samples=round(ingest.seconds * ingest.model_rate_hz),
-        beat_samples=round((ingest.beat_before_s + ingest.beat_after_s) * ingest.beat_rate_hz),
-        strip_patch=round(settings.strip_patch_s * ingest.model_rate_hz),
-        beat_patch=round(settings.beat_patch_s * ingest.beat_rate_hz),
-    )
+class Rotary(nn.Module):
+    """Turns pairs of numbers of queries and keys by angles that grow with time (Su et al. 2021, eq. 34).
+
+    What two tokens make of each other then depends on the time between them, not on where the strip was cut.
+    """
+
+    def __init__(self, pairs: int) -> None:
+        super().__init__()
+        low, high = (math.log(p) for p in PERIODS_S)
+        periods = torch.exp(torch.linspace(low, high, pairs))
+        self.register_buffer("speed", 2 * math.pi / periods, persistent=False)
+
+    def forward(self, time_s: Tensor) -> tuple[Tensor, Tensor]:
+        """Cosines and sines [B, 1, K, pairs] of tokens at times [B, K]."""
+        angle = time_s[:, None, :, None] * self.speed
+        return angle.cos(), angle.sin()
+
+
+def turn(x: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
+    """Apply `Rotary` to x [B, heads, K, 2·pairs]."""
+    (a, b), (cos, sin) = x.chunk(2, -1), turns
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], -1).to(x.dtype)
 
 
 class Block(nn.Module):
@@ -57,100 +49,152 @@ class Block(nn.Module):
         self.out = nn.Linear(width, width)
         self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
 
-    def forward(self, x: Tensor, memory: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        turns: tuple[Tensor, Tensor],
+        memory: Tensor | None = None,
+        memory_turns: tuple[Tensor, Tensor] | None = None,
+    ) -> Tensor:
         y = self.norm_attention(x)
         q = self.query(y)
         k, v = self.key_value(y if memory is None else memory).chunk(2, -1)
         q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v))  # [B, heads, tokens, D/heads]
+        q, k = turn(q, turns), turn(k, turns if memory_turns is None else memory_turns)
         y = nn.functional.scaled_dot_product_attention(q, k, v)
         x = x + self.out(y.transpose(1, 2).flatten(2))
         return x + self.mlp(self.norm_mlp(x))
 
 
-class Model(nn.Module):
-    """Encoder of the kept tokens, light decoder of the hidden ones, and the embedding with its own decoder."""
+class Positions(nn.Module):
+    """What marks a token's view, lead and, in a beat, its place: a learned vector; and its time, for `Rotary`.
+
+    A beat is aligned, so that its places have a meaning of their own; a strip may start anywhere.
+    """
+
+    def __init__(self, grid: Grid, width: int) -> None:
+        super().__init__()
+        self.view = nn.Parameter(0.02 * torch.randn(3, width))
+        self.lead = nn.Parameter(0.02 * torch.randn(3, grid.leads + 1, width))  # by view; the last: unknown
+        self.beat = nn.Parameter(0.02 * torch.randn(grid.beat_patches, width))
+        for name in ("view", "lead", "place", "time_s"):
+            values = torch.from_numpy(getattr(grid, name)())
+            self.register_buffer(f"of_{name}", values.float() if name == "time_s" else values, persistent=False)
+
+    def forward(self, index: Tensor, lead: Tensor) -> Tensor:
+        """Vectors [B, K, D] of the tokens at `index` [B, K]; lead [B, L] as in `Tokens`."""
+        view, name = self.of_view[index], lead.gather(1, self.of_lead[index])
+        beat = self.beat[self.of_place[index].clamp(max=len(self.beat) - 1)] * (view == 1)[..., None]
+        return self.view[view] + self.lead[view, name] + beat
+
+    def times(self, index: Tensor) -> Tensor:
+        """Times of tokens, s: [B, K]."""
+        return self.of_time_s[index]
+
+
+class Head(nn.Module):
+    """Encoded tokens -> embedding: each beat place has its own linear map, strips give mean and spread over time.
+
+    A median beat is aligned, so what a token tells depends on its place (lead and patch). Tokens of a lead's strip are
+    averaged over time, and their standard deviation tells what changes from beat to beat.
+    """
+
+    def __init__(self, grid: Grid, width: int, rank: int, embedding: int) -> None:
+        super().__init__()
+        self.leads, self.beat_patches, rank = grid.leads, grid.beat_patches, min(rank, width)
+        self.narrow = nn.Linear(width, rank) if rank < width else nn.Identity()
+        sizes = {"strip": 2, "beat": grid.beat_patches, "size": 1}
+        self.maps = nn.ParameterDict(
+            {name: nn.Parameter(0.2 * torch.randn((grid.leads + 1) * n * rank, embedding)) for name, n in sizes.items()}
+        )
+        self.bias, self.absent = nn.Parameter(torch.zeros(embedding)), nn.Parameter(torch.zeros(3, embedding))
+
+    def forward(self, x: Tensor, view: Tensor, name: Tensor, place: Tensor) -> Tensor:
+        """x [B, K, D]; view, name of the lead and place in the view of each token, int [B, K] -> [B, E]."""
+        y = self.narrow(x)
+        strip, leads_seen = self._strip(y, view, name)
+        found = {
+            "strip": (strip, leads_seen),
+            "beat": (self._placed(y, view == 1, name * self.beat_patches + place, self.beat_patches), (view == 1)),
+            "size": (self._placed(y, view == 2, name, 1), view == 2),
+        }
+        z = self.bias
+        for k, (view_name, (features, seen)) in enumerate(found.items()):
+            count = seen.sum(1, keepdim=True)  # [B, 1]
+            z = z + torch.where(count > 0, features @ self.maps[view_name] / count.clamp(min=1), self.absent[k])
+        return z
+
+    def _strip(self, y: Tensor, view: Tensor, name: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation over time by lead, [B, (L+1)·2·r], and which leads were seen [B, L+1]."""
+        leads = torch.arange(self.leads + 1, device=y.device)
+        member = ((name[:, None] == leads[:, None]) & (view == 0)[:, None]).to(y.dtype)  # [B, L+1, K]
+        count = member.sum(2, keepdim=True)
+        mean = member @ y / count.clamp(min=1)
+        variance = member @ y.square() / count.clamp(min=1) - mean.square()
+        spread = (variance.clamp(min=0) + 1e-4).sqrt() * (count > 0)
+        return torch.cat([mean, spread], 2).flatten(1), count[..., 0] > 0
+
+    def _placed(self, y: Tensor, chosen: Tensor, index: Tensor, places: int) -> Tensor:
+        """Chosen tokens put at their places, zeros elsewhere: [B, (L+1)·places·r]."""
+        n = (self.leads + 1) * places
+        index = torch.where(chosen, index, n)[..., None].expand(-1, -1, y.shape[2])  # the others fall beyond the end
+        return y.new_zeros(len(y), n + 1, y.shape[2]).scatter(1, index, y)[:, :n].flatten(1)
+
+
+class Encoder(nn.Module):
+    """A transformer over the tokens that it may see; absent leads are absent tokens."""
 
     def __init__(self, settings: config.Transformer, grid: Grid, statistics: dict[str, Tensor]) -> None:
         super().__init__()
-        self.grid, D, E = grid, settings.width, settings.embedding
-        for name, value in statistics.items():
-            self.register_buffer(name, value, persistent=False)
-        self.strip_in, self.beat_in = nn.Linear(grid.strip_patch, D), nn.Linear(grid.beat_patch, D)
-        self.lead = nn.Parameter(0.02 * torch.randn(2, L, 1, D))  # one a view
-        self.strip_time = nn.Parameter(0.02 * torch.randn(1, grid.n_strip // L, D))
-        self.beat_time = nn.Parameter(0.02 * torch.randn(1, grid.n_beat // L, D))
-        self.gain = nn.Parameter(torch.ones(grid.n_strip + grid.n_beat, D))
-        self.encoder = nn.ModuleList(Block(D, settings.heads) for _ in range(settings.depth))
-        self.norm = nn.LayerNorm(D)
-        self.mask_token = nn.Parameter(0.02 * torch.randn(D))
-        self.decoder = nn.ModuleList(Block(D, settings.heads) for _ in range(settings.decoder_depth))
-        self.strip_out, self.beat_out = nn.Linear(D, grid.strip_patch), nn.Linear(D, grid.beat_patch)
-        self.embedding = nn.Parameter(0.2 * torch.randn(grid.n_strip + grid.n_beat, D, E))
-        self.embedding_bias, self.absent = nn.Parameter(torch.zeros(E)), nn.Parameter(torch.zeros(2, E))
-        out = L * grid.beat_samples + grid.n_beat + 1
-        self.linear_out = nn.Linear(E, out)
-        self.bottleneck = nn.Sequential(nn.Linear(E, 4 * D), nn.GELU(), nn.Linear(4 * D, out))
+        width = settings.width
+        self.grid, self.tokenizer = grid, Tokenizer(grid, statistics)
+        self.strip_in, self.beat_in = nn.Linear(grid.strip_patch, width), nn.Linear(grid.beat_patch, width)
+        self.size_in = nn.Linear(2, width)
+        self.positions, self.rotary = Positions(grid, width), Rotary(width // settings.heads // 2)
+        self.blocks = nn.ModuleList(Block(width, settings.heads) for _ in range(settings.depth))
+        self.norm = nn.LayerNorm(width)
+        self.head = Head(grid, width, settings.head_rank, settings.embedding)
 
-    def standardise(self, strip: Tensor, beat: Tensor) -> tuple[Tensor, Tensor]:
-        """int16 microvolts [B, L, S], [B, L, T] -> the same in standard deviations, NaN where missing.
+    def forward(self, tokens: Tokens, kept: Tensor) -> Tensor:
+        """The tokens at `kept` [B, K], which attend to each other -> [B, K, D]."""
+        return self.norm(self.layers(tokens, kept)[-1])
 
-        Strip: per lead. Beat: per lead and sample, so that P waves are not drowned by QRS complexes. The scales are
-        those of the training cohorts, the same for every recording: amplitudes stay amplitudes.
-        """
-        x, y = (torch.where(v == MISSING, torch.nan, v.float() / 1000) for v in (strip, beat))
-        return (x / self.strip_scale).clamp(-CLIP, CLIP), ((y - self.beat_mean) / self.beat_scale).clamp(-CLIP, CLIP)
+    def layers(self, tokens: Tokens, kept: Tensor) -> list[Tensor]:
+        """What each block gives: list of [B, K, D]."""
+        x = torch.cat([self.strip_in(tokens.strip), self.beat_in(tokens.beat), self.size_in(tokens.size)], 1)
+        x = take(x, kept) + self.positions(kept, tokens.lead)
+        turns, found = self.rotary(self.positions.times(kept)), []
+        for block in self.blocks:
+            x = block(x, turns)
+            found.append(x)
+        return found
 
-    def patches(self, strip: Tensor, beat: Tensor) -> tuple[Tensor, Tensor]:
-        """Cut the leads of each view: [B, L, S], [B, L, T] -> [B, L·P, samples], [B, L·Q, samples]."""
-        return strip.unfold(2, self.grid.strip_patch, self.grid.strip_patch).flatten(1, 2), beat.unfold(
-            2, self.grid.beat_patch, self.grid.beat_patch
-        ).flatten(1, 2)
+    def embed_nothing(self, n: int) -> Tensor:
+        """Embeddings [n, E] of recordings of which nothing is seen."""
+        return (self.head.bias + self.head.absent.sum(0)).float().expand(n, -1)
 
-    def positions(self) -> Tensor:
-        """What marks each token's lead, time and view: [N, D]."""
-        strip, beat = self.lead[0] + self.strip_time, self.lead[1] + self.beat_time
-        return torch.cat([strip.flatten(0, 1), beat.flatten(0, 1)])
+    def embed(self, x: Tensor, kept: Tensor, lead: Tensor) -> Tensor:
+        """Encoded tokens [B, K, D] at `kept` [B, K], lead [B, L] as in `Tokens` -> embeddings [B, E]."""
+        p = self.positions
+        return self.head(x, p.of_view[kept], lead.gather(1, p.of_lead[kept]), p.of_place[kept])
 
-    def encode(self, strip: Tensor, beat: Tensor, kept: Tensor) -> Tensor:
-        """Patches of both views and indices [B, K] of the tokens the encoder may see -> [B, K, D]."""
-        x = torch.cat([self.strip_in(strip.nan_to_num()), self.beat_in(beat.nan_to_num())], 1)  # [B, N, D]
-        x = take(x * self.gain + self.positions(), kept)
-        for block in self.encoder:
-            x = block(x)
-        return self.norm(x)
 
-    def embed(self, x: Tensor, kept: Tensor) -> Tensor:
-        """Encoded tokens [B, K, D] -> embeddings [B, E]: each place has its own linear map, each view takes the mean.
+class Predictor(nn.Module):
+    """Encoded tokens and places of others -> what lies there, as the encoder's tokens tell: [B, H, D]."""
 
-        A median beat is aligned, so what a token tells depends on its place; places that were not seen add nothing.
-        """
-        n, total = self.grid.n_strip, self.grid.n_strip + self.grid.n_beat
-        placed = x.new_zeros(len(x), total, x.shape[2]).scatter(1, kept[..., None].expand_as(x), x)
-        z = self.embedding_bias
-        for view, first, last in ((0, 0, n), (1, n, total)):
-            count = ((kept >= first) & (kept < last)).sum(1, keepdim=True)  # [B, 1]
-            summed = placed[:, first:last].flatten(1) @ self.embedding[first:last].flatten(0, 1)
-            z = z + torch.where(count > 0, summed / count.clamp(min=1), self.absent[view])
-        return z
+    def __init__(self, settings: config.Transformer) -> None:
+        super().__init__()
+        self.mask_token = nn.Parameter(0.02 * torch.randn(settings.width))
+        self.blocks = nn.ModuleList(Block(settings.width, settings.heads) for _ in range(settings.decoder_depth))
+        self.norm = nn.LayerNorm(settings.width)
 
-    def predict(self, x: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Encoded tokens [B, K, D], indices [B, H] -> what lies in the hidden tokens, read as strip and as beat."""
-        y = self.mask_token + self.positions()[hidden]  # [B, H, D]
-        for block in self.decoder:
-            y = block(y, x)
-        return self.strip_out(y), self.beat_out(y)
-
-    def energies(self, beat: Tensor) -> Tensor:
-        """int16 microvolts [B, L, T] -> log energy of each beat patch [B, L·Q], standardised, NaN where missing."""
-        x = torch.where(beat == MISSING, torch.nan, beat.float() / 1000)
-        x = x.unfold(2, self.grid.beat_patch, self.grid.beat_patch)  # [B, L, Q, samples]
-        x = (x.square().mean(3).sqrt() + 0.02).log()  # as data.log_energy
-        return ((x - self.energy_mean) / self.energy_scale).clamp(-CLIP, CLIP).flatten(1)
-
-    def decode(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Embeddings [B, E] -> the median beat [B, L·T], its energies [B, L·Q] and log RR [B, 1], all standardised."""
-        y = self.linear_out(z) + self.bottleneck(z)
-        return y.split([L * self.grid.beat_samples, self.grid.n_beat, 1], 1)
+    def forward(self, encoder: Encoder, x: Tensor, kept: Tensor, hidden: Tensor, lead: Tensor) -> Tensor:
+        """x [B, K, D] at `kept` -> tokens at `hidden` [B, H], of leads named `lead` [B, L]."""
+        y = self.mask_token + encoder.positions(hidden, lead)
+        turns, memory_turns = (encoder.rotary(encoder.positions.times(index)) for index in (hidden, kept))
+        for block in self.blocks:
+            y = block(y, turns, x, memory_turns)
+        return self.norm(y)
 
 
 def take(x: Tensor, index: Tensor) -> Tensor:
@@ -158,6 +202,12 @@ def take(x: Tensor, index: Tensor) -> Tensor:
     return x.gather(1, index[..., None].expand(-1, -1, x.shape[2]))
 
 
-def present(strip: Tensor, beat: Tensor) -> Tensor:
-    """Which tokens are wholly recorded, from patches with NaN where missing: bool [B, N]."""
-    return torch.cat([~strip.isnan().any(2), ~beat.isnan().any(2)], 1)
+def whole(there: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Recordings that have as many tokens, and these tokens in order: (rows [b], index [b, n]); none without any."""
+    counts = there.sum(1)
+    found = []
+    for n in counts.unique().tolist():
+        if n:
+            rows = (counts == n).nonzero()[:, 0]
+            found.append((rows, (~there[rows]).to(torch.uint8).argsort(dim=1, stable=True)[:, :n]))
+    return found

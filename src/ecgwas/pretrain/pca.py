@@ -10,6 +10,7 @@ from ecgwas.cli import run
 from ecgwas.errors import UserError
 from ecgwas.pretrain import checkpoint as files
 from ecgwas.pretrain import data
+from ecgwas.pretrain.statistics import statistics as signal_statistics
 
 BLOCK = 512  # recordings read at once
 CLIP = 3.0  # standard deviations, as in the transformer
@@ -20,8 +21,8 @@ def features(batch: data.Batch, statistics: dict[str, np.ndarray]) -> np.ndarray
 
     RR gets the weight of one lead (the square root of T). A missing lead or RR takes the mean, which is 0.
     """
-    beat = np.where(batch.beat == data.MISSING, np.nan, batch.beat / 1000.0)
-    beat = (beat - statistics["beat_mean"]) / statistics["beat_scale"]
+    beat = np.where(batch.beat == data.MISSING, np.nan, batch.beat / 1000.0)[:, data.COLUMNS]
+    beat = (beat - statistics["beat_mean"][data.COLUMNS]) / statistics["beat_scale"][data.COLUMNS]
     rr = (np.log(batch.rr_ms.astype(float)) - statistics["rr_mean"]) / statistics["rr_scale"]
     weight = np.sqrt(beat.shape[2])
     beat, rr = beat.clip(-CLIP, CLIP), rr.clip(-CLIP, CLIP)
@@ -72,7 +73,7 @@ def main(
     """
     torch.set_num_threads(threads)
     signals = data.open_signals(recordings, strips, beats)
-    statistics = data.statistics(signals, seed)
+    statistics = signal_statistics(signals, seed)
     weights = fit(signals, statistics, settings.components)
     values = {"kind": settings.kind, "settings": settings.model_dump(), "ingest": ingest.model_dump(), "seed": seed}
     values |= {"recordings": len(signals)}

@@ -16,7 +16,7 @@ from ecgwas.errors import UserError
 from ecgwas.files import atomic
 from ecgwas.pretrain import checkpoint as files
 
-GROUPS = ("weights", "statistics")  # of tensors; everything else of a checkpoint is numbers and text
+GROUPS = ("weights", "statistics", "readout")  # of tensors; everything else of a checkpoint is numbers and text
 
 CARD = """---
 license: {licence}
@@ -54,7 +54,7 @@ therefore in the embedding. Not a medical device: nothing here was tested for di
 
 def tensors_of(checkpoint: dict[str, Any]) -> dict[str, torch.Tensor]:
     """The tensors of a checkpoint as group/name."""
-    return {f"{g}/{name}": x.contiguous() for g in GROUPS for name, x in sorted(checkpoint[g].items())}
+    return {f"{g}/{name}": x.contiguous() for g in GROUPS for name, x in sorted(checkpoint.get(g, {}).items())}
 
 
 def checksum(tensors: dict[str, torch.Tensor]) -> str:
@@ -89,7 +89,7 @@ def load(path: Path) -> dict[str, Any]:
     if checksum(tensors) != about["sha256"]:
         raise UserError(f"{path}: its tensors do not have the sha256 {about['sha256']} it states; fetch it again")
     groups = {g: {n.removeprefix(f"{g}/"): x for n, x in tensors.items() if n.startswith(f"{g}/")} for g in GROUPS}
-    return json.loads(about["checkpoint"]) | groups
+    return json.loads(about["checkpoint"]) | {g: named for g, named in groups.items() if named}
 
 
 def card(checkpoint: dict[str, Any], name: str, file: str, licence: str, sha256: str) -> str:

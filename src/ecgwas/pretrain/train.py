@@ -1,16 +1,19 @@
-"""Signal shards -> checkpoint of a masked transformer: AdamW, warm-up and cosine, resumable to the same losses."""
+"""Signal shards -> checkpoint of a self-supervised encoder: AdamW, warm-up and cosine, resumable to the same losses."""
 
+import copy
 import dataclasses
 import hashlib
 import json
 import math
 import os
+import resource
 import shutil
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import torch
 from torch import Tensor
@@ -20,127 +23,219 @@ from ecgwas.cli import run
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
 from ecgwas.pretrain import checkpoint as files
-from ecgwas.pretrain import data, losses
-from ecgwas.pretrain.model import Model, make_grid
+from ecgwas.pretrain import data, losses, processes, schedule
+from ecgwas.pretrain.augment import Augmenter
+from ecgwas.pretrain.encoders import make_encoder
+from ecgwas.pretrain.order import Order
+from ecgwas.pretrain.processes import Processes
+from ecgwas.pretrain.statistics import statistics as signal_statistics
+from ecgwas.pretrain.tokens import make_grid
 
+# Columns of the history beside the parts of the loss, which are the objective's: each loss_… a column.
 HISTORY = {
     "step": (pl.Int32(), "Training step, from 0."),
     "loss": (pl.Float64(), "What is minimised: the weighted sum of the parts."),
-    "loss_strip": (pl.Float64(), "Squared error of hidden strip tokens, in variances of their lead."),
-    "loss_beat": (pl.Float64(), "Squared error of hidden beat tokens, in variances of their lead and sample."),
-    "loss_embedding": (pl.Float64(), "Squared error of the median beat decoded from the embedding."),
-    "loss_energy": (pl.Float64(), "Squared error of the log energies of its patches, decoded from the embedding."),
-    "loss_rr": (pl.Float64(), "Squared error of log RR decoded from the embedding, in variances."),
-    "loss_power": (pl.Float64(), "Mean square of the embedding: the price of its channel."),
     "learning_rate": (pl.Float64(), "Learning rate of the step."),
-    "effective_rank": (
-        pl.Float64(),
-        "Effective rank of the batch's embeddings; null between the steps it is taken at.",
-    ),
+    "effective_rank": (pl.Float64(), "Effective rank of the batch's embeddings; null between the steps it is taken at."),
+}
+MEASURED = {
+    "recordings_per_s": (pl.Float64(), "Recordings a second since the last row that tells it, over all processes."),
+    "peak_memory_mb": (pl.Float64(), "Most memory so far: of the device on a GPU, of the process on a CPU, MB."),
 }
 RANK_EVERY = 20
 
 
-def learning_rate(step: int, settings: config.Transformer) -> float:
-    """Linear warm-up, then half a cosine down to 2 % of the peak."""
-    warmup = max(1, round(settings.warmup * settings.steps))
-    if step < warmup:
-        return settings.learning_rate * (step + 1) / warmup
-    progress = (step - warmup) / max(1, settings.steps - warmup)
-    return settings.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
+class Trainer:
+    """A learner, its optimiser, and how far it has come."""
 
+    def __init__(
+        self,
+        learner: losses.Learner,
+        signals: data.Signals,
+        settings: config.Transformer,
+        seed: int,
+        threads: int,
+        group: Processes,
+    ) -> None:
+        self.learner, self.signals, self.settings, self.seed, self.group = learner, signals, settings, seed, group
+        self.device = learner.encoder.norm.weight.device
+        self.threads = 1 if self.device.type == "cuda" else threads
+        self.pool, self.loader = ThreadPoolExecutor(self.threads), ThreadPoolExecutor(1)
+        self.order = Order(signals.table, settings.batch, seed, settings.cohorts, settings.same_person > 0)
+        self.augment = Augmenter(settings.augment, learner.encoder.grid, seed, self.device)
+        self.optimiser = torch.optim.AdamW(
+            parameter_groups(learner, settings), lr=settings.learning_rate, betas=(0.9, 0.95),
+            fused=self.device.type == "cuda",
+        )  # fmt: skip
+        self.step, self.history = 0, []
 
-def effective_rank(z: Tensor) -> float:
-    """exp of the entropy of the normalised singular values of the centred z [B, E] (Roy & Vetterli 2007, eq. 3)."""
-    s = torch.linalg.svdvals((z - z.mean(0)).detach().float().cpu())
-    p = s / s.sum().clamp(min=1e-30)
-    return float(torch.exp(-(p * p.clamp(min=1e-30).log()).sum()))
+    def parts_of(self, step: int) -> list[tuple[np.ndarray, data.Batch]]:
+        """This process's micro-batches of a step, with the places of their recordings in the whole batch."""
+        rows = self.order.rows(step)
+        slots = [piece[self.group.mine(len(piece))] for piece in np.split(np.arange(len(rows)), self.settings.accumulate)]
+        return [(piece, read_windows(self.signals, rows[piece], [self.seed, data.WINDOWS, step])) for piece in slots]
 
-
-def train(
-    model: Model,
-    signals: data.Signals,
-    settings: config.Transformer,
-    seed: int,
-    resume: Path,
-    stop_after: int | None = None,
-    threads: int = 1,
-) -> pl.DataFrame:
-    """Train `model` in place from the state in `resume`, if there is one; returns the history, one row a step.
-
-    `stop_after` ends the process's work after that many steps of its own, as a kill would.
-    """
-    optimiser = torch.optim.AdamW(_parameter_groups(model, settings), lr=settings.learning_rate, betas=(0.9, 0.95))
-    device = model.beat_mean.device
-    threads = 1 if device.type == "cuda" else threads
-    key = fingerprint(model, signals, settings, seed, threads)
-    first, history = load_state(resume / "state.pt", key, model, optimiser)
-    pool, began = ThreadPoolExecutor(threads), time.monotonic()
-    for step in range(first, settings.steps):
-        if stop_after is not None and step - first >= stop_after:
-            raise InterruptedError(f"stopped after {stop_after} steps, as asked")
-        batch = signals.read(data.rows_of_step(len(signals), settings.batch, step, seed))
-        rate = learning_rate(step, settings)
-        for group in optimiser.param_groups:
+    def one_step(self, parts: list[tuple[np.ndarray, data.Batch]]) -> tuple[dict[str, float], Tensor]:
+        """Follow the gradient of one batch; the parts of its loss and the embeddings of all processes."""
+        rate = schedule.learning_rate(self.step, self.settings)
+        for group in self.optimiser.param_groups:
             group["lr"] = rate
-        parts, z = losses.backward(model, losses.prepare(model, batch, settings, seed, step), threads, pool)
-        loss = parts["loss"]
-        if not math.isfinite(loss):
-            remedy = f"lower learning_rate ({settings.learning_rate}) or lengthen warmup"
-            raise UserError(f"step {step}: the loss is {loss}; {remedy}")
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        rank = effective_rank(z) if step % RANK_EVERY == 0 or step == settings.steps - 1 else None
-        history.append([step, loss, *(parts[name] for name in losses.WEIGHTS), rate, rank])
-        if rank is not None:
-            speed = (step + 1 - first) * settings.batch / (time.monotonic() - began)
-            print(f"step {step}: loss {loss:.4f}, effective rank {rank:.1f}, {speed:.0f} recordings/s", flush=True)
-        if (step + 1) % settings.checkpoint_every == 0 or step == settings.steps - 1:
-            state = {"key": key, "step": step + 1, "model": model.state_dict(), "optimiser": optimiser.state_dict()}
-            files.save(state | {"history": history}, resume / "state.pt")
-    return pl.DataFrame(history, schema={name: dtype for name, (dtype, _) in HISTORY.items()}, orient="row")
+        self.optimiser.zero_grad(set_to_none=True)
+        step, told, z = losses.Step(self.augment, self.seed, self.step), [], []
+        for slots, batch in parts:
+            found = losses.backward(
+                self.learner, batch, step, slots, self.pool, self.threads, self.group, 1 / len(parts)
+            )
+            told.append(found[0])
+            z.append(found[1])
+        self.group.sum_gradients(self.learner)
+        told = {name: sum(part[name] for part in told) / len(told) for name in told[0]}
+        if not math.isfinite(told["loss"]):
+            remedy = f"lower learning_rate ({self.settings.learning_rate}) or lengthen warmup"
+            raise UserError(f"step {self.step}: the loss is {told['loss']}; {remedy}")
+        torch.nn.utils.clip_grad_norm_(self.learner.trained(), self.settings.clip)
+        self.optimiser.step()
+        self.learner.follow(schedule.momentum(self.step, self.settings))
+        return told | {"learning_rate": rate}, self.group.gathered(torch.cat(z))
+
+    def run(self, resume: Path, stop_after: int | None) -> None:
+        """Train to the end, from the state in `resume` where there is one of this run."""
+        settings, key = self.settings, fingerprint(self)
+        self.load(resume / "state.pt", key)
+        first, last_told, began = self.step, self.step, time.monotonic()
+        upcoming = self.loader.submit(self.parts_of, self.step) if self.step < settings.steps else None
+        while self.step < settings.steps:
+            if stop_after is not None and self.step - first >= stop_after:
+                raise InterruptedError(f"stopped after {stop_after} steps, as asked")
+            parts = upcoming.result()
+            upcoming = self._ahead()
+            told, z = self.one_step(parts)
+            done = self.step + 1
+            if self.step % RANK_EVERY == 0 or done == settings.steps:
+                speed = (done - last_told) * settings.batch / (time.monotonic() - began)
+                told |= self.measured(z, speed)
+                last_told, began = done, time.monotonic()
+            self.history.append({"step": self.step} | told)
+            self.step = done
+            if done % settings.checkpoint_every == 0 or done == settings.steps:
+                self.save(resume / "state.pt", key)
+
+    def _ahead(self) -> "Future[list[tuple[np.ndarray, data.Batch]]] | None":
+        """Read the next step's recordings while this one's are learnt from."""
+        return self.loader.submit(self.parts_of, self.step + 1) if self.step + 1 < self.settings.steps else None
+
+    def measured(self, z: Tensor, speed: float) -> dict[str, float]:
+        """Rank, speed and memory, told now and then; stops a run whose embeddings have collapsed."""
+        rank, cuda = schedule.effective_rank(z), self.device.type == "cuda"
+        used = torch.cuda.max_memory_allocated() / 1e6 if cuda else peak_memory_mb()
+        if self.group.rank == 0:
+            print(f"step {self.step}: effective rank {rank:.1f}, {speed:.0f} recordings/s, {used:.0f} MB", flush=True)
+        if rank < self.settings.rank_floor and self.step > self.settings.warmup * self.settings.steps:
+            raise UserError(
+                f"step {self.step}: the embeddings have collapsed, effective rank {rank:.2f} below rank_floor"
+                f" {self.settings.rank_floor}; raise covariance or readout, or lower learning_rate"
+            )
+        return {"effective_rank": rank, "recordings_per_s": speed, "peak_memory_mb": used}
+
+    def save(self, path: Path, key: str) -> None:
+        """Weights, optimiser, position and history; random numbers are a function of the position."""
+        if self.group.rank == 0:
+            state = {"key": key, "step": self.step, "learner": self.learner.state_dict(), "history": self.history}
+            files.save(state | {"optimiser": self.optimiser.state_dict()}, path)
+
+    def load(self, path: Path, key: str) -> None:
+        """Go on from a state saved with the same key, where there is one."""
+        if not path.is_file():
+            return
+        try:
+            state = files.load(path)
+        except UserError:
+            state = {}
+        if state.get("key") != key:
+            print(f"{path}: of other data or settings; starting anew", flush=True)
+            return
+        self.learner.load_state_dict(state["learner"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.history = state["step"], state["history"]
+        print(f"resuming at step {self.step}", flush=True)
+
+    def table(self) -> pl.DataFrame:
+        """The history, one row a step."""
+        parts = sorted({name for row in self.history for name in row if name.startswith("loss_")})
+        known = {name: dtype for name, (dtype, _) in (HISTORY | MEASURED).items()}
+        columns = {"step": pl.Int32(), "loss": pl.Float64()} | dict.fromkeys(parts, pl.Float64()) | known
+        return pl.DataFrame([{name: row.get(name) for name in columns} for row in self.history], schema=columns)
 
 
-def load_state(path: Path, key: str, model: Model, optimiser: torch.optim.Optimizer) -> tuple[int, list[list]]:
-    """Restore a state saved with the same key: (next step, history so far); (0, []) where there is none."""
-    if not path.is_file():
-        return 0, []
-    try:
-        state = files.load(path)
-    except UserError:
-        state = {}
-    if state.get("key") != key:
-        print(f"{path}: of other data or settings; starting anew", flush=True)
-        return 0, []
-    model.load_state_dict(state["model"])
-    optimiser.load_state_dict(state["optimiser"])
-    print(f"resuming at step {state['step']}", flush=True)
-    return state["step"], state["history"]
+def read_windows(signals: data.Signals, rows: np.ndarray, key: list[int]) -> data.Batch:
+    """The recordings at these rows; of a long one a window at random, from the key and the row."""
+    windows = signals.windows(rows)
+    chosen = np.array(
+        [np.random.default_rng([*key, int(row)]).integers(n) if n > 1 else 0 for row, n in zip(rows, windows, strict=True)]
+    )
+    batch = signals.read(rows)
+    for window in np.unique(chosen[chosen > 0]):
+        there = np.flatnonzero(chosen == window)
+        found = signals.read(rows[there], int(window))
+        for name in ("strip", "beat", "rr_ms"):
+            getattr(batch, name)[there] = getattr(found, name)
+    return batch
 
 
-def fingerprint(model: Model, signals: data.Signals, settings: config.Transformer, seed: int, threads: int) -> str:
-    """Hash of what decides a run: settings, seed, recordings, statistics of the signals, torch and its threads."""
-    what = [settings.model_dump(exclude={"checkpoint_every"}), seed, torch.__version__, threads]
-    digest = hashlib.sha256(json.dumps([*what, str(model.beat_mean.device), dataclasses.asdict(model.grid)]).encode())
-    digest.update(signals.table.select("recording_id", "rr_ms").write_csv().encode())
-    for name in ("strip_scale", "beat_mean", "beat_scale", "energy_mean"):
-        digest.update(getattr(model, name).cpu().numpy().tobytes())
+def fingerprint(trainer: Trainer) -> str:
+    """Hash of what decides a run: settings, seed, recordings, initial weights, torch and how the work is cut."""
+    settings, world = trainer.settings.model_dump(mode="json", exclude={"checkpoint_every"}), trainer.group.world
+    what = [settings, trainer.seed, torch.__version__, trainer.threads, world, str(trainer.device)]
+    digest = hashlib.sha256(json.dumps([*what, dataclasses.asdict(trainer.learner.encoder.grid)]).encode())
+    digest.update(trainer.signals.table.select("cohort", "recording_id", "person_id", "rr_ms").write_csv().encode())
+    for name, value in [*trainer.learner.named_buffers(), *trainer.learner.encoder.named_parameters()]:
+        digest.update(name.encode() + value.detach().cpu().numpy().tobytes())
     return digest.hexdigest()
 
 
-def _parameter_groups(model: Model, settings: config.Transformer) -> list[dict[str, Any]]:
-    """Weight decay for matrices of linear maps; none for biases, norms, gains and positions."""
-    matrices = [m.weight for m in model.modules() if isinstance(m, torch.nn.Linear)]
-    chosen = {id(p) for p in matrices}
-    others = [p for p in model.parameters() if id(p) not in chosen]
+def parameter_groups(learner: losses.Learner, settings: config.Transformer) -> list[dict[str, Any]]:
+    """Weight decay for matrices of linear maps; none for biases, norms and positions."""
+    trained = {id(w) for w in learner.trained()}
+    matrices = [m.weight for m in learner.modules() if isinstance(m, torch.nn.Linear) and id(m.weight) in trained]
+    chosen = {id(w) for w in matrices}
+    others = [w for w in learner.trained() if id(w) not in chosen]
     return [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
-def make_model(settings: config.Transformer, ingest: config.Ingest, statistics: dict[str, Tensor], seed: int) -> Model:
-    """A model with the initial weights of `seed`."""
+def make_learner(
+    settings: config.Transformer, ingest: config.Ingest, statistics: dict[str, Tensor], seed: int
+) -> losses.Learner:
+    """A learner with the initial weights of `seed`, or with the encoder of `settings.start`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Model(settings, make_grid(settings, ingest), statistics)
+        encoder = make_encoder(settings, make_grid(settings, ingest), statistics)
+        if settings.start is not None:
+            take_weights(encoder, settings.start)
+        return losses.Learner(settings, encoder, copy.deepcopy(encoder))
+
+
+def take_weights(encoder: torch.nn.Module, path: Path) -> None:
+    """The weights of a trained model; raises `UserError` where its sizes are others."""
+    try:
+        encoder.load_state_dict(files.load(path)["weights"])
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise UserError(f"{path}: its weights do not fit this recipe ({reason}); take its sizes over") from None
+
+
+def find_statistics(
+    signals: data.Signals, settings: config.Transformer, ingest: config.Ingest, seed: int
+) -> dict[str, Tensor]:
+    """Statistics of the signals, or those of the model that training starts from."""
+    if settings.start is not None:
+        return files.load(settings.start)["statistics"]
+    patch = make_grid(settings, ingest).beat_patch
+    return {name: torch.from_numpy(x) for name, x in signal_statistics(signals, seed, patch).items()}
+
+
+def peak_memory_mb() -> float:
+    """Most memory of this process so far, MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def set_threads(threads: int) -> torch.device:
@@ -150,6 +245,14 @@ def set_threads(threads: int) -> torch.device:
     torch.use_deterministic_algorithms(True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # a check for reads of empty memory that costs 4 %
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def check_batch(settings: config.Transformer, group: Processes) -> None:
+    """A batch must be cut evenly: means over processes are then means over recordings."""
+    if settings.batch % (settings.accumulate * group.world):
+        raise UserError(
+            f"batch {settings.batch} is no multiple of accumulate {settings.accumulate} times {group.world} processes"
+        )
 
 
 def main(
@@ -165,7 +268,9 @@ def main(
     threads: int = 1,
     stop_after: int | None = None,
 ) -> None:
-    """Train a transformer on the recordings of all cohorts given; a killed run goes on from `resume`.
+    """Train an encoder on the recordings of all cohorts given; a killed run goes on from `resume`.
+
+    Under torchrun each process learns from its part of every batch; what they find is what one process would.
 
     Args:
         recordings: recordings.parquet of each cohort.
@@ -176,26 +281,36 @@ def main(
         checkpoint: Written: weights and all that is needed to use them.
         history: Written: losses of every step.
         resume: Folder for the state of an unfinished run.
-        seed: Seed of initial weights, order, masks.
-        threads: CPU threads; another number changes the last bits of the result.
+        seed: Seed of initial weights, order, masks, augmentation.
+        threads: CPU threads of each process; another number changes the last bits of the result.
         stop_after: Stop after this many steps without a result (to test resuming).
     """
-    device = set_threads(1)  # within an operation; `threads` of them each take a share of the batch
+    device, group = set_threads(1), processes.join()  # within an operation; `threads` each take a share of the batch
+    check_batch(settings, group)
     signals = data.open_signals(recordings, strips, beats)
-    statistics = {
-        name: torch.from_numpy(x)
-        for name, x in data.statistics(signals, seed, make_grid(settings, ingest).beat_patch).items()
-    }
-    model = make_model(settings, ingest, statistics, seed).to(device)
-    size = sum(p.numel() for p in model.parameters())
-    print(f"{len(signals)} recordings, {size:,} weights, {device}, {threads} threads", flush=True)
-    table = train(model, signals, settings, seed, resume, stop_after, threads)
-    values = {"kind": settings.kind, "settings": settings.model_dump(), "ingest": ingest.model_dump(), "seed": seed}
-    values |= {"recordings": len(signals)}
-    weights = {name: w.cpu() for name, w in model.state_dict().items()}
-    files.save(values | {"leads": list(data.MODEL_LEADS), "statistics": statistics, "weights": weights}, checkpoint)
-    write_parquet(table, history)
-    shutil.rmtree(resume, ignore_errors=True)
+    statistics = find_statistics(signals, settings, ingest, seed)
+    learner = make_learner(settings, ingest, statistics, seed).to(device)
+    size = sum(w.numel() for w in learner.encoder.parameters())
+    print(f"{len(signals)} recordings, {size:,} weights, {device}, {group.world} x {threads} threads", flush=True)
+    trainer = Trainer(learner, signals, settings, seed, threads, group)
+    trainer.run(resume, stop_after)
+    if group.rank == 0:
+        files.save(finished(trainer, ingest, statistics), checkpoint)
+        write_parquet(trainer.table(), history)
+        shutil.rmtree(resume, ignore_errors=True)
+    processes.leave(group)
+
+
+def finished(trainer: Trainer, ingest: config.Ingest, statistics: dict[str, Tensor]) -> dict[str, Any]:
+    """What a checkpoint holds: the averaged encoder, what its embedding reads as, and how it was made."""
+    settings, learner = trainer.settings, trainer.learner
+    values = {"kind": settings.kind, "settings": settings.model_dump(mode="json"), "seed": trainer.seed}
+    values |= {"ingest": ingest.model_dump(mode="json"), "recordings": len(trainer.signals)}
+    values |= {"leads": list(learner.encoder.grid.channels), "statistics": statistics}
+    values["weights"] = {name: w.cpu() for name, w in learner.average.state_dict().items()}
+    if learner.readout is not None:
+        values["readout"] = {name: w.cpu() for name, w in learner.readout.state_dict().items()}
+    return values
 
 
 if __name__ == "__main__":

@@ -1,0 +1,91 @@
+"""The interface of objectives: what some recordings of a batch add to the sums of the loss."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ecgwas import config
+from ecgwas.pretrain.masks import Group
+from ecgwas.pretrain.model import Encoder
+from ecgwas.pretrain.tokens import Grid, Tokens
+
+Sums = dict[str, tuple[Tensor, Tensor]]  # part of the loss: sum, and number of what was summed
+
+
+@dataclass(frozen=True)
+class View:
+    """Some recordings of a batch, as the student and as the teacher sees them."""
+
+    student: Tokens
+    teacher: Tokens
+    groups: list[Group]  # of equally many tokens seen; rows are places in this view
+    key: list[int]  # seed and step
+    slots: list[int]  # place in the whole batch of each recording: for random numbers of its own
+
+
+class Objective(nn.Module):
+    """Weights that training needs beside the encoder, and the loss.
+
+    `weights`: {part: its weight in the loss}. Sums of parts are added over threads, micro-batches and processes, and
+    divided by their numbers at the end, so that it does not matter how a batch is cut.
+    """
+
+    weights: dict[str, float]
+
+    def __init__(self, settings: config.Transformer, grid: Grid) -> None:
+        super().__init__()
+        self.settings, self.grid = settings, grid
+
+    def forward(self, encoder: Encoder, teacher: Encoder, view: View) -> tuple[Sums, Tensor]:
+        """Sums of the parts, and the embeddings [B, E] of the student.
+
+        teacher: the averaged encoder. A recording of which nothing was recorded has the embedding of nothing seen.
+        """
+        raise NotImplementedError
+
+
+class Masked(Objective):
+    """Objectives that encode the tokens seen and predict the hidden ones."""
+
+    def forward(self, encoder: Encoder, teacher: Encoder, view: View) -> tuple[Sums, Tensor]:
+        """As the interface says; `targets` and `errors` are the objective's own."""
+        with torch.no_grad():
+            targets = self.targets(teacher, view.teacher)
+        device = view.student.there.device
+        z = encoder.embed_nothing(len(view.student.there))
+        sums: Sums = {}
+        for group in view.groups:
+            rows, kept, hidden, weight = (
+                torch.from_numpy(x).to(device) for x in (group.rows, group.kept, group.hidden, group.weight)
+            )
+            tokens = view.student[rows]
+            x = encoder(tokens, kept)
+            z = z.index_copy(0, rows, encoder.embed(x, kept, tokens.lead).float())
+            add(sums, self.errors(encoder, x, kept, hidden, weight, view.teacher.lead[rows], targets, rows))
+        return sums, z
+
+    def targets(self, teacher: Encoder, tokens: Tokens) -> object:
+        """What hidden tokens are compared with, of all recordings of a view."""
+        raise NotImplementedError
+
+    def errors(
+        self,
+        encoder: Encoder,
+        x: Tensor,
+        kept: Tensor,
+        hidden: Tensor,
+        weight: Tensor,
+        lead: Tensor,
+        targets: object,
+        rows: Tensor,
+    ) -> Sums:
+        """Sums of errors of the hidden tokens [b, H] of one group; x [b, K, D] the encoded tokens at `kept`."""
+        raise NotImplementedError
+
+
+def add(sums: Sums, more: Sums) -> None:
+    """Add sums in place."""
+    for name, (total, count) in more.items():
+        before = sums.get(name, (0.0, 0.0))
+        sums[name] = before[0] + total, before[1] + count
