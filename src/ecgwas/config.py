@@ -191,6 +191,9 @@ class Embed(Strict):
     """Signals to embeddings."""
 
     batch: int = Field(64, ge=1, description="Recordings a batch; does not change the numbers.")
+    layers: list[Annotated[int, Field(ge=1)]] = Field(
+        [], description="Blocks, the first is 1, whose tokens' mean is written, one after the other; empty: the trained embedding."
+    )
 
 
 # Of the classical measurements, those that are scanned unless the study says otherwise.
@@ -373,7 +376,7 @@ class Transformer(Strict):
     readout: float = Field(1.0, ge=0, description="Weight of reading median beat, wave energies and RR from the embedding.")
     covariance: float = Field(0.02, ge=0, description="Weight of the variance and covariance terms, against collapse.")
     same_person: float = Field(0.1, ge=0, description="Weight of the contrast of recordings of a person with those of others; 0 draws no pairs.")
-    ema: Fraction = Field(0.99, description="Momentum of the averaged encoder, the teacher, at the start; it rises to 1.")
+    ema: Fraction = Field(0.99, description="Momentum of the averaged encoder: the teacher, and what is kept in the end.")
     augment: Augment = Augment()
     cohorts: dict[Name, Annotated[float, Field(gt=0)]] = Field({}, description="Share of the recordings drawn from each cohort; empty: by size.")
     start: Path | None = Field(None, description="A trained model (.pt or .safetensors) whose weights training starts from.")

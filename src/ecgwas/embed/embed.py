@@ -1,6 +1,6 @@
 """Checkpoint and signal shards -> one embedding a recording."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,14 @@ from ecgwas.pretrain.train import set_threads
 Encoder = Callable[[data.Batch], np.ndarray]  # batch -> [recording, width], NaN rows where it cannot be embedded
 
 
-def transformer(checkpoint: dict[str, Any]) -> Encoder:
-    """The encoder of a transformer's checkpoint: every token that was recorded is seen, in float32."""
+def transformer(checkpoint: dict[str, Any], layers: Sequence[int] = ()) -> Encoder:
+    """The encoder of a transformer's checkpoint: every token that was recorded is seen, in float32.
+
+    layers: blocks, the first is 1, of which the mean over tokens is taken, instead of the trained embedding.
+    """
     settings, ingest = config.Transformer(**checkpoint["settings"]), config.Ingest(**checkpoint["ingest"])
+    if layers and max(layers) > settings.depth:
+        raise UserError(f"embed.layers: {list(layers)} of a model with {settings.depth} blocks; name blocks it has")
     model = make_encoder(settings, make_grid(settings, ingest), checkpoint["statistics"])
     model.load_state_dict(checkpoint["weights"])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -33,10 +38,15 @@ def transformer(checkpoint: dict[str, Any]) -> Encoder:
     @torch.no_grad()
     def encode(batch: data.Batch) -> np.ndarray:
         tokens = model.tokenizer(on_device(batch, device))
-        z = torch.full((len(batch), settings.embedding), torch.nan, device=device)
+        width = len(layers) * settings.width or settings.embedding
+        z = torch.full((len(batch), width), torch.nan, device=device)
         for rows, index in whole(tokens.there):
             chosen = tokens[rows]
-            z[rows] = model.embed(model(chosen, index), index, chosen.lead)
+            if layers:
+                found = model.layers(chosen, index)
+                z[rows] = torch.cat([found[k - 1].mean(1) for k in layers], 1)
+            else:
+                z[rows] = model.embed(model(chosen, index), index, chosen.lead)
         return z.cpu().numpy()
 
     return encode
@@ -54,9 +64,11 @@ def principal_components(checkpoint: dict[str, Any]) -> Encoder:
     return encode
 
 
-def encoder_of(checkpoint: dict[str, Any]) -> Encoder:
-    """The encoder of a checkpoint of any kind."""
-    return {"transformer": transformer, "pca": principal_components}[checkpoint["kind"]](checkpoint)
+def encoder_of(checkpoint: dict[str, Any], layers: Sequence[int] = ()) -> Encoder:
+    """The encoder of a checkpoint of any kind; layers: of a transformer, as in `transformer`."""
+    if checkpoint["kind"] == "pca":
+        return principal_components(checkpoint)
+    return transformer(checkpoint, layers)
 
 
 def embed(encode: Encoder, signals: data.Signals, batch: int) -> np.ndarray:
@@ -111,14 +123,15 @@ def main(
         strips: Its shards of rhythm strips.
         beats: Its shards of median beats.
         embeddings: Written: a row a recording. Principal components leave out recordings without a median beat.
-        settings: Batch size.
+        settings: Batch size, and which layers.
         threads: CPU threads.
     """
     set_threads(threads)
     signals = data.open_signals([recordings], strips, beats)
     trained = files.load(checkpoint)
     check_signals(signals, trained, checkpoint)
-    table = to_table(signals, embed(encoder_of(trained), signals, (settings or config.Embed()).batch))
+    settings = settings or config.Embed()
+    table = to_table(signals, embed(encoder_of(trained, settings.layers), signals, settings.batch))
     print(
         f"{table.height} recordings embedded, {len(signals) - table.height} without a median beat left out", flush=True
     )

@@ -1,6 +1,7 @@
 """One recording as an array -> its embedding: the whole way of the pipeline, ingestion included, without files."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from ecgwas.ingest.quality import Excluded
 from ecgwas.ingest.readers import Recording, Unreadable
 from ecgwas.pretrain import checkpoint as files
 from ecgwas.pretrain.data import Signals, coded
+from ecgwas.pretrain.leads import UNKNOWN
 
 LONGEST = 12  # doublings of the window that a recording may fill
 
@@ -32,15 +34,18 @@ class Encoder:
         """Embedding, float32 [width], of samples [lead, sample] in `unit` ("mV", "uV", …; NaN is missing).
 
         What the pipeline does with a file: names of leads understood, absent limb leads derived, filtered, checked,
-        averaged. Raises `UserError` for a recording that the pipeline would exclude, with its reason.
+        averaged. A single lead may be called "unknown". Raises `UserError` for a recording that the pipeline would
+        exclude, with its reason.
         """
-        recording = as_recording(signal, rate_hz, leads, unit)
+        unnamed = [name.lower() for name in leads] == [UNKNOWN]
+        recording = as_recording(signal, rate_hz, ["I"] if unnamed else leads, unit)
         settings = self.ingest.model_copy(update={"min_leads": min_leads, "doublings": LONGEST})
         try:
             result = process(recording, settings)
         except (Excluded, Unreadable) as fault:
             raise UserError(f"the recording cannot be embedded: {fault.reason}, {fault.detail}") from None
-        found = embed(self._encode, in_memory(result, settings), 1)[0]
+        signals = replace(in_memory(result, settings), unnamed=unnamed)
+        found = embed(self._encode, signals, 1)[0]
         if np.isnan(found).any():
             raise UserError("the recording cannot be embedded: no median beat, which this model needs")
         return found

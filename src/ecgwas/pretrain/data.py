@@ -1,7 +1,6 @@
 """Signal shards of one or several cohorts -> batches: memory-mapped int16, order a function of seed and step."""
 
 import re
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +44,7 @@ class Signals:
     strips: list[dict[int, np.ndarray]]  # bucket -> int16 [recording, 12 leads, samples], memory-mapped
     beats: list[np.ndarray]
     window: int  # samples of a strip in a batch: those of the shortest bucket
+    unnamed: bool = False  # the leads are not known by name
 
     def __len__(self) -> int:
         return self.table.height
@@ -69,7 +69,7 @@ class Signals:
         strip = np.stack([self.strips[file][bucket][row, :, part] for file, _, bucket, row in places])
         beat = np.stack([self.beats[file][row] for file, row, _, _ in places])
         rr_ms = chosen["rr_ms"].cast(pl.Float32).fill_null(np.nan).to_numpy().copy()
-        return Batch(strip, beat, rr_ms, (chosen["unit"] == "mV").to_numpy(), chosen["person"].to_numpy())
+        return Batch(strip, beat, rr_ms, (chosen["unit"] == "mV").to_numpy(), chosen["person"].to_numpy(), self.unnamed)
 
 
 def _places(table: pl.DataFrame) -> list[tuple[int, int, int, int]]:

@@ -34,8 +34,8 @@ def independent(there: np.ndarray, channels: Sequence[str]) -> np.ndarray:
 def draw(there: np.ndarray, recorded: np.ndarray, channels: Sequence[str], rng: np.random.Generator) -> np.ndarray:
     """A reduced set of leads of one recording: bool [lead].
 
-    there: leads seen in full [lead]. recorded: those recorded, sums among them. One of `SETS` whose leads are all there,
-    or any one lead alone, each as likely; so that every lead is met alone.
+    there: leads seen in full [lead]. recorded: those recorded, sums among them. One of `SETS` whose leads are all
+    there, or any one lead alone, each as likely; so that every lead is met alone.
     """
     sets = [np.isin(channels, names) for label, names in SETS.items() if label != "12"]
     sets = [chosen for chosen in sets if chosen.any() and not (chosen & ~there).any()]

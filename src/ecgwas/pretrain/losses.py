@@ -80,7 +80,9 @@ def share(learner: Learner, batch: data.Batch, slots: np.ndarray, step: Step) ->
 
 def noise(step: Step, slots: np.ndarray, z: Tensor) -> Tensor:
     """Standard normal numbers like z [B, E], of each recording's own."""
-    rows = [np.random.default_rng([step.seed, data.NOISE, step.step, int(k)]).standard_normal(z.shape[1]) for k in slots]
+    rows = [
+        np.random.default_rng([step.seed, data.NOISE, step.step, int(k)]).standard_normal(z.shape[1]) for k in slots
+    ]
     return torch.from_numpy(np.stack(rows).astype(np.float32)).to(z.device)
 
 
@@ -94,41 +96,41 @@ def backward(
     """
     pieces = [rows for rows in np.array_split(np.arange(len(batch)), shares) if len(rows)]
     forward = list(pool.map(lambda rows: share(learner, batch.rows(rows), slots[rows], step), pieces))
-    told, totals = combined(learner, [sums for sums, _ in forward], processes)
+    told, scales = combined(learner, [sums for sums, _ in forward], processes)
     z = [z for _, z in forward]
-    values, gradients = whole_batch(learner, torch.cat(z), torch.from_numpy(batch.person), processes)
+    person = torch.from_numpy(batch.person.copy())
+    values, pull = whole_batch(learner, torch.cat(z), person, processes)
     told |= values
     told["loss"] = sum(told[name] * weight for name, weight in weights_of(learner, values).items())
-    pulls = gradients.split([len(x) for x in z])
-    weights = learner.trained()
+    weights, pulls = learner.trained(), (part * pull).split([len(x) for x in z])
 
-    def gradient(total: Tensor, z: Tensor, pull: Tensor) -> tuple[Tensor | None, ...]:
-        return torch.autograd.grad(part * (total + (z * pull).sum()), weights, allow_unused=True)
+    def gradient(sums: Sums, z: Tensor, pull: Tensor) -> tuple[Tensor | None, ...]:
+        # No new operation is recorded here: the order in which gradients are added would depend on which thread did it.
+        outputs = {name: total for name, (total, _) in sums.items() if total.requires_grad}
+        pulled = [*((part * scales[name]).to(total.dtype) for name, total in outputs.items()), pull]
+        return torch.autograd.grad([*outputs.values(), z], weights, pulled, allow_unused=True)
 
-    for weight, *found in zip(weights, *pool.map(gradient, totals, z, pulls), strict=True):
+    for weight, *found in zip(weights, *pool.map(gradient, [s for s, _ in forward], z, pulls), strict=True):
         given = [x for x in [weight.grad, *found] if x is not None]
         weight.grad = sum(given[1:], given[0]) if given else None
     return told, torch.cat([x.detach() for x in z])
 
 
-def combined(learner: Learner, forward: list[Sums], processes: Processes) -> tuple[dict[str, float], list[Tensor]]:
-    """Values of the additive parts over all shares and processes, and what each share adds to the loss."""
+def combined(learner: Learner, forward: list[Sums], processes: Processes) -> tuple[dict[str, float], dict[str, Tensor]]:
+    """Values of the additive parts over all shares and processes, and what one unit of each sum adds to the loss."""
     names = list(learner.weights)
-    zero = torch.zeros((), device=learner.encoder.norm.weight.device)
+    zero = torch.zeros((), device=learner.encoder.norm.weight.device, dtype=torch.float64)
     table = torch.stack(
-        [torch.stack([sum((s[n][k].detach().double() for s in forward if n in s), zero.double()) for n in names])
+        [torch.stack([sum((s[n][k].detach().double() for s in forward if n in s), zero) for n in names])
          for k in (0, 1)]
     )  # fmt: skip
     table = processes.summed(table)
-    counts = dict(zip(names, table[1].clamp(min=1).float(), strict=True))
-    told = {name: float(table[0, k] / table[1, k].clamp(min=1)) for k, name in enumerate(names)}
-    totals = [sum((learner.weights[n] * s[n][0] / counts[n] for n in names if n in s), zero) for s in forward]
-    return told, totals
+    counts = table[1].clamp(min=1)
+    told = {name: float(value) for name, value in zip(names, table[0] / counts, strict=True)}
+    return told, {name: learner.weights[name] / n for name, n in zip(names, counts, strict=True)}
 
 
-def whole_batch(
-    learner: Learner, z: Tensor, person: Tensor, processes: Processes
-) -> tuple[dict[str, float], Tensor]:
+def whole_batch(learner: Learner, z: Tensor, person: Tensor, processes: Processes) -> tuple[dict[str, float], Tensor]:
     """Terms of all recordings together, and their gradient for this process's embeddings z [B, E]."""
     everyone = processes.gathered(z.detach().float()).requires_grad_()
     people = processes.gathered(person.to(z.device))

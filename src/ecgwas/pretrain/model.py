@@ -149,7 +149,7 @@ class Encoder(nn.Module):
         width = settings.width
         self.grid, self.tokenizer = grid, Tokenizer(grid, statistics)
         self.strip_in, self.beat_in = nn.Linear(grid.strip_patch, width), nn.Linear(grid.beat_patch, width)
-        self.size_in = nn.Linear(2, width)
+        self.size_in, self.size_gate = nn.Linear(2, width), nn.Linear(2, width, bias=False)
         self.positions, self.rotary = Positions(grid, width), Rotary(width // settings.heads // 2)
         self.blocks = nn.ModuleList(Block(width, settings.heads) for _ in range(settings.depth))
         self.norm = nn.LayerNorm(width)
@@ -161,13 +161,25 @@ class Encoder(nn.Module):
 
     def layers(self, tokens: Tokens, kept: Tensor) -> list[Tensor]:
         """What each block gives: list of [B, K, D]."""
-        x = torch.cat([self.strip_in(tokens.strip), self.beat_in(tokens.beat), self.size_in(tokens.size)], 1)
-        x = take(x, kept) + self.positions(kept, tokens.lead)
+        x = take(self.patches(tokens), kept) + self.positions(kept, tokens.lead)
         turns, found = self.rotary(self.positions.times(kept)), []
         for block in self.blocks:
             x = block(x, turns)
             found.append(x)
         return found
+
+    def patches(self, tokens: Tokens) -> Tensor:
+        """What each token holds: [B, N, D].
+
+        A wave's height in mV is its height at unit variance times the size of its lead: a product, which sums over
+        tokens do not make. So sizes also gate the patches of their lead, where they are known.
+        """
+        gate = 1 + self.size_gate(tokens.size)  # [B, L, D]
+        strip, beat = (
+            x.unflatten(1, (self.grid.leads, -1)) for x in (self.strip_in(tokens.strip), self.beat_in(tokens.beat))
+        )
+        strip, beat = ((x * gate[:, :, None]).flatten(1, 2) for x in (strip, beat))
+        return torch.cat([strip, beat, self.size_in(tokens.size)], 1)
 
     def embed_nothing(self, n: int) -> Tensor:
         """Embeddings [n, E] of recordings of which nothing is seen."""

@@ -1,4 +1,4 @@
-"""(seed, step) -> rows of a batch: epochs of every cohort by its share, partners of the same person beside each other."""
+"""(seed, step) -> rows of a batch: epochs of every cohort by its share, recordings of a person in pairs."""
 
 from collections.abc import Mapping
 

@@ -36,7 +36,7 @@ class Readout(nn.Module):
         return list((self.linear(z) + self.bottleneck(z)).split(self.sizes, 1))
 
     def targets(self, tokenizer: Tokenizer, signals: Signals, tokens: Tokens, rr_ms: Tensor) -> list[Tensor]:
-        """The same, standardised, NaN where it is not known: sizes of recordings that are not in mV, shapes of others."""
+        """The same, standardised, NaN where not known: sizes of recordings that are not in mV, shapes of others."""
         t, grid = tokenizer, tokenizer.grid
         beat = signals.beat[:, self.leads]
         millivolt = signals.millivolt[:, None]

@@ -18,9 +18,11 @@ def learning_rate(step: int, settings: config.Transformer) -> float:
 
 
 def momentum(step: int, settings: config.Transformer) -> float:
-    """Momentum of the average: from `ema` linearly to 1; at first lower, so that it does not hold the initial weights."""
-    late = settings.ema + (1 - settings.ema) * step / max(1, settings.steps)
-    return min(late, (1 + step) / (10 + step))
+    """Momentum of the average: `ema`, at first lower, to let go of the initial weights.
+
+    It does not rise to 1 as in longer trainings: the learning rate falls, and the average would stop short of the end.
+    """
+    return min(settings.ema, (1 + step) / (10 + step))
 
 
 def effective_rank(z: Tensor) -> float:

@@ -12,10 +12,10 @@ SMALLEST_SD = 0.001  # mV; flatter leads are not blown up
 def statistics(signals: Signals, seed: int, patch: int = 20, recordings: int = 2000) -> dict[str, np.ndarray]:
     """Robust centres and scales of up to `recordings` recordings; L leads, T samples of the median beat.
 
-    beat_mean, beat_scale [L, T] mV: of each sample of the median beat. shape_mean, shape_scale [L, T]: the same of beats
-    divided by their lead's standard deviation. energy_mean, energy_scale [L, patches]: of `log_energy`. amplitude_mean,
-    amplitude_scale [L, 2]: of the log standard deviation of strip and beat. rr_mean, rr_scale: of log(RR / ms).
-    Sizes in mV are those of the recordings that are in mV, of all where none is.
+    beat_mean, beat_scale [L, T] mV: of each sample of the median beat. shape_mean, shape_scale [L, T]: the same of
+    beats divided by their lead's standard deviation. energy_mean, energy_scale [L, patches]: of `log_energy`.
+    amplitude_mean, amplitude_scale [L, 2]: of the log standard deviation of strip and beat. rr_mean, rr_scale: of
+    log(RR / ms). Sizes in mV are those of the recordings that are in mV, of all where none is.
     """
     rows = np.sort(np.random.default_rng([seed, STATISTICS]).permutation(len(signals))[:recordings])
     batch = signals.read(rows)
@@ -53,8 +53,8 @@ def log_energy(patches: np.ndarray) -> np.ndarray:
 def _by_sample(beat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Centre and scale of each sample of beats [recording, L, T].
 
-    The scale is the geometric mean of the sample's own (at least half its lead's median, so that noise between the waves
-    is not blown up) and its lead's, so that a P wave is not drowned by the QRS complex.
+    The scale is the geometric mean of the sample's own (at least half its lead's median, so that noise between the
+    waves is not blown up) and its lead's, so that a P wave is not drowned by the QRS complex.
     """
     mean, scale = _robust(beat)
     own = np.maximum(scale, np.nanmedian(scale, 1, keepdims=True) / 2)

@@ -16,6 +16,7 @@ from ecgwas.pretrain.data import MISSING, Batch
 from ecgwas.pretrain.statistics import SMALLEST_SD
 
 CLIP = 3.0  # standard deviations of a sample among recordings; pacing spikes and artefacts go no farther
+CLIP_SIZE = 5.0  # the same of a lead's log standard deviation
 CLIP_STRIP = 6.0  # standard deviations of a lead in time; R peaks are at 3 to 6
 
 
@@ -151,7 +152,7 @@ class Tokenizer(nn.Module):
         beat = ((signals.beat / beat_sd[..., None] - mean) / scale).clamp(-CLIP, CLIP)
         size = torch.stack([strip_sd, beat_sd], -1).log()  # [B, L, 2]
         size = (size - named(self.amplitude_mean, signals.lead)) / named(self.amplitude_scale, signals.lead)
-        size = torch.where(signals.millivolt[:, None, None], size.clamp(-CLIP, CLIP), torch.nan)
+        size = torch.where(signals.millivolt[:, None, None], size.clamp(-CLIP_SIZE, CLIP_SIZE), torch.nan)
         strip, beat = (patches(x, n) for x, n in ((strip, self.grid.strip_patch), (beat, self.grid.beat_patch)))
         there = torch.cat([~strip.isnan().any(2), ~beat.isnan().any(2), ~size.isnan().all(2)], 1)
         if seen is None:

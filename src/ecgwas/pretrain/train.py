@@ -36,7 +36,10 @@ HISTORY = {
     "step": (pl.Int32(), "Training step, from 0."),
     "loss": (pl.Float64(), "What is minimised: the weighted sum of the parts."),
     "learning_rate": (pl.Float64(), "Learning rate of the step."),
-    "effective_rank": (pl.Float64(), "Effective rank of the batch's embeddings; null between the steps it is taken at."),
+    "effective_rank": (
+        pl.Float64(),
+        "Effective rank of the batch's embeddings; null between the steps it is taken at.",
+    ),
 }
 MEASURED = {
     "recordings_per_s": (pl.Float64(), "Recordings a second since the last row that tells it, over all processes."),
@@ -72,7 +75,9 @@ class Trainer:
     def parts_of(self, step: int) -> list[tuple[np.ndarray, data.Batch]]:
         """This process's micro-batches of a step, with the places of their recordings in the whole batch."""
         rows = self.order.rows(step)
-        slots = [piece[self.group.mine(len(piece))] for piece in np.split(np.arange(len(rows)), self.settings.accumulate)]
+        slots = [
+            piece[self.group.mine(len(piece))] for piece in np.split(np.arange(len(rows)), self.settings.accumulate)
+        ]
         return [(piece, read_windows(self.signals, rows[piece], [self.seed, data.WINDOWS, step])) for piece in slots]
 
     def one_step(self, parts: list[tuple[np.ndarray, data.Batch]]) -> tuple[dict[str, float], Tensor]:
@@ -171,7 +176,10 @@ def read_windows(signals: data.Signals, rows: np.ndarray, key: list[int]) -> dat
     """The recordings at these rows; of a long one a window at random, from the key and the row."""
     windows = signals.windows(rows)
     chosen = np.array(
-        [np.random.default_rng([*key, int(row)]).integers(n) if n > 1 else 0 for row, n in zip(rows, windows, strict=True)]
+        [
+            np.random.default_rng([*key, int(row)]).integers(n) if n > 1 else 0
+            for row, n in zip(rows, windows, strict=True)
+        ]
     )
     batch = signals.read(rows)
     for window in np.unique(chosen[chosen > 0]):

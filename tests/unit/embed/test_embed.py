@@ -9,6 +9,7 @@ import pytest
 from ecgwas import config
 from ecgwas.embed import embed
 from ecgwas.errors import UserError
+from ecgwas.pretrain import checkpoint as files
 from ecgwas.pretrain import data, pca, train
 
 TINY = config.Transformer(width=16, depth=1, heads=2, embedding=16, steps=3, batch=16)
@@ -63,12 +64,24 @@ def test_a_missing_lead_is_not_content(ecg_cohort, tmp_path):
     for path in (cohort.strips[0], cohort.beats[0]):
         array = np.load(path)
         array[5, 9, :3] = -32768  # a few samples: the tokens that hold them are dropped, the rest of the lead stays
-        array[:, 2] = 999  # III is not an input
+        array[:, 2] = 999  # III is no input where I and II are there
         np.save(path, array)
     after = numbers(embedded(checkpoint, cohort, tmp_path, 65))
     others = np.arange(20) != 5
     np.testing.assert_allclose(after[others], before[others], atol=1e-5)
     assert 0 < np.abs(after[5] - before[5]).max() < np.abs(before - before.mean(0)).max()
+
+
+def test_chosen_layers_are_means_of_their_tokens(ecg_cohort, tmp_path):
+    cohort = ecg_cohort(n=12)
+    path = train_transformer(cohort, tmp_path, TINY.model_copy(update={"depth": 3}))
+    saved, signals = files.load(path), data.open_signals([cohort.recordings], cohort.strips, cohort.beats)
+    both, last = (embed.embed(embed.encoder_of(saved, layers), signals, 5) for layers in ([1, 3], [3]))
+    assert both.shape == (12, 2 * TINY.width)
+    np.testing.assert_allclose(both[:, TINY.width :], last, atol=1e-5)
+    assert not np.allclose(both[:, : TINY.width], last)
+    with pytest.raises(UserError, match=r"embed\.layers: \[4\] of a model with 3 blocks"):
+        embed.encoder_of(saved, [4])
 
 
 def test_a_cohort_ingested_otherwise_is_refused(ecg_cohort, tmp_path):
@@ -120,6 +133,6 @@ def test_a_long_recording_is_the_mean_of_its_windows(ecg_cohort, tmp_path):
         return batch.strip.astype(np.float32).mean(2)
 
     z = embed.embed(encode, both, 5)
-    assert np.allclose(z[:3], pairs[:3][:, data.COLUMNS].mean(2), atol=1e-3)
-    assert np.allclose(z[3], pairs[3][data.COLUMNS, :1000].mean(1), atol=1e-3)
-    assert np.allclose(z[4:], strips[4:][:, data.COLUMNS].mean(2), atol=1e-3)
+    assert np.allclose(z[:3], pairs[:3].mean(2), atol=1e-3)
+    assert np.allclose(z[3], pairs[3][:, :1000].mean(1), atol=1e-3)
+    assert np.allclose(z[4:], strips[4:].mean(2), atol=1e-3)

@@ -69,7 +69,12 @@ def test_an_array_gets_the_embedding_that_its_file_gets(study: Path, model: str)
 def test_one_lead_is_enough_and_noise_is_refused(study: Path) -> None:
     encoder = ecgwas.embed.load(study / "tiny.pt")
     signal, rate_hz, leads = read(study, "r01")
-    assert np.isfinite(encoder.embed(signal[:1], rate_hz, leads[:1])).all()
+    named = encoder.embed(signal[:1], rate_hz, leads[:1])
+    unnamed = encoder.embed(signal[:1], rate_hz, ["unknown"])
+    assert np.isfinite(named).all()
+    assert np.isfinite(unnamed).all()
+    assert not np.allclose(named, unnamed)
+    assert np.allclose(unnamed, encoder.embed(signal[:1], rate_hz, ["Unknown"]))
     with pytest.raises(UserError, match="flat_lead"):
         encoder.embed(np.zeros((2, 5000)), 500, ["I", "II"])
     with pytest.raises(UserError, match=r"shape \[12, 5000\] for 2 leads"):
