@@ -153,6 +153,13 @@ INTERVALS: Schema = {
     },
 }
 
+EMBEDDING_WINDOWS: Schema = {
+    "recording_id": (pl.String(), "Recording, in the order of the embeddings."),
+    "person_id": (pl.String(), "Its person."),
+    "windows": (pl.Int32(), "Windows of ingest.seconds that the embedding is the mean of; those that cannot be embedded do not count."),
+    "s0000": (pl.Float32(), "SD over these windows (n - 1) of e0000, null with one window; then s0001, … of the other axes."),
+}
+
 SAMPLES: Schema = {
     "sample_id": (pl.String(), "Id in the genotype files."),
     "person_id": (pl.String(), "Id in the ECG and people tables; null where the person has none."),
