@@ -41,7 +41,7 @@ class Encoder:
             result = process(recording, settings)
         except (Excluded, Unreadable) as fault:
             raise UserError(f"the recording cannot be embedded: {fault.reason}, {fault.detail}") from None
-        found = embed(self._encode, in_memory(result, settings), 1)[0]
+        found = embed(self._encode, in_memory(result, settings), config.Embed().batch)[0]
         if np.isnan(found).any():
             raise UserError("the recording cannot be embedded: no median beat, which this model needs")
         return found
