@@ -55,6 +55,15 @@ def test_a_window_of_noise_has_no_beat_and_leaves_the_others_alone(sinus, stored
         assert rms(clean.window_beats[k] - broken.window_beats[k].astype(float)) < 10
 
 
+def test_a_window_whose_beats_would_exclude_a_recording_has_none() -> None:
+    peaks, t = np.arange(400, 9800, 400), np.arange(10000)
+    waves = np.exp(-0.5 * ((t - peaks[:, None]) / 8) ** 2).sum(axis=0)  # QRS complexes of 1 mV, at 500 Hz
+    signal = waves * np.where(t < 5000, 1.0, 20.0) * np.array([[1.0], [0.7]])
+    parts = windows.in_windows(peaks, 5000.0, 2)
+    assert [beat is None for beat in windows.window_beats(signal, signal, parts, 500, "mV")] == [False, True]
+    assert None not in windows.window_beats(signal, signal, parts, 500, "unknown")  # no limits without a unit
+
+
 def test_every_peak_lies_in_one_window() -> None:
     rng = np.random.default_rng(1)
     peaks = np.unique(rng.integers(0, 5000, 60))
