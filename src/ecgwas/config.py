@@ -186,6 +186,11 @@ class Ingest(Strict):
         """What stands in the file names of the buckets of strips, the shortest first: nothing, -2x, -4x, …"""
         return ["", *(f"-{2**k}x" for k in range(1, self.doublings + 1))]
 
+    @property
+    def beat_files(self) -> list[str]:
+        """What stands in the file names of beats: beat, and for windows of longer buckets beat-2x, rr-2x, beat-4x, …"""
+        return ["beat", *(f"{kind}{bucket}" for bucket in self.buckets[1:] for kind in ("beat", "rr"))]
+
 
 class Embed(Strict):
     """Signals to embeddings."""

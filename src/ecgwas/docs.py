@@ -23,6 +23,7 @@ PLACES = {
     "RECORDINGS_EXCLUDED": "cohorts/{cohort}/ecg/excluded.parquet",
     "QUALITY": "cohorts/{cohort}/ecg/quality.parquet",
     "INTERVALS": "cohorts/{cohort}/ecg/intervals.parquet",
+    "EMBEDDING_WINDOWS": "cohorts/{cohort}/embeddings/{model}.windows.parquet",
     "SAMPLES": "cohorts/{cohort}/genotypes/samples.parquet",
     "VARIANTS": "cohorts/{cohort}/genotypes/variants.parquet",
     "GENOTYPES_EXCLUDED": "cohorts/{cohort}/genotypes/excluded.parquet",

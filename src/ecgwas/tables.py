@@ -15,7 +15,7 @@ RECORDINGS: Schema = {
     "shard": (pl.Int32(), "Number of the signal shard."),
     "row": (pl.Int32(), "Row within the shard's array of median beats, and of strips where there is one bucket only."),
     "bucket": (pl.Int32(), "Length of the stored strip: ingest.seconds times 2 to this power."),
-    "strip_row": (pl.Int32(), "Row within the shard's array of strips of that bucket."),
+    "strip_row": (pl.Int32(), "Row within the shard's arrays of strips, and of beats and RR of their windows, of that bucket."),
     "rate_hz": (pl.Float64(), "Native sampling rate, Hz."),
     "seconds": (pl.Float64(), "Native length, s."),
     "unit": (pl.String(), "mV, sd (z-scored), or unknown."),
@@ -151,6 +151,13 @@ INTERVALS: Schema = {
         for wave in "pqrsjt"
         for lead in LEADS
     },
+}
+
+EMBEDDING_WINDOWS: Schema = {
+    "recording_id": (pl.String(), "Recording, in the order of the embeddings."),
+    "person_id": (pl.String(), "Its person."),
+    "windows": (pl.Int32(), "Windows of ingest.seconds that the embedding is the mean of; those that cannot be embedded do not count."),
+    "s0000": (pl.Float32(), "SD over these windows (n - 1) of e0000, null with one window; then s0001, … of the other axes."),
 }
 
 SAMPLES: Schema = {

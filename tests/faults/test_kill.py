@@ -29,6 +29,12 @@ STAGES = {
 NOT_RESULTS = {"logs", "benchmarks", ".snakemake", "pruned.mt", "tmp", "resume"}
 
 
+# The same people with windows of half a recording, as far as their embeddings.
+LONG = ["--config", "study=tiny-long", "models=[pca]", "report={model: pca, title: Long}"]
+LONG += ["ingest={shards: 2, seconds: 5, doublings: 1}", "--"]
+LONG_TARGET = "cohorts/demo-tiny/embeddings/pca.windows.parquet"
+
+
 def start(project: Path, *targets: str) -> subprocess.Popen:
     command = [sys.executable, "workflow/run.py", "config/tiny.yaml"]
     return subprocess.Popen(
@@ -73,20 +79,42 @@ def kill_job(run: subprocess.Popen, job: psutil.Process) -> None:
     assert run.returncode != 0, "the run went on as if its job had ended well"
 
 
+def kill_twice(project: Path, stage: str, *targets: str) -> None:
+    """Start the run and kill its scheduler in this stage; then again, and kill the stage's job."""
+    for victim in ("scheduler", "job"):
+        run = start(project, *targets)
+        job = job_of(stage, run)
+        time.sleep(0.3)
+        if victim == "scheduler":
+            kill_scheduler(run)
+        else:
+            kill_job(run, job)
+
+
 def test_killed_in_each_stage(project, tiny):
     folder = project / "results" / "tiny"
     shutil.rmtree(folder)
     for stage, target in STAGES.items():
-        for victim in ("scheduler", "job"):
-            run = start(project, target)
-            job = job_of(stage, run)
-            time.sleep(0.3)
-            if victim == "scheduler":
-                kill_scheduler(run)
-            else:
-                kill_job(run, job)
+        kill_twice(project, stage, target)
     finish(start(project))
 
     expected, found = results(tiny), results(folder)
+    assert sorted(found) == sorted(expected)
+    assert [name for name in expected if expected[name] != found[name]] == []
+
+
+def test_killed_while_windows_of_long_recordings_are_written(project):
+    folder = project / "results" / "tiny-long"
+    shutil.rmtree(folder, ignore_errors=True)
+    finish(start(project, *LONG, LONG_TARGET))
+    expected = results(folder)
+    assert sum(name.endswith(("beat-2x.npy", "rr-2x.npy")) for name in expected) == 4
+    for name in expected:
+        if name.startswith("cohorts/"):
+            (folder / name).unlink()
+    for stage in ("ingest", "embed"):
+        kill_twice(project, stage, *LONG, LONG_TARGET)
+    finish(start(project, *LONG, LONG_TARGET))
+    found = results(folder)
     assert sorted(found) == sorted(expected)
     assert [name for name in expected if expected[name] != found[name]] == []

@@ -22,6 +22,7 @@ WRITTEN = {
     f"{COHORT}/genotypes/variants.parquet": tables.VARIANTS,
     f"{COHORT}/genotypes/excluded.parquet": tables.GENOTYPES_EXCLUDED,
     f"{COHORT}/genotypes/kinship.parquet": tables.KINSHIP,
+    f"{COHORT}/embeddings/tiny.windows.parquet": tables.EMBEDDING_WINDOWS,
     f"{COHORT}/phenotypes/tiny/reliability.parquet": tables.RELIABILITY,
     f"{COHORT}/phenotypes/tiny/excluded.parquet": tables.TRAITS_EXCLUDED,
     f"{COHORT}/gwas/tiny/loci.parquet": tables.LOCI,

@@ -1,4 +1,4 @@
-"""Encoder and signals of one cohort -> one embedding a recording."""
+"""Encoder and signals of one cohort -> one embedding a recording, and the SD over its windows."""
 
 
 rule embed:
@@ -10,9 +10,14 @@ rule embed:
             shard=numbered(STUDY.ingest.shards),
             bucket=STUDY.ingest.buckets,
         ),
-        beats=expand("cohorts/{{cohort}}/ecg/signals/shard-{shard}.beat.npy", shard=numbered(STUDY.ingest.shards)),
+        beats=expand(
+            "cohorts/{{cohort}}/ecg/signals/shard-{shard}.{kind}.npy",
+            shard=numbered(STUDY.ingest.shards),
+            kind=STUDY.ingest.beat_files,
+        ),
     output:
         embeddings="cohorts/{cohort}/embeddings/{model}.parquet",
+        windows="cohorts/{cohort}/embeddings/{model}.windows.parquet",
     log:
         "logs/{cohort}/embed/{model}.log",
     benchmark:
@@ -28,4 +33,5 @@ rule embed:
     shell:
         "python -m ecgwas.embed.embed --checkpoint {input.checkpoint} --recordings {input.recordings}"
         " --strips {params.lists[strips]:q} --beats {params.lists[beats]:q}"
-        " --settings {params.settings:q} --threads {threads} --embeddings {output.embeddings} > {log} 2>&1"
+        " --settings {params.settings:q} --threads {threads} --embeddings {output.embeddings}"
+        " --windows {output.windows} > {log} 2>&1"

@@ -28,6 +28,12 @@ rule ingest_shard:
         quality=temp("cohorts/{cohort}/ecg/parts/{shard}/quality.parquet"),
         strips=expand("cohorts/{{cohort}}/ecg/signals/shard-{{shard}}.strip{bucket}.npy", bucket=STUDY.ingest.buckets),
         beat="cohorts/{cohort}/ecg/signals/shard-{shard}.beat.npy",
+        window_beats=expand(
+            "cohorts/{{cohort}}/ecg/signals/shard-{{shard}}.beat{bucket}.npy", bucket=STUDY.ingest.buckets[1:]
+        ),
+        window_rr=expand(
+            "cohorts/{{cohort}}/ecg/signals/shard-{{shard}}.rr{bucket}.npy", bucket=STUDY.ingest.buckets[1:]
+        ),
     log:
         "logs/{cohort}/ingest/{shard}.log",
     benchmark:
@@ -38,11 +44,14 @@ rule ingest_shard:
         ecg=lambda wildcards: as_json(COHORTS[wildcards.cohort].ecg),
         settings=settings("ingest"),
         strips=lambda wildcards, output: json_list(output.strips),
+        window_beats=lambda wildcards, output: json_list(output.window_beats),
+        window_rr=lambda wildcards, output: json_list(output.window_rr),
         code=source("ingest"),
     shell:
         "python -m ecgwas.ingest.shard --ecg {params.ecg:q} --shard {wildcards.shard}"
         " --entries {input.entries} --settings {params.settings:q} --recordings {output.recordings} --intervals {output.intervals}"
-        " --excluded {output.excluded} --quality {output.quality} --strips {params.strips:q} --beat {output.beat} > {log} 2>&1"
+        " --excluded {output.excluded} --quality {output.quality} --strips {params.strips:q} --beat {output.beat}"
+        " --window_beats {params.window_beats:q} --window_rr {params.window_rr:q} > {log} 2>&1"
 
 
 rule ingest:

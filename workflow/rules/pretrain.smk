@@ -9,7 +9,12 @@ ALL_SIGNALS = dict(
         shard=numbered(STUDY.ingest.shards),
         bucket=STUDY.ingest.buckets,
     ),
-    beats=expand(f"{SIGNALS}.beat.npy", cohort=COHORTS, shard=numbered(STUDY.ingest.shards)),
+    beats=expand(
+        f"{SIGNALS}.{{kind}}.npy",
+        cohort=COHORTS,
+        shard=numbered(STUDY.ingest.shards),
+        kind=STUDY.ingest.beat_files,
+    ),
 )
 
 

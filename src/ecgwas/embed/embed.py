@@ -1,6 +1,6 @@
-"""Checkpoint and signal shards -> one embedding a recording."""
+"""Checkpoint and signal shards -> one embedding a recording, and how far its windows differ."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch
 
 from ecgwas import config
 from ecgwas.cli import run
+from ecgwas.embed.windows import Encoder, Summary, summarise
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
 from ecgwas.pretrain import checkpoint as files
@@ -18,8 +19,7 @@ from ecgwas.pretrain.encoders import make_encoder
 from ecgwas.pretrain.model import whole
 from ecgwas.pretrain.tokens import make_grid, on_device
 from ecgwas.pretrain.train import set_threads
-
-Encoder = Callable[[data.Batch], np.ndarray]  # batch -> [recording, width], NaN rows where it cannot be embedded
+from ecgwas.tables import EMBEDDING_WINDOWS, typed
 
 
 def transformer(checkpoint: dict[str, Any], layers: Sequence[int] = ()) -> Encoder:
@@ -73,18 +73,7 @@ def encoder_of(checkpoint: dict[str, Any], layers: Sequence[int] = ()) -> Encode
 
 def embed(encode: Encoder, signals: data.Signals, batch: int) -> np.ndarray:
     """Embeddings [recording, width] of all recordings in the order of their table; long ones: the mean of windows."""
-    parts = []
-    for start in range(0, len(signals), batch):
-        rows = np.arange(start, min(start + batch, len(signals)))
-        windows = signals.windows(rows)
-        total = encode(signals.read(rows))
-        for window in range(1, windows.max()):
-            longer = windows > window
-            total[longer] += encode(signals.read(rows[longer], window))
-        parts.append(total / windows[:, None].astype(np.float32))
-        if start // batch % 100 == 0:
-            print(f"{start + len(parts[-1])} of {len(signals)} recordings", flush=True)
-    return np.concatenate(parts)
+    return summarise(encode, signals, batch).mean
 
 
 def to_table(signals: data.Signals, z: np.ndarray) -> pl.DataFrame:
@@ -92,6 +81,13 @@ def to_table(signals: data.Signals, z: np.ndarray) -> pl.DataFrame:
     table = signals.table.select("recording_id", "person_id")
     table = table.with_columns(pl.Series(f"e{i:04d}", z[:, i], dtype=pl.Float32) for i in range(z.shape[1]))
     return table.filter(pl.Series(~np.isnan(z).any(1)))
+
+
+def to_windows_table(signals: data.Signals, summary: Summary) -> pl.DataFrame:
+    """tables.EMBEDDING_WINDOWS, and s0001, s0002, …: the rows of `to_table`."""
+    table = signals.table.select("recording_id", "person_id", windows=pl.Series(summary.count))
+    sds = (pl.Series(f"s{i:04d}", summary.sd[:, i]).fill_nan(None) for i in range(summary.sd.shape[1]))
+    return typed(table.with_columns(sds).filter(pl.col("windows") > 0), EMBEDDING_WINDOWS)
 
 
 def check_signals(signals: data.Signals, checkpoint: dict[str, Any], path: Path) -> None:
@@ -114,6 +110,7 @@ def main(
     embeddings: Path,
     settings: config.Embed | None = None,
     threads: int = 1,
+    windows: Path | None = None,
 ) -> None:
     """Embed the recordings of a cohort.
 
@@ -121,21 +118,25 @@ def main(
         checkpoint: A trained model: transformer or principal components.
         recordings: The cohort's recordings.parquet.
         strips: Its shards of rhythm strips.
-        beats: Its shards of median beats.
+        beats: Its shards of median beats, and of those and the RR of windows where recordings are longer.
         embeddings: Written: a row a recording. Principal components leave out recordings without a median beat.
         settings: Batch size, and which layers.
         threads: CPU threads.
+        windows: Written: number of windows of each recording and the SD over them.
     """
     set_threads(threads)
     signals = data.open_signals([recordings], strips, beats)
     trained = files.load(checkpoint)
     check_signals(signals, trained, checkpoint)
     settings = settings or config.Embed()
-    table = to_table(signals, embed(encoder_of(trained, settings.layers), signals, settings.batch))
+    summary = summarise(encoder_of(trained, settings.layers), signals, settings.batch)
+    table = to_table(signals, summary.mean)
     print(
         f"{table.height} recordings embedded, {len(signals) - table.height} without a median beat left out", flush=True
     )
     write_parquet(table, embeddings)
+    if windows:
+        write_parquet(to_windows_table(signals, summary), windows)
 
 
 if __name__ == "__main__":

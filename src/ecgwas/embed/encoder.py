@@ -10,7 +10,7 @@ import polars as pl
 from ecgwas import config
 from ecgwas.embed.embed import embed, encoder_of
 from ecgwas.errors import UserError
-from ecgwas.ingest.process import Processed, process
+from ecgwas.ingest.process import Processed, process, strip_samples
 from ecgwas.ingest.quality import Excluded
 from ecgwas.ingest.readers import Recording, Unreadable
 from ecgwas.pretrain import checkpoint as files
@@ -34,8 +34,9 @@ class Encoder:
         """Embedding, float32 [width], of samples [lead, sample] in `unit` ("mV", "uV", …; NaN is missing).
 
         What the pipeline does with a file: names of leads understood, absent limb leads derived, filtered, checked,
-        averaged. A single lead may be called "unknown". Raises `UserError` for a recording that the pipeline would
-        exclude, with its reason.
+        averaged; of a long recording the mean over its windows, all of them (the pipeline keeps the beginning, up to
+        its longest bucket). A single lead may be called "unknown". Raises `UserError` for a recording that the pipeline
+        would exclude, with its reason.
         """
         unnamed = [name.lower() for name in leads] == [UNKNOWN]
         recording = as_recording(signal, rate_hz, ["I"] if unnamed else leads, unit)
@@ -45,7 +46,7 @@ class Encoder:
         except (Excluded, Unreadable) as fault:
             raise UserError(f"the recording cannot be embedded: {fault.reason}, {fault.detail}") from None
         signals = replace(in_memory(result, settings), unnamed=unnamed)
-        found = embed(self._encode, signals, 1)[0]
+        found = embed(self._encode, signals, config.Embed().batch)[0]
         if np.isnan(found).any():
             raise UserError("the recording cannot be embedded: no median beat, which this model needs")
         return found
@@ -65,6 +66,7 @@ def in_memory(result: Processed, settings: config.Ingest) -> Signals:
     bucket = result.recording["bucket"]
     place = {"recording_id": "r", "person_id": "p", "file": 0, "row": 0, "strip_row": 0, "bucket": bucket}
     table = pl.DataFrame(place | {"rr_ms": result.recording["rr_ms"]}, schema_overrides={"rr_ms": pl.Float64})
-    window = round(settings.seconds * settings.model_rate_hz)
     table = coded(table.with_columns(cohort=pl.lit("c"), unit=pl.lit(result.recording["unit"])))
-    return Signals(table, [{bucket: result.strip[None]}], [result.beat[None]], window)
+    of_windows = {bucket: (result.window_beats[None], result.window_rr_ms[None])}
+    window = strip_samples(settings, 0)
+    return Signals(table, [{bucket: result.strip[None]}], [result.beat[None]], window, [of_windows])

@@ -59,7 +59,8 @@ def process_other(recording: Recording, settings: Ingest) -> Processed:
     about["scale"] = settings.microvolts_per_count / MICROVOLTS
     check_clipped(strip[rows], unit, LARGEST_COUNT * about["scale"])
     measures = {"sample_hash": sample_hash(recording.signal, recording.rate_hz, recording.seconds)}
-    return Processed(strip, beat, about | {"n_beats": 0, "bucket": bucket}, {}, measures)
+    no_beats, no_rr = np.tile(beat, (2**bucket, 1, 1)), np.full(2**bucket, np.nan, dtype=np.float32)
+    return Processed(strip, beat, about | {"n_beats": 0, "bucket": bucket}, {}, measures, no_beats, no_rr)
 
 
 def channel_rows(channels: list[str]) -> dict[str, int]:

@@ -14,6 +14,7 @@ from ecgwas.ingest.measures import beat_measures, fault_counts, lead_measures, s
 from ecgwas.ingest.qrs import detect
 from ecgwas.ingest.readers import Recording
 from ecgwas.ingest.score import with_score
+from ecgwas.ingest.windows import in_windows, window_beats, window_rr_ms
 
 MISSING = np.iinfo(np.int16).min
 LARGEST_COUNT = np.iinfo(np.int16).max
@@ -29,11 +30,18 @@ class Processed(NamedTuple):
     recording: dict[str, float | int | str | None]
     intervals: dict[str, float | bool | None]
     quality: dict[str, float | str | None]
+    window_beats: np.ndarray  # int16 [2^bucket, 12, beat samples] of each window, missing where it has none
+    window_rr_ms: np.ndarray  # float32 [2^bucket] of each window, NaN where it has none
 
 
 def strip_samples(settings: Ingest, bucket: int) -> int:
     """Samples of the strips in a bucket."""
     return round(settings.seconds * 2**bucket * settings.model_rate_hz)
+
+
+def window_s(settings: Ingest) -> float:
+    """Length of a model's window, s: the shortest bucket in whole samples."""
+    return strip_samples(settings, 0) / settings.model_rate_hz
 
 
 def bucket_of(seconds: float, settings: Ingest) -> int:
@@ -100,7 +108,12 @@ def _process(recording: Recording, settings: Ingest, about: dict) -> Processed:
     intervals = measured(beat, rows, peaks, rate_hz, unit, smooth, native[keep])
     strip = stored_strip(modelled, rows, row["bucket"], settings)
     quality.check_clipped(strip[rows], unit, LARGEST_COUNT * row["scale"])
-    return Processed(strip, stored_beat(beat, rows, settings), row, intervals, with_score(about))
+    within = in_windows(peaks, window_s(settings) * rate_hz, 2 ** row["bucket"])
+    # a short recording is one window, whose beat is the recording's
+    several = window_beats(wide, smooth, within, rate_hz, unit) if row["bucket"] else [beat]
+    stored = [stored_beat(one, rows, settings) for one in (beat, *several)]
+    rr_ms = window_rr_ms(within, rate_hz)
+    return Processed(strip, stored[0], row, intervals, with_score(about), np.stack(stored[1:]), rr_ms)
 
 
 def recording_row(

@@ -33,18 +33,28 @@ def shard_entries(entries: pl.DataFrame, shard: int, shards: int) -> pl.DataFram
 class Output:
     """The files of a shard, written `CHUNK` recordings at a time."""
 
-    def __init__(self, tables: dict[str, Path], strips: list[Path], beat: Path, settings: Ingest):
+    def __init__(
+        self,
+        tables: dict[str, Path],
+        strips: list[Path],
+        beat: Path,
+        settings: Ingest,
+        window_beats: list[Path],
+        window_rr: list[Path],
+    ):
         self.rows: dict[str, list[dict]] = {name: [] for name in SCHEMAS}
         self.counts = dict.fromkeys(SCHEMAS, 0)
         self.tables = {
             name: TableRows(tables[name], {column: kind for column, (kind, _) in schema.items()})
             for name, schema in SCHEMAS.items()
         }
+        channels, shape = len(settings.channels), (len(settings.channels), beat_samples(settings))
         self.strips = [
-            ArrayRows(path, (len(settings.channels), strip_samples(settings, bucket)), np.int16)
-            for bucket, path in enumerate(strips)
+            ArrayRows(path, (channels, strip_samples(settings, k)), np.int16) for k, path in enumerate(strips)
         ]
-        self.beats = ArrayRows(beat, (len(settings.channels), beat_samples(settings)), np.int16)
+        self.beats = ArrayRows(beat, shape, np.int16)
+        self.window_beats = [ArrayRows(path, (2**k, *shape), np.int16) for k, path in enumerate(window_beats, 1)]
+        self.window_rr = [ArrayRows(path, (2**k,), np.float32) for k, path in enumerate(window_rr, 1)]
 
     def add(self, name: str, row: dict) -> None:
         """One row of a table."""
@@ -53,13 +63,17 @@ class Output:
 
     def keep(self, entry: dict, shard: int, recording: Recording, result: Processed) -> None:
         """One kept recording: what its file says of it, and what was measured."""
-        strips = self.strips[result.recording["bucket"]]
+        bucket = result.recording["bucket"]
+        strips = self.strips[bucket]
         place = {"shard": shard, "row": self.beats.n, "strip_row": strips.n}
         self.add("recordings", entry | place | about(recording) | result.recording)
         self.add("intervals", entry | result.intervals | machine(recording))
         self.add("quality", entry | result.quality)
         strips.append(result.strip)
         self.beats.append(result.beat)
+        if bucket:
+            self.window_beats[bucket - 1].append(result.window_beats)
+            self.window_rr[bucket - 1].append(result.window_rr_ms)
 
     def flush(self) -> None:
         """Write what has gathered."""
@@ -70,7 +84,7 @@ class Output:
     def close(self) -> None:
         """Write the rest and the ends of the files."""
         self.flush()
-        for file in (*self.tables.values(), *self.strips, self.beats):
+        for file in (*self.tables.values(), *self.strips, self.beats, *self.window_beats, *self.window_rr):
             file.close()
 
 
@@ -101,6 +115,17 @@ def table(rows: list[dict], schema: dict) -> pl.DataFrame:
     return typed(pl.DataFrame(columns, schema=types, strict=False), schema).fill_nan(None)
 
 
+def check_longer(strips: list[Path], *longer: list[Path]) -> tuple[list[Path], ...]:
+    """`longer`; raises `UserError` where a list has not one file for each of the strips but the shortest."""
+    counts = [len(paths) for paths in longer]
+    if set(counts) != {len(strips) - 1}:
+        raise UserError(
+            f"{len(strips)} strips, but {counts[0]} window_beats and {counts[1]} window_rr;"
+            " give one of each for every bucket but the shortest"
+        )
+    return longer
+
+
 def main(
     ecg: EcgSource,
     shard: int,
@@ -112,6 +137,8 @@ def main(
     strips: list[Path],
     beat: Path,
     entries: Path | None = None,
+    window_beats: list[Path] | None = None,
+    window_rr: list[Path] | None = None,
 ) -> None:
     """Ingest shard number `shard` of the recordings of `ecg`.
 
@@ -126,13 +153,16 @@ def main(
         strips: array of rhythm strips (.npy) of each bucket of lengths, written.
         beat: array of median beats (.npy), written.
         entries: the cohort's recordings, listed before; without it they are listed here.
+        window_beats: array of the median beats of windows (.npy) of each bucket but the shortest, written.
+        window_rr: array of the RR intervals of windows (.npy), likewise.
     """
+    longer = check_longer(strips, window_beats or [], window_rr or [])
     listed = pl.read_parquet(entries) if entries else None
     paths = {"recordings": recordings, "intervals": intervals, "excluded": excluded, "quality": quality}
     with contextlib.ExitStack() as stack:
         names = {name: stack.enter_context(atomic(path)) for name, path in paths.items()}
-        arrays = [stack.enter_context(atomic(path)) for path in (*strips, beat)]
-        output = Output(names, arrays[:-1], arrays[-1], settings)
+        several = [[stack.enter_context(atomic(path)) for path in kind] for kind in (strips, *longer)]
+        output = Output(names, several[0], stack.enter_context(atomic(beat)), settings, *several[1:])
         ingest(open_source(ecg, settings.longest_s, listed), shard, settings, output)
         output.close()
     print(f"shard {shard}: {output.counts['recordings']} kept, {output.counts['excluded']} excluded", flush=True)

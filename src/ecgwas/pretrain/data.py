@@ -1,7 +1,7 @@
 """Signal shards of one or several cohorts -> batches: memory-mapped int16, order a function of seed and step."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +44,8 @@ class Signals:
     strips: list[dict[int, np.ndarray]]  # bucket -> int16 [recording, 12 leads, samples], memory-mapped
     beats: list[np.ndarray]
     window: int  # samples of a strip in a batch: those of the shortest bucket
+    # of each file: longer bucket -> int16 [recording, windows, L, samples] and RR, float32 [recording, windows]
+    of_windows: list[dict[int, tuple[np.ndarray, np.ndarray]]] = field(default_factory=list)
     unnamed: bool = False  # the leads are not known by name
 
     def __len__(self) -> int:
@@ -61,15 +63,25 @@ class Signals:
         present = (self.strips[file][bucket][row] != MISSING).any(0)
         return len(present) - int(present[::-1].argmax()) if present.any() else 0
 
-    def read(self, rows: np.ndarray, window: int = 0) -> Batch:
-        """The recordings at these rows of the table, in this order; of each strip its window of this number."""
+    def read(self, rows: np.ndarray, window: int | np.ndarray = 0) -> Batch:
+        """The recordings at these rows of the table, in this order; of each its window of this number.
+
+        A window of a long recording has its own strip, median beat and RR.
+        """
         chosen = self.table[rows]
-        part = slice(window * self.window, (window + 1) * self.window)
+        numbers = np.broadcast_to(window, len(chosen))
         places = _places(chosen)
-        strip = np.stack([self.strips[file][bucket][row, :, part] for file, _, bucket, row in places])
+        strip = []
+        for (file, _, bucket, row), k in zip(places, numbers.tolist(), strict=True):
+            strip.append(self.strips[file][bucket][row, :, k * self.window : (k + 1) * self.window])
         beat = np.stack([self.beats[file][row] for file, row, _, _ in places])
         rr_ms = chosen["rr_ms"].cast(pl.Float32).fill_null(np.nan).to_numpy().copy()
-        return Batch(strip, beat, rr_ms, (chosen["unit"] == "mV").to_numpy(), chosen["person"].to_numpy(), self.unnamed)
+        for i, (file, _, bucket, row) in enumerate(places):
+            if bucket:
+                beats, rr = self.of_windows[file][bucket]
+                beat[i], rr_ms[i] = beats[row, numbers[i]], rr[row, numbers[i]]
+        millivolt, person = (chosen["unit"] == "mV").to_numpy(), chosen["person"].to_numpy()
+        return Batch(np.stack(strip), beat, rr_ms, millivolt, person, self.unnamed)
 
 
 def _places(table: pl.DataFrame) -> list[tuple[int, int, int, int]]:
@@ -80,9 +92,10 @@ def _places(table: pl.DataFrame) -> list[tuple[int, int, int, int]]:
 def open_signals(recordings: list[Path], strips: list[Path], beats: list[Path]) -> Signals:
     """Join each cohort's recordings.parquet with its shards, {folder}/signals/shard-{number}.{strip,beat}.npy.
 
-    Strips of longer buckets are in shard-{number}.strip-2x.npy, -4x, …
+    Strips of longer buckets are in shard-{number}.strip-2x.npy, -4x, …, the median beats and RR of their windows, which
+    are among `beats`, in beat-2x and rr-2x.
     """
-    tables, opened_strips, opened_beats = [], [], []
+    tables, opened_strips, opened_beats, of_windows = [], [], [], []
     shards = _by_place([*strips, *beats])
     for path in recordings:
         table = pl.read_parquet(path).sort("shard", "row")
@@ -93,6 +106,8 @@ def open_signals(recordings: list[Path], strips: list[Path], beats: list[Path]) 
             kinds = {bucket: f"strip-{2**bucket}x" if bucket else "strip" for bucket in {0, *buckets}}
             opened_strips.append({bucket: _open(shards, path, number, kind) for bucket, kind in kinds.items()})
             opened_beats.append(_open(shards, path, number, "beat"))
+            names = {bucket: (f"beat-{2**bucket}x", f"rr-{2**bucket}x") for bucket in buckets if bucket}
+            of_windows.append({k: tuple(_open(shards, path, number, name) for name in two) for k, two in names.items()})
         file = pl.col("shard").replace_strict(files, return_dtype=pl.Int32)
         tables.append(table.with_columns(file=file, cohort=pl.lit(Path(path).parent.parent.name)))
     if not tables or not sum(map(len, tables)):
@@ -100,8 +115,9 @@ def open_signals(recordings: list[Path], strips: list[Path], beats: list[Path]) 
             f"{', '.join(map(str, recordings))}: no recordings; see the cohort's excluded.parquet for the reasons"
         )
     window = _common_length("strip", [arrays[0].shape[2] for arrays in opened_strips])
-    _common_length("beat", [array.shape[2] for array in opened_beats])
-    return Signals(coded(pl.concat(tables, how="diagonal")), opened_strips, opened_beats, window)
+    longer_beats = [beats for file in of_windows for beats, _ in file.values()]
+    _common_length("beat", [array.shape[-1] for array in (*opened_beats, *longer_beats)])
+    return Signals(coded(pl.concat(tables, how="diagonal")), opened_strips, opened_beats, window, of_windows)
 
 
 def coded(table: pl.DataFrame) -> pl.DataFrame:
@@ -118,23 +134,32 @@ def _by_place(paths: list[Path]) -> dict[tuple[Path, int, str], Path]:
     """{(the cohort's folder, shard number, kind): path}, from names like {folder}/signals/shard-003.strip.npy."""
     places = {}
     for path in map(Path, paths):
-        name = re.fullmatch(r"shard-(\d+)\.(strip|strip-\d+x|beat)\.npy", path.name)
+        name = re.fullmatch(r"shard-(\d+)\.((strip|beat)(-\d+x)?|rr-\d+x)\.npy", path.name)
         if not name:
             raise UserError(f"{path}: expected a name like signals/shard-000.strip.npy")
         places[path.parent.parent.resolve(), int(name[1]), name[2]] = path
     return places
 
 
+def _axes(kind: str) -> list[int | str]:
+    """Axes of a file of this kind, such as beat-2x: lengths, and names where any length will do."""
+    windows = [int(n) for n in re.findall(r"(?:beat|rr)-(\d+)x", kind)]
+    return ["recording", *windows, *([] if kind.startswith("rr") else ["lead", "sample"])]
+
+
 def _open(shards: dict[tuple[Path, int, str], Path], recordings: Path, number: int, kind: str) -> np.ndarray:
     path = shards.get((Path(recordings).parent.resolve(), number, kind))
     if path is None:
         raise UserError(
-            f"{recordings}: shard {number} has no file among --{kind.split('-')[0]}s;"
+            f"{recordings}: shard {number} has no file among --{'strips' if kind.startswith('strip') else 'beats'};"
             f" give signals/shard-{number:03d}.{kind}.npy"
         )
     array = np.load(path, mmap_mode="r")
-    if array.dtype != np.int16 or array.ndim != 3:
-        raise UserError(f"{path}: expected int16 [recording, lead, sample], got {array.dtype} {list(array.shape)}")
+    axes, dtype = _axes(kind), np.dtype(np.float32 if kind.startswith("rr") else np.int16)
+    lengths = [found if isinstance(axis, str) else axis for axis, found in zip(axes, array.shape, strict=False)]
+    if array.dtype != dtype or array.ndim != len(axes) or list(array.shape) != lengths:
+        expected = f"{dtype} [{', '.join(map(str, axes))}]"
+        raise UserError(f"{path}: expected {expected}, got {array.dtype} {list(array.shape)}")
     return array
 
 

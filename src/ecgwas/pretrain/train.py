@@ -181,13 +181,7 @@ def read_windows(signals: data.Signals, rows: np.ndarray, key: list[int]) -> dat
             for row, n in zip(rows, windows, strict=True)
         ]
     )
-    batch = signals.read(rows)
-    for window in np.unique(chosen[chosen > 0]):
-        there = np.flatnonzero(chosen == window)
-        found = signals.read(rows[there], int(window))
-        for name in ("strip", "beat", "rr_ms"):
-            getattr(batch, name)[there] = getattr(found, name)
-    return batch
+    return signals.read(rows, chosen)
 
 
 def fingerprint(trainer: Trainer) -> str:

@@ -115,24 +115,30 @@ def test_a_short_training_puts_physiology_into_the_embedding(ecg_cohort, tmp_pat
 
 def test_a_long_recording_is_the_mean_of_its_windows(ecg_cohort, tmp_path):
     cohort = ecg_cohort(12, shards=1)
-    strips = np.load(cohort.strips[0])
+    strips, beats = np.load(cohort.strips[0]), np.load(cohort.beats[0])
     pairs = np.concatenate([strips[:4], strips[4:8]], axis=2)
     pairs[3, :, 1200:] = data.MISSING  # its second window is not whole
-    long = cohort.strips[0].with_name("shard-000.strip-2x.npy")
-    np.save(long, pairs)
+    arrays = {"strip-2x": pairs, "beat-2x": np.stack([beats[:4], beats[4:8]], axis=1)}
+    arrays["rr-2x"] = np.full((4, 2), 900, dtype=np.float32)
+    long = {kind: cohort.strips[0].with_name(f"shard-000.{kind}.npy") for kind in arrays}
+    for kind, array in arrays.items():
+        np.save(long[kind], array)
     table = pl.read_parquet(cohort.recordings)
     table = table.with_columns(
         bucket=pl.when(pl.col("row") < 4).then(1).otherwise(0).cast(pl.Int32),
         strip_row=pl.when(pl.col("row") < 4).then("row").otherwise("strip_row"),
     )
     table.write_parquet(cohort.recordings)
-    both = data.open_signals([cohort.recordings], [*cohort.strips, long], cohort.beats)
+    all_beats = [*cohort.beats, long["beat-2x"], long["rr-2x"]]
+    both = data.open_signals([cohort.recordings], [*cohort.strips, long["strip-2x"]], all_beats)
     assert both.windows(np.arange(5)).tolist() == [2, 2, 2, 1, 1]
 
     def encode(batch):
-        return batch.strip.astype(np.float32).mean(2)
+        return np.hstack([x.astype(np.float32).mean(2) for x in (batch.strip, batch.beat)])
 
     z = embed.embed(encode, both, 5)
-    assert np.allclose(z[:3], pairs[:3].mean(2), atol=1e-3)
-    assert np.allclose(z[3], pairs[3][:, :1000].mean(1), atol=1e-3)
-    assert np.allclose(z[4:], strips[4:].mean(2), atol=1e-3)
+    for part, windows in ((slice(12), (strips[:4], strips[4:8])), (slice(12, 24), (beats[:4], beats[4:8]))):
+        one, two = (w.mean(2) for w in windows)
+        assert np.allclose(z[:3, part], ((one + two) / 2)[:3], atol=1e-3)
+        assert np.allclose(z[3, part], one[3], atol=1e-3)
+    assert np.allclose(z[4:, :12], strips[4:].mean(2), atol=1e-3)

@@ -20,7 +20,8 @@ from ecgwas.simulate.ecg import PARAMETERS, simulate_recordings
 from ecgwas.simulate.wfdb_files import write_wfdb
 
 N = 24
-INGEST = config.Ingest(shards=1, doublings=1)
+INGEST = config.Ingest(shards=1, doublings=2)
+LONG = {"r00": (0, 0), "r01": (1, 5, 9), "r02": (2, None, 2, 6)}  # who is recorded in each window; None: only noise
 TINY = config.Transformer(width=16, depth=1, heads=2, embedding=16, steps=3, batch=8)
 
 
@@ -31,19 +32,27 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     drawn = {p: np.clip(rng.normal(s.mean, s.sd, N), s.low, s.high) for p, s in PARAMETERS.items()}
     signals = simulate_recordings(drawn, np.array(["sinus"] * N), rng)
     names = [f"r{k:02d}" for k in range(N)]
-    write_wfdb(root / "wfdb", names[1:], signals[1:], 500)
-    write_wfdb(root / "wfdb", names[:1], np.tile(signals[:1], (1, 1, 2)), 500)  # twice as long: two windows
+    write_wfdb(root / "wfdb", names[3:], signals[3:], 500)
+    noise = rng.normal(0, 8, signals[0].shape).astype(signals.dtype)
+    for name, windows in LONG.items():
+        pieces = [noise if k is None else signals[k] for k in windows]
+        write_wfdb(root / "wfdb", [name], np.concatenate(pieces, axis=1)[None], 500)
     (root / "signals").mkdir()
     tables = {name: root / f"{name}.parquet" for name in ("recordings", "intervals", "excluded", "quality")}
-    strips = [root / "signals/shard-000.strip.npy", root / "signals/shard-000.strip-2x.npy"]
-    beats = root / "signals/shard-000.beat.npy"
+    strips, longer, rr = (
+        [root / f"signals/shard-000.{kind}{bucket}.npy" for bucket in INGEST.buckets]
+        for kind in ("strip", "beat", "rr")
+    )
+    beats = [*longer, *rr[1:]]
     source = config.EcgSource(format="wfdb", path=root / "wfdb")
-    shard.main(source, 0, INGEST, **tables, strips=strips, beat=beats)
-    given = [tables["recordings"]], strips, [beats]
+    windows = {"window_beats": longer[1:], "window_rr": rr[1:]}
+    shard.main(source, 0, INGEST, **tables, strips=strips, beat=longer[0], **windows)
+    given = [tables["recordings"]], strips, beats
     train.main(*given, TINY, INGEST, root / "tiny.pt", root / "history.parquet", root / "resume")
     pca.main(*given, config.Pca(components=8), INGEST, root / "pca.pt")
     for name in ("tiny", "pca"):
-        embed.main(root / f"{name}.pt", given[0][0], strips, [beats], root / f"{name}.parquet")
+        out = root / f"{name}.parquet", root / f"{name}.windows.parquet"
+        embed.main(root / f"{name}.pt", given[0][0], strips, beats, out[0], windows=out[1])
     return root
 
 
@@ -56,19 +65,32 @@ def read(study: Path, name: str) -> tuple[np.ndarray, float, list[str]]:
 def test_an_array_gets_the_embedding_that_its_file_gets(study: Path, model: str) -> None:
     table = pl.read_parquet(study / f"{model}.parquet")
     encoder = ecgwas.embed.load(study / f"{model}.pt")
-    assert table["recording_id"][0] == "r00"
+    assert table["recording_id"][:3].to_list() == list(LONG)
     assert table.height > 20
     for name, row in zip(table["recording_id"][:6], table.select("^e\\d+$").to_numpy(), strict=False):
         signal, rate_hz, leads = read(study, name)
         np.testing.assert_allclose(encoder.embed(signal, rate_hz, leads), row, atol=1e-5)
         shuffled = np.random.default_rng(1).permutation(12)
         other = encoder.embed(1000 * signal[shuffled], rate_hz, [leads[k] for k in shuffled], "uV")
-        np.testing.assert_allclose(other, row, atol=1e-4)
+        np.testing.assert_allclose(other, row, rtol=1e-4, atol=1e-3)  # some samples round to the next microvolt
+
+
+@pytest.mark.parametrize(("model", "windows"), [("tiny", [2, 3, 4]), ("pca", [2, 3, 3])])
+def test_a_window_of_noise_has_no_beat_and_counts_where_the_model_needs_none(
+    study: Path, model: str, windows: list[int]
+) -> None:
+    table = pl.read_parquet(study / f"{model}.windows.parquet")
+    assert table["recording_id"].equals(pl.read_parquet(study / f"{model}.parquet")["recording_id"])
+    assert table["windows"].to_list() == windows + [1] * (table.height - 3)
+    spread = table.select("^s\\d+$").to_numpy()
+    assert np.isfinite(spread[:3]).all()
+    assert np.isnan(spread[3:].astype(float)).all()
+    assert (spread[0] < spread[1]).mean() > 0.8  # one person twice, and three people
 
 
 def test_one_lead_is_enough_and_noise_is_refused(study: Path) -> None:
     encoder = ecgwas.embed.load(study / "tiny.pt")
-    signal, rate_hz, leads = read(study, "r01")
+    signal, rate_hz, leads = read(study, "r03")
     named = encoder.embed(signal[:1], rate_hz, leads[:1])
     unnamed = encoder.embed(signal[:1], rate_hz, ["unknown"])
     assert np.isfinite(named).all()
@@ -85,7 +107,7 @@ def test_one_lead_is_enough_and_noise_is_refused(study: Path) -> None:
 def test_a_released_model_is_the_same_model(study: Path, tmp_path: Path, model: str) -> None:
     path, card = tmp_path / "model.safetensors", tmp_path / "README.md"
     release.main(study / f"{model}.pt", "mine", config.Release(licence="CC-BY-4.0"), path, card)
-    signal, rate_hz, leads = read(study, "r02")
+    signal, rate_hz, leads = read(study, "r04")
     one, other = (ecgwas.embed.load(p).embed(signal, rate_hz, leads) for p in (study / f"{model}.pt", path))
     assert np.array_equal(one, other)
     trained, again = files.load(study / f"{model}.pt"), files.load(path)

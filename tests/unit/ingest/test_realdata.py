@@ -35,6 +35,21 @@ def outcomes(source: EcgSource, settings: Ingest) -> dict[str, object]:
     return out
 
 
+def test_each_window_of_half_an_hour_has_a_beat_and_the_annotators_rr(realdata: Path) -> None:
+    name = str(realdata / "ecg_wfdb_samples/100")
+    record, marks = wfdb.rdrecord(name), wfdb.rdann(name, "atr")
+    recording = Recording(("II", "V5"), ("mV", "mV"), record.p_signal.T.astype(np.float32), record.fs, 1805.6)
+    found = process(recording, Ingest(min_leads=1, doublings=8))
+    assert found.window_beats.shape == (256, 12, 220)
+    beats, whole = (x[..., [1, 10], :].astype(float) for x in (found.window_beats[:180], found.beat))
+    assert min(np.corrcoef(beat.ravel(), whole.ravel())[0, 1] for beat in beats) > 0.97
+    seconds = marks.sample[np.isin(marks.symbol, ["N", "A", "V"])] / record.fs
+    rr = [np.median(np.diff(seconds[(seconds >= 10 * k) & (seconds < 10 * k + 10)])) for k in range(180)]
+    error = found.window_rr_ms[:180] - 1000 * np.array(rr)
+    assert np.median(np.abs(error)) < 4  # a sample is 2.8 ms
+    assert np.abs(error).max() < 25
+
+
 def test_exclusions_agree_with_the_quality_labels(realdata: Path) -> None:
     """All twelve leads asked for, as the annotators did: most of the bad go, nearly all of the good stay."""
     folder = realdata / "ecg_challenge2011_seta"

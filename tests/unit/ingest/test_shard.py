@@ -21,8 +21,10 @@ def run(source: EcgSource, out: Path, settings: Ingest) -> dict[str, pl.DataFram
     parts = {name: [out / f"{name}-{k}.parquet" for k in range(settings.shards)] for name in TABLES}
     for k in range(settings.shards):
         tables = {name: parts[name][k] for name in TABLES}
-        strips = [out / f"{k}.strip{bucket}.npy" for bucket in settings.buckets]
-        shard.main(source, k, settings, **tables, strips=strips, beat=out / f"{k}.beat.npy")
+        arrays = {"beat": out / f"{k}.beat.npy", "strips": [out / f"{k}.strip{b}.npy" for b in settings.buckets]}
+        for name, kind in (("window_beats", "beat"), ("window_rr", "rr")):
+            arrays[name] = [out / f"{k}.{kind}{bucket}.npy" for bucket in settings.buckets[1:]]
+        shard.main(source, k, settings, **tables, **arrays)
     joined = {name: out / f"{name}.parquet" for name in TABLES}
     collect.main(*[parts[name] for name in TABLES], **joined, duplicates=settings.duplicates)
     return {name: pl.read_parquet(path) for name, path in joined.items()}
@@ -113,6 +115,47 @@ def test_long_recordings_lie_in_longer_buckets(folder: Path, sinus, write_record
     short, long = (np.load(tmp_path / "out" / f"0.strip{bucket}.npy") for bucket in ("", "-2x"))
     assert (short.shape, long.shape) == ((6, 12, 1000), (2, 12, 2000))
     assert np.array_equal(long[0][:, 100:1900], long[1][:, 100:1900])  # the same first 20 s, but for the cut end
+    beats, rr = (np.load(tmp_path / "out" / f"0.{kind}-2x.npy") for kind in ("beat", "rr"))
+    assert (beats.shape, beats.dtype) == ((2, 2, 12, 220), np.dtype(np.int16))
+    assert (rr.shape, rr.dtype) == ((2, 2), np.dtype(np.float32))
+    assert np.array_equal(rr[0], rr[1])
+    assert np.abs(beats[0] - beats[1].astype(int)).max() < 60  # microvolts, where the ends are filtered otherwise
+    assert np.array_equal(np.load(tmp_path / "out" / "0.beat.npy")[:6], alone(folder, tmp_path))
+
+
+def alone(folder: Path, tmp_path: Path) -> np.ndarray:
+    """Beats of the six short records without longer buckets: no file of windows is written."""
+    run(EcgSource(path=folder), tmp_path / "alone", Ingest(shards=1, duplicates="all"))
+    assert not [path for path in (tmp_path / "alone").iterdir() if "x.npy" in path.name]
+    return np.load(tmp_path / "alone" / "0.beat.npy")[:6]
+
+
+def test_a_shard_killed_half_way_leaves_no_file_of_windows_and_runs_again_to_the_same(
+    folder: Path, sinus, write_record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_record(folder, "a_1", np.concatenate(sinus[1][:2], axis=1))
+    settings = Ingest(shards=1, doublings=1)
+    run(EcgSource(path=folder), tmp_path / "whole", settings)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(shard.Output, "close", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(EcgSource(path=folder), tmp_path / "again", settings)
+    assert [path.name for path in (tmp_path / "again").iterdir() if path.suffix != ".owner"] == []
+    run(EcgSource(path=folder), tmp_path / "again", settings)
+    names = sorted(path.name for path in (tmp_path / "whole").iterdir())
+    assert {"0.beat-2x.npy", "0.rr-2x.npy"} <= set(names)
+    for name in names:
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+def test_files_of_windows_that_do_not_match_the_strips_are_refused(folder: Path, tmp_path: Path) -> None:
+    paths = [tmp_path / str(k) for k in range(7)]
+    with pytest.raises(UserError, match="2 strips, but 0 window_beats and 0 window_rr"):
+        shard.main(EcgSource(path=folder), 0, Ingest(doublings=1), *paths[:4], paths[4:6], paths[6])
 
 
 def test_what_the_file_says_stands_beside_what_is_measured(tmp_path: Path, sinus) -> None:

@@ -244,7 +244,8 @@ def test_windows_of_long_recordings_are_drawn_from_all(ecg_cohort):
     long = np.concatenate([signals.strips[0][0]] * 4, 2)
     long[:, :, 1000:] += 1
     table = signals.table.with_columns(bucket=pl.lit(2, pl.Int32))
-    four = data.Signals(table, [{2: long}], signals.beats, signals.window)
+    of_windows = {2: (np.stack([signals.beats[0]] * 4, 1), np.full((12, 4), 800, np.float32))}
+    four = data.Signals(table, [{2: long}], signals.beats, signals.window, [of_windows])
     seen = {
         bool((train.read_windows(four, np.array([3]), [1, k]).strip[0, 0] == long[3, 0, :1000]).all())
         for k in range(20)
