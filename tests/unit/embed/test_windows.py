@@ -140,5 +140,5 @@ def test_files_of_windows_that_are_absent_or_of_another_shape_are_named(long):
     with pytest.raises(UserError, match=r"has no file among --beats; give signals/shard-000\.rr-4x\.npy"):
         data.open_signals([recordings], strips, beats[:2])
     np.save(beats[1], np.load(beats[1])[:, :3])
-    with pytest.raises(UserError, match=r"expected int16 \[recording, 4, 12, sample\], got int16 \[6, 3, 12, 220\]"):
+    with pytest.raises(UserError, match=r"expected int16 \[recording, 4, lead, sample\], got int16 \[6, 3, 12, 220\]"):
         data.open_signals([recordings], strips, beats)
