@@ -103,9 +103,12 @@ class Head(nn.Module):
         super().__init__()
         self.leads, self.beat_patches, rank = grid.leads, grid.beat_patches, min(rank, width)
         self.narrow = nn.Linear(width, rank) if rank < width else nn.Identity()
-        sizes = {"strip": 2, "beat": grid.beat_patches, "size": 1}
+        sizes = {"strip": (2, 0.05), "beat": (grid.beat_patches, 0.2), "size": (1, 0.05)}  # places and initial spread
         self.maps = nn.ParameterDict(
-            {name: nn.Parameter(0.2 * torch.randn((grid.leads + 1) * n * rank, embedding)) for name, n in sizes.items()}
+            {
+                name: nn.Parameter(sd * torch.randn((grid.leads + 1) * n * rank, embedding))
+                for name, (n, sd) in sizes.items()
+            }
         )
         self.bias, self.absent = nn.Parameter(torch.zeros(embedding)), nn.Parameter(torch.zeros(3, embedding))
 
@@ -150,6 +153,7 @@ class Encoder(nn.Module):
         self.grid, self.tokenizer = grid, Tokenizer(grid, statistics)
         self.strip_in, self.beat_in = nn.Linear(grid.strip_patch, width), nn.Linear(grid.beat_patch, width)
         self.size_in, self.size_gate = nn.Linear(2, width), nn.Linear(2, width, bias=False)
+        self.beat_gain = nn.Parameter(torch.ones(grid.leads + 1, grid.beat_patches, width))  # of each lead and place
         self.positions, self.rotary = Positions(grid, width), Rotary(width // settings.heads // 2)
         self.blocks = nn.ModuleList(Block(width, settings.heads) for _ in range(settings.depth))
         self.norm = nn.LayerNorm(width)
@@ -174,12 +178,12 @@ class Encoder(nn.Module):
         A wave's height in mV is its height at unit variance times the size of its lead: a product, which sums over
         tokens do not make. So sizes also gate the patches of their lead, where they are known.
         """
-        gate = 1 + self.size_gate(tokens.size)  # [B, L, D]
+        gate = 1 + self.size_gate(tokens.size)[:, :, None]  # [B, L, 1, D]
         strip, beat = (
             x.unflatten(1, (self.grid.leads, -1)) for x in (self.strip_in(tokens.strip), self.beat_in(tokens.beat))
         )
-        strip, beat = ((x * gate[:, :, None]).flatten(1, 2) for x in (strip, beat))
-        return torch.cat([strip, beat, self.size_in(tokens.size)], 1)
+        strip, beat = strip * gate, beat * gate * self.beat_gain[tokens.lead]
+        return torch.cat([strip.flatten(1, 2), beat.flatten(1, 2), self.size_in(tokens.size)], 1)
 
     def embed_nothing(self, n: int) -> Tensor:
         """Embeddings [n, E] of recordings of which nothing is seen."""
