@@ -344,12 +344,12 @@ class Augment(Strict):
     """Changes to the student's signals in training, so that what is not physiology is no trait."""
 
     crop: Fraction = Field(0.2, description="Share of the strip cut away at most, from a random start; tokens outside are dropped.")
-    noise: float = Field(0.05, ge=0, description="White noise in strips at most, in standard deviations of the lead.")
+    noise: float = Field(0.03, ge=0, description="White noise in strips at most, in standard deviations of the lead.")
     wander: float = Field(0.1, ge=0, description="Baseline wander (0.15 to 0.6 Hz) at most, in standard deviations of the lead.")
     lowpass_hz: float = Field(20.0, ge=5, description="Lowest corner of the random low-pass.")
     lowpass: Fraction = Field(0.3, description="Share of recordings that are low-passed.")
     gain: Fraction = Field(0.05, description="Change of gain at most, common to all leads, of student and teacher.")
-    lead_drop: Fraction = Field(0.3, description="Share of recordings of which the student sees a reduced set of leads, down to one.")
+    lead_drop: Fraction = Field(0.2, description="Share of recordings of which the student sees a reduced set of leads, down to one.")
     unknown_lead: Fraction = Field(0.02, description="Share of recordings of which it sees one lead without its name.")
 
 
@@ -379,8 +379,8 @@ class Transformer(Strict):
     targets: int = Field(64, ge=1, description="Hidden tokens predicted a recording, at most.")
     drop_view: Fraction = Field(0.5, description="Share of recordings of a batch with one whole view hidden.")
     readout: float = Field(1.0, ge=0, description="Weight of reading median beat, wave energies and RR from the embedding.")
-    covariance: float = Field(0.02, ge=0, description="Weight of the variance and covariance terms, against collapse.")
-    same_person: float = Field(0.1, ge=0, description="Weight of the contrast of recordings of a person with those of others; 0 draws no pairs.")
+    covariance: float = Field(0.005, ge=0, description="Weight of the variance and covariance terms, against collapse.")
+    same_person: float = Field(0.03, ge=0, description="Weight of the contrast of recordings of a person with those of others; 0 draws no pairs.")
     ema: Fraction = Field(0.99, description="Momentum of the averaged encoder: the teacher, and what is kept in the end.")
     augment: Augment = Augment()
     cohorts: dict[Name, Annotated[float, Field(gt=0)]] = Field({}, description="Share of the recordings drawn from each cohort; empty: by size.")

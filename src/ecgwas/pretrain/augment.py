@@ -1,6 +1,7 @@
 """Signals -> the student's: cropped, noisy, wandering, low-passed, with fewer leads; each recording by its own seed."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -29,11 +30,11 @@ class Augmenter:
         device = signals.strip.device
         drawn = torch.from_numpy(np.stack([rng.random(10, np.float32) for rng in rngs])).to(device)
         gain = torch.exp((2 * drawn[:, 0] - 1) * math.log1p(self.settings.gain))[:, None, None]
-        teacher = Signals(signals.strip * gain, signals.beat * gain, signals.millivolt, signals.lead)
+        teacher = replace(signals, strip=signals.strip * gain, beat=signals.beat * gain)
         strip = self._noisy(teacher.strip, drawn[:, 1:6], rngs)
         strip, beat = self._lowpassed(strip, teacher.beat, drawn[:, 6:8])
         seen, lead = self._leads(teacher, rngs)
-        student = Signals(self._cropped(strip, drawn[:, 8:10]), beat, signals.millivolt, lead)
+        student = replace(teacher, strip=self._cropped(strip, drawn[:, 8:10]), beat=beat, lead=lead)
         return teacher, student, seen
 
     def _noisy(self, strip: Tensor, drawn: Tensor, rngs: list[np.random.Generator]) -> Tensor:

@@ -72,8 +72,7 @@ def share(learner: Learner, batch: data.Batch, slots: np.ndarray, step: Step) ->
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
         sums, z = learner.objective(encoder, learner.average, View(dirty, clean, groups, key, list(slots)))
         if learner.readout is not None:
-            rr_ms = torch.from_numpy(batch.rr_ms).to(device)
-            targets = learner.readout.targets(encoder.tokenizer, teacher, clean, rr_ms)
+            targets = learner.readout.targets(encoder.tokenizer, teacher, clean)
             add(sums, learner.readout(z, noise(step, slots, z), targets))
     return sums, z
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from ecgwas.pretrain.data import MASKS
 
+LOST = ((0,), (1, 3))  # what goes with the strip, and with the beat: the rate, which is to be seen in a strip too
 ROUND = 8  # numbers of seen tokens are multiples of it, so that few sizes of group arise
 
 
@@ -58,12 +59,12 @@ def _one(
     view, place = grid
     visible = seen & there
     dropped = rng.random() < drop_view
-    lost = view == rng.integers(2)
+    lost = np.isin(view, LOST[rng.integers(2)])
     if dropped and (visible & ~lost).any():
         visible = visible & ~lost
     scores = rng.random(len(view))
     if rng.random() < 0.5:
-        times = rng.random((3, place.max() + 1))
+        times = rng.random((4, place.max() + 1))
         scores = times[view, place] + 0.01 * scores
     order = np.argsort(scores + 2.0 * ~visible, kind="stable")
     n = int(visible.sum())

@@ -74,8 +74,8 @@ class Positions(nn.Module):
 
     def __init__(self, grid: Grid, width: int) -> None:
         super().__init__()
-        self.view = nn.Parameter(0.02 * torch.randn(3, width))
-        self.lead = nn.Parameter(0.02 * torch.randn(3, grid.leads + 1, width))  # by view; the last: unknown
+        self.view = nn.Parameter(0.02 * torch.randn(4, width))
+        self.lead = nn.Parameter(0.02 * torch.randn(4, grid.leads + 1, width))  # by view; the last: unknown
         self.beat = nn.Parameter(0.02 * torch.randn(grid.beat_patches, width))
         for name in ("view", "lead", "place", "time_s"):
             values = torch.from_numpy(getattr(grid, name)())
@@ -103,14 +103,19 @@ class Head(nn.Module):
         super().__init__()
         self.leads, self.beat_patches, rank = grid.leads, grid.beat_patches, min(rank, width)
         self.narrow = nn.Linear(width, rank) if rank < width else nn.Identity()
-        sizes = {"strip": (2, 0.05), "beat": (grid.beat_patches, 0.2), "size": (1, 0.05)}  # places and initial spread
+        sizes = {
+            "strip": (2, 0.05),
+            "beat": (grid.beat_patches, 0.2),
+            "size": (1, 0.05),
+            "rate": (1, 0.05),
+        }  # places and initial spread
         self.maps = nn.ParameterDict(
             {
                 name: nn.Parameter(sd * torch.randn((grid.leads + 1) * n * rank, embedding))
                 for name, (n, sd) in sizes.items()
             }
         )
-        self.bias, self.absent = nn.Parameter(torch.zeros(embedding)), nn.Parameter(torch.zeros(3, embedding))
+        self.bias, self.absent = nn.Parameter(torch.zeros(embedding)), nn.Parameter(torch.zeros(4, embedding))
 
     def forward(self, x: Tensor, view: Tensor, name: Tensor, place: Tensor) -> Tensor:
         """x [B, K, D]; view, name of the lead and place in the view of each token, int [B, K] -> [B, E]."""
@@ -120,6 +125,7 @@ class Head(nn.Module):
             "strip": (strip, leads_seen),
             "beat": (self._placed(y, view == 1, name * self.beat_patches + place, self.beat_patches), (view == 1)),
             "size": (self._placed(y, view == 2, name, 1), view == 2),
+            "rate": (self._placed(y, view == 3, name, 1), view == 3),
         }
         z = self.bias
         for k, (view_name, (features, seen)) in enumerate(found.items()):
@@ -152,7 +158,8 @@ class Encoder(nn.Module):
         width = settings.width
         self.grid, self.tokenizer = grid, Tokenizer(grid, statistics)
         self.strip_in, self.beat_in = nn.Linear(grid.strip_patch, width), nn.Linear(grid.beat_patch, width)
-        self.size_in, self.size_gate = nn.Linear(2, width), nn.Linear(2, width, bias=False)
+        self.size_in, self.rate_in = nn.Linear(2, width), nn.Linear(1, width)
+        self.size_gate = nn.Linear(2, width, bias=False)
         self.beat_gain = nn.Parameter(torch.ones(grid.leads + 1, grid.beat_patches, width))  # of each lead and place
         self.positions, self.rotary = Positions(grid, width), Rotary(width // settings.heads // 2)
         self.blocks = nn.ModuleList(Block(width, settings.heads) for _ in range(settings.depth))
@@ -183,7 +190,8 @@ class Encoder(nn.Module):
             x.unflatten(1, (self.grid.leads, -1)) for x in (self.strip_in(tokens.strip), self.beat_in(tokens.beat))
         )
         strip, beat = strip * gate, beat * gate * self.beat_gain[tokens.lead]
-        return torch.cat([strip.flatten(1, 2), beat.flatten(1, 2), self.size_in(tokens.size)], 1)
+        rate = self.rate_in(tokens.rate)[:, None]
+        return torch.cat([strip.flatten(1, 2), beat.flatten(1, 2), self.size_in(tokens.size), rate], 1)
 
     def embed_nothing(self, n: int) -> Tensor:
         """Embeddings [n, E] of recordings of which nothing is seen."""

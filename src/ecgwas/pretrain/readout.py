@@ -35,7 +35,7 @@ class Readout(nn.Module):
         """Embeddings [B, E] -> median beat in mV and its shape [B, leads·T], energies [B, leads·Q], log RR [B, 1]."""
         return list((self.linear(z) + self.bottleneck(z)).split(self.sizes, 1))
 
-    def targets(self, tokenizer: Tokenizer, signals: Signals, tokens: Tokens, rr_ms: Tensor) -> list[Tensor]:
+    def targets(self, tokenizer: Tokenizer, signals: Signals, tokens: Tokens) -> list[Tensor]:
         """The same, standardised, NaN where not known: sizes of recordings that are not in mV, shapes of others."""
         t, grid = tokenizer, tokenizer.grid
         beat = signals.beat[:, self.leads]
@@ -47,10 +47,9 @@ class Readout(nn.Module):
         shape = nn.functional.pad(shape, (0, grid.beat_samples - shape.shape[2]), value=torch.nan).flatten(1)
         energy = (beat.unfold(2, grid.beat_patch, grid.beat_patch).square().mean(3).sqrt() + 0.02).log()  # log_energy
         energy = ((energy - t.energy_mean[self.leads]) / t.energy_scale[self.leads]).clamp(-CLIP, CLIP).flatten(1)
-        rr = ((rr_ms.log() - t.rr_mean) / t.rr_scale).clamp(-CLIP, CLIP)[:, None]
         blank = torch.tensor(torch.nan, device=beat.device)
         return [torch.where(millivolt, size, blank), torch.where(millivolt, blank, shape),
-                torch.where(millivolt, energy, blank), rr]  # fmt: skip
+                torch.where(millivolt, energy, blank), t.log_rr(signals.rr_ms)]  # fmt: skip
 
     def forward(self, z: Tensor, noise: Tensor, targets: list[Tensor]) -> Sums:
         """Sums of squared errors of what is read from noisy embeddings z [B, E]; noise [B, E] of variance 1."""

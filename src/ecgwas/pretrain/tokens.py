@@ -1,7 +1,7 @@
-"""Counts of a batch -> tokens: patches of one lead at unit variance, and a token for each lead's size.
+"""Counts of a batch -> tokens: patches of one lead at unit variance, a token for each lead's size, one for the rate.
 
 Letters of the shapes: B recordings, L leads, S and T samples of strip and beat, P and Q patches of a lead in strip and
-beat, N = L·(P + Q + 1) tokens: strip first, lead by lead, then beat, then sizes.
+beat, N = L·(P + Q + 1) + 1 tokens: strip first, lead by lead, then beat, then sizes, then the rate.
 """
 
 from dataclasses import dataclass, fields
@@ -61,24 +61,24 @@ class Grid:
     @property
     def n(self) -> int:
         """All tokens, N."""
-        return self.n_strip + self.n_beat + self.leads
+        return self.n_strip + self.n_beat + self.leads + 1
 
     def view(self) -> np.ndarray:
-        """0 strip, 1 beat, 2 size: int [N]."""
-        return np.repeat([0, 1, 2], [self.n_strip, self.n_beat, self.leads])
+        """0 strip, 1 beat, 2 size, 3 rate: int [N]."""
+        return np.repeat([0, 1, 2, 3], [self.n_strip, self.n_beat, self.leads, 1])
 
     def lead(self) -> np.ndarray:
-        """Lead of each token: int [N]."""
+        """Lead of each token, of the rate the first: int [N]."""
         lead = np.arange(self.leads)
-        return np.concatenate([np.repeat(lead, self.strip_patches), np.repeat(lead, self.beat_patches), lead])
+        return np.concatenate([np.repeat(lead, self.strip_patches), np.repeat(lead, self.beat_patches), lead, [0]])
 
     def place(self) -> np.ndarray:
         """Number of each token's patch in its view: int [N]."""
         strip, beat = (np.tile(np.arange(n), self.leads) for n in (self.strip_patches, self.beat_patches))
-        return np.concatenate([strip, beat, np.zeros(self.leads, int)])
+        return np.concatenate([strip, beat, np.zeros(self.leads + 1, int)])
 
     def time_s(self) -> np.ndarray:
-        """Middle of each token, s: of strips from their start, of beats from the R peak, of sizes 0: float [N]."""
+        """Middle of each token, s: of strips from their start, of beats from the R peak, of others 0: float [N]."""
         strip = (self.place() + 0.5) * self.strip_patch / self.strip_rate_hz
         beat = (self.place() + 0.5) * self.beat_patch / self.beat_rate_hz - self.beat_before_s
         return np.select([self.view() == 0, self.view() == 1], [strip, beat], 0.0)
@@ -104,6 +104,7 @@ class Signals:
 
     strip: Tensor  # [B, L, S]
     beat: Tensor  # [B, L, T]
+    rr_ms: Tensor  # [B], median RR interval, NaN where there is none
     millivolt: Tensor  # bool [B]
     lead: Tensor  # int [B, L], number of each lead's name; L where it is not known
 
@@ -118,6 +119,7 @@ class Tokens:
     strip: Tensor  # [B, L·P, samples]
     beat: Tensor  # [B, L·Q, samples]
     size: Tensor  # [B, L, 2], log standard deviation of strip and beat, standardised; 0 where absent
+    rate: Tensor  # [B, 1], log RR, standardised; 0 where absent
     lead: Tensor  # int [B, L]
     there: Tensor  # bool [B, N]
 
@@ -132,7 +134,8 @@ def on_device(batch: Batch, device: torch.device) -> Signals:
     n_leads = strip.shape[1]
     lead = torch.arange(n_leads, device=device).expand(len(batch), -1)
     lead = torch.full_like(lead, n_leads) if batch.unnamed else lead
-    return Signals(strip, beat, torch.from_numpy(batch.millivolt).to(device), lead)
+    rr_ms, millivolt = (torch.from_numpy(x).to(device) for x in (batch.rr_ms, batch.millivolt))
+    return Signals(strip, beat, rr_ms, millivolt, lead)
 
 
 class Tokenizer(nn.Module):
@@ -153,12 +156,20 @@ class Tokenizer(nn.Module):
         size = torch.stack([strip_sd, beat_sd], -1).log()  # [B, L, 2]
         size = (size - named(self.amplitude_mean, signals.lead)) / named(self.amplitude_scale, signals.lead)
         size = torch.where(signals.millivolt[:, None, None], size.clamp(-CLIP_SIZE, CLIP_SIZE), torch.nan)
+        rate = self.log_rr(signals.rr_ms)
         strip, beat = (patches(x, n) for x, n in ((strip, self.grid.strip_patch), (beat, self.grid.beat_patch)))
-        there = torch.cat([~strip.isnan().any(2), ~beat.isnan().any(2), ~size.isnan().all(2)], 1)
         if seen is None:
             seen = self.seen(signals)
-        there = there & seen[:, torch.from_numpy(self.grid.lead()).to(seen.device)]
-        return Tokens(strip.nan_to_num(), beat.nan_to_num(), size.nan_to_num(), signals.lead, there)
+        there = [
+            (~x.unflatten(1, (self.grid.leads, -1))).all(3) if k < 2 else ~x.all(2, keepdim=True)
+            for k, x in enumerate((strip.isnan(), beat.isnan(), size.isnan()))
+        ]
+        there = torch.cat([*((x & seen[..., None]).flatten(1) for x in there), ~rate.isnan()], 1)
+        return Tokens(strip.nan_to_num(), beat.nan_to_num(), size.nan_to_num(), rate.nan_to_num(), signals.lead, there)
+
+    def log_rr(self, rr_ms: Tensor) -> Tensor:
+        """Log RR, standardised, of intervals [B]: [B, 1]."""
+        return ((rr_ms.log() - self.rr_mean) / self.rr_scale).clamp(-CLIP, CLIP)[:, None]
 
     def seen(self, signals: Signals) -> Tensor:
         """Leads with anything recorded that are not sums of others: bool [B, L]."""

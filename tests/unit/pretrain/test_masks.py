@@ -5,9 +5,9 @@ import pytest
 
 from ecgwas.pretrain import masks
 
-VIEW = np.repeat([0, 1, 2], [24, 16, 4])
-PLACE = np.concatenate([np.tile(np.arange(6), 4), np.tile(np.arange(4), 4), np.zeros(4, int)])
-GRID, N = (VIEW, PLACE), 44
+VIEW = np.repeat([0, 1, 2, 3], [24, 16, 4, 1])
+PLACE = np.concatenate([np.tile(np.arange(6), 4), np.tile(np.arange(4), 4), np.zeros(5, int)])
+GRID, N = (VIEW, PLACE), 45
 
 
 def draw(there, seen=None, mask=0.5, drop_view=0.5, targets=12, key=(1, 0), slots=None):
@@ -49,13 +49,21 @@ def test_leads_that_the_student_lacks_are_predicted_too():
 def test_share_of_recordings_with_one_view_and_share_hidden():
     n = 2000
     groups = draw(np.ones((n, N), bool), mask=0.5, drop_view=0.4)
-    views = {int(r): set(VIEW[k]) - {2} for g in groups for r, k in zip(g.rows, g.kept, strict=True)}
+    views = {int(r): set(VIEW[k]) - {2, 3} for g in groups for r, k in zip(g.rows, g.kept, strict=True)}
     one = sum(len(v) == 1 for v in views.values()) / n
     assert abs(one - 0.4) < 0.04
     strip_alone = sum(v == {0} for v in views.values()) / n
     assert abs(strip_alone - 0.2) < 0.04
     full = [g.kept.shape[1] for g in groups if any(len(views[int(r)]) == 2 for r in g.rows)]
     assert max(full) == masks.rounded(0.5 * N) == 16
+
+
+def test_the_rate_goes_with_the_beat():
+    for g in draw(np.ones((50, N), bool), mask=0.0, drop_view=1.0):
+        for kept in g.kept:
+            # 16 of the 20 beat, size and rate tokens are kept, 24 of the 28 strip and size tokens
+            assert not ({0, 3} <= set(VIEW[kept]))
+            assert not ({0, 1} <= set(VIEW[kept]))
 
 
 def test_a_recording_hides_the_same_in_any_batch():

@@ -25,7 +25,7 @@ def batch_and_tokenizer(ecg_cohort):
 def test_a_gain_changes_the_size_tokens_alone(batch_and_tokenizer):
     batch, tokenizer = batch_and_tokenizer
     signals = on_device(batch, CPU)
-    louder = type(signals)(1.1 * signals.strip, 1.1 * signals.beat, signals.millivolt, signals.lead)
+    louder = type(signals)(1.1 * signals.strip, 1.1 * signals.beat, signals.rr_ms, signals.millivolt, signals.lead)
     one, two = tokenizer(signals), tokenizer(louder)
     torch.testing.assert_close(one.strip, two.strip)
     torch.testing.assert_close(one.beat, two.beat)
@@ -40,8 +40,8 @@ def test_a_recording_without_a_unit_has_no_size_tokens(batch_and_tokenizer):
     batch, tokenizer = batch_and_tokenizer
     batch.millivolt[7] = False
     there, grid = tokenizer(on_device(batch, CPU)).there, tokenizer.grid
-    assert not there[7, grid.n_strip + grid.n_beat :].any()
-    assert there[8, grid.n_strip + grid.n_beat :].sum() == 8
+    assert not there[7, grid.n_strip + grid.n_beat : -1].any()
+    assert there[8, grid.n_strip + grid.n_beat : -1].sum() == 8
 
 
 def test_sums_of_leads_are_tokens_only_where_i_or_ii_is_absent(batch_and_tokenizer):
@@ -59,6 +59,15 @@ def test_a_few_missing_samples_cost_the_tokens_that_hold_them(batch_and_tokenize
     batch.strip[6, 0, 150] = data.MISSING
     changed = (tokenizer(on_device(batch, CPU)).there != before).nonzero().tolist()
     assert changed == [[6, 1]]  # lead I, the second second
+
+
+def test_a_recording_without_a_rhythm_has_no_rate_token(batch_and_tokenizer):
+    batch, tokenizer = batch_and_tokenizer
+    batch.rr_ms[4] = np.nan
+    tokens = tokenizer(on_device(batch, CPU))
+    assert tokens.there[:, -1].logical_not().nonzero().tolist() == [[4]]
+    expected = (np.log(batch.rr_ms) - float(tokenizer.rr_mean)) / float(tokenizer.rr_scale)
+    np.testing.assert_allclose(tokens.rate[5:, 0], expected[5:].clip(-3, 3), atol=1e-4)
 
 
 def test_reduced_sets_are_of_the_leads_there():
