@@ -1,6 +1,6 @@
 """Real, generated and simulated recordings -> cohorts of signal shards as the pipeline makes them; labels of PTB-XL.
 
-A cohort is a folder with recordings.parquet and signals/shard-000.{strip,beat}.npy, as ingestion leaves them.
+A cohort is a folder with ecg/recordings.parquet and ecg/signals/shard-000.{strip,beat}.npy, as ingestion leaves them.
 """
 
 import contextlib
@@ -20,7 +20,8 @@ from ecgwas.pretrain.data import MODEL_LEADS
 from ecgwas.simulate.ecg import PARAMETERS, simulate_recordings
 
 INGEST = Ingest(shards=1)
-STRIP, BEAT = "signals/shard-000.strip.npy", "signals/shard-000.beat.npy"
+RECORDINGS, MEASURED = "ecg/recordings.parquet", "ecg/intervals.parquet"
+STRIP, BEAT = "ecg/signals/shard-000.strip.npy", "ecg/signals/shard-000.beat.npy"
 CHUNK = 500  # recordings made, ingested and dropped at once
 
 # diagnostic_class of the 44 diagnostic statements in scp_statements.csv of PTB-XL 1.0.3 (Wagner et al. 2020, Scientific
@@ -60,32 +61,34 @@ def write_cohort(folder: Path, table: pl.DataFrame, strip: np.ndarray, beat: np.
     place = {name: pl.int_range(pl.len(), dtype=pl.Int32) for name in ("row", "strip_row")}
     zero = {name: pl.lit(0, pl.Int32) for name in ("shard", "bucket")}
     with atomic(folder) as temporary:
-        (temporary / "signals").mkdir(parents=True)
+        (temporary / STRIP).parent.mkdir(parents=True)
         np.save(temporary / STRIP, strip)
         np.save(temporary / BEAT, beat)
-        table.with_columns(**place, **zero).write_parquet(temporary / "recordings.parquet")
+        table.with_columns(**place, **zero).write_parquet(temporary / RECORDINGS)
     return folder
 
 
 def read_cohort(folder: Path) -> tuple[pl.DataFrame, np.ndarray, np.ndarray]:
     """Table, strips and beats of a cohort of one shard, in the order of the table."""
-    table = pl.read_parquet(folder / "recordings.parquet")
+    table = pl.read_parquet(folder / RECORDINGS)
     strip, beat = (np.load(folder / name, mmap_mode="r") for name in (STRIP, BEAT))
     return table, strip[table["strip_row"].to_numpy()], beat[table["row"].to_numpy()]
 
 
 def files_of(cohorts: Iterable[Path]) -> dict[str, list[Path]]:
     """What the command lines of pretraining and embedding take."""
-    names = {"recordings": "recordings.parquet", "strips": STRIP, "beats": BEAT}
+    names = {"recordings": RECORDINGS, "strips": STRIP, "beats": BEAT}
     return {flag: [cohort / name for cohort in cohorts] for flag, name in names.items()}
 
 
 def ingested(source: EcgSource, folder: Path, settings: Ingest = INGEST) -> Path:
     """The recordings of `source` as the pipeline's ingestion makes them; what it prints goes to ingest.log."""
-    if (folder / "recordings.parquet").exists():
+    if (folder / RECORDINGS).exists():
         return folder
     with atomic(folder) as temporary:
-        tables = {name: temporary / f"{name}.parquet" for name in ("recordings", "intervals", "excluded", "quality")}
+        tables = {
+            name: temporary / "ecg" / f"{name}.parquet" for name in ("recordings", "intervals", "excluded", "quality")
+        }
         parts = {name: temporary / "parts" / f"{name}.parquet" for name in tables}
         temporary.mkdir()
         with open(temporary / "ingest.log", "w") as log, contextlib.redirect_stdout(log):
@@ -97,11 +100,11 @@ def ingested(source: EcgSource, folder: Path, settings: Ingest = INGEST) -> Path
 
 
 def merged(cohorts: list[Path], folder: Path) -> Path:
-    """All recordings of some cohorts as one; ids get the name of their cohort in front."""
-    if (folder / "recordings.parquet").exists():
+    """All recordings of some cohorts as one; ids, also of people, get the name of their cohort in front."""
+    if (folder / RECORDINGS).exists():
         return folder
     found = [read_cohort(cohort) for cohort in cohorts]
-    ids = [pl.concat_str(pl.lit(f"{c.name}-"), "recording_id").alias("recording_id") for c in cohorts]
+    ids = [[pl.concat_str(pl.lit(f"{c.name}-"), x).alias(x) for x in ("recording_id", "person_id")] for c in cohorts]
     tables = [table.with_columns(name) for (table, _, _), name in zip(found, ids, strict=True)]
     strip, beat = (np.concatenate([part[k] for part in found]) for k in (1, 2))
     return write_cohort(folder, pl.concat(tables, how="diagonal_relaxed"), strip, beat)
@@ -109,7 +112,7 @@ def merged(cohorts: list[Path], folder: Path) -> Path:
 
 def selected(cohort: Path, folder: Path, ids: list[str] | None = None, leads: Iterable[str] = LEADS) -> Path:
     """Some recordings of a cohort, or all, with only these leads given: the others are missing in strip and beat."""
-    if (folder / "recordings.parquet").exists():
+    if (folder / RECORDINGS).exists():
         return folder
     table, strip, beat = read_cohort(cohort)
     keep = np.isin(table["recording_id"].to_numpy(), ids) if ids is not None else np.ones(len(table), bool)
@@ -177,7 +180,7 @@ def small_sets(data: Path, work: Path) -> Path:
             print(f"{name}: left out, {error}", flush=True)
             continue
         if name == "ecg_cinc2021":
-            names = pl.read_parquet(cohort / "recordings.parquet")["recording_id"]
+            names = pl.read_parquet(cohort / RECORDINGS)["recording_id"]
             others = [n for n in names if not n.startswith(PTBXL_COPIES)]
             cohort = selected(cohort, parts / f"{name}-without-ptbxl", others)
         cohorts.append(cohort)
@@ -186,12 +189,12 @@ def small_sets(data: Path, work: Path) -> Path:
 
 def made(make: Callable[[int, int], np.ndarray], leads: Iterable[str], n: int, folder: Path) -> Path:
     """`n` recordings of `make(start, count)` -> int16 [count, leads, 5000] in microvolts at 500 Hz, ingested."""
-    if (folder / "recordings.parquet").exists():
+    if (folder / RECORDINGS).exists():
         return folder
     chunks = []
     for number, start in enumerate(range(0, n, CHUNK)):
         chunk = folder.parent / "parts" / f"{folder.name}-{number:03d}"
-        if not (chunk / "recordings.parquet").exists():
+        if not (chunk / RECORDINGS).exists():
             with atomic(chunk.with_suffix(".npy")) as path:
                 np.save(path, make(start, min(CHUNK, n - start)))
             source = EcgSource(

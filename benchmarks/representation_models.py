@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 import pydantic
 import yaml
-from benchmarks.representation_data import INGEST, files_of
+from benchmarks.representation_data import INGEST, RECORDINGS, files_of
 
 from ecgwas import config
 from ecgwas.embed import embed
@@ -31,7 +31,7 @@ def recipe(path: Path, **changed: int) -> config.Transformer:
 def folder_of(work: Path, name: str, settings: config.Transformer | config.Pca, cohorts: list[Path], seed: int) -> Path:
     """Where a model is kept: its name, and a hash of recipe, cohorts and their recordings."""
     what = [settings.model_dump_json(), INGEST.model_dump_json(), [c.name for c in cohorts]]
-    what += [pl.read_parquet(c / "recordings.parquet", columns=["recording_id"]).height for c in cohorts]
+    what += [pl.read_parquet(c / RECORDINGS, columns=["recording_id"]).height for c in cohorts]
     digest = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:8]
     return work / "models" / f"{name}-{digest}-seed{seed}"
 
@@ -76,6 +76,6 @@ def embeddings(checkpoint: Path, cohort: Path, threads: int) -> np.ndarray:
         inputs["recordings"] = inputs["recordings"][0]
         with open(checkpoint.parent / "embed.log", "a") as log, contextlib.redirect_stdout(log):
             embed.main(checkpoint, **inputs, embeddings=path, threads=threads)
-    table = pl.read_parquet(cohort / "recordings.parquet", columns=["recording_id"])
+    table = pl.read_parquet(cohort / RECORDINGS, columns=["recording_id"])
     found = table.join(pl.read_parquet(path), on="recording_id", how="left", maintain_order="left")
     return found.select("^e\\d+$").to_numpy().astype(float)

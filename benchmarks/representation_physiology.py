@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from benchmarks import representation_oracle as oracle
-from benchmarks.representation_data import INGEST, read_cohort
+from benchmarks.representation_data import INGEST, MEASURED, RECORDINGS, read_cohort
 from benchmarks.representation_probes import crossed_r2, leading_axes
 
 PARAMETERS = ("heart_rate_bpm", "pr_ms", "qrs_ms", "qt_ms", "p_amplitude_mv", "t_amplitude_mv")
@@ -17,7 +17,7 @@ AXES = 16  # as many as the pipeline's phenotypes stage keeps
 
 def truth(cohort: Path) -> pl.DataFrame:
     """The simulator's parameters in the order of the cohort's table."""
-    table = pl.read_parquet(cohort / "recordings.parquet", columns=["recording_id"])
+    table = pl.read_parquet(cohort / RECORDINGS, columns=["recording_id"])
     return table.join(
         pl.read_parquet(cohort / "truth.parquet"), on="recording_id", how="left", maintain_order="left"
     ).select(PARAMETERS)
@@ -25,10 +25,8 @@ def truth(cohort: Path) -> pl.DataFrame:
 
 def intervals(cohort: Path) -> pl.DataFrame:
     """The measured intervals in the order of the cohort's table, clipped; null where there is none."""
-    table = pl.read_parquet(cohort / "recordings.parquet", columns=["recording_id"])
-    found = table.join(
-        pl.read_parquet(cohort / "intervals.parquet"), on="recording_id", how="left", maintain_order="left"
-    )
+    table = pl.read_parquet(cohort / RECORDINGS, columns=["recording_id"])
+    found = table.join(pl.read_parquet(cohort / MEASURED), on="recording_id", how="left", maintain_order="left")
     columns = {name: pl.col(column) for name, column in INTERVALS.items()}
     limits = {name: [found[column].quantile(q) for q in CLIPPED] for name, column in INTERVALS.items()}
     return found.select(**{name: column.clip(*limits[name]) for name, column in columns.items()})

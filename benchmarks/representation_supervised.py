@@ -19,7 +19,9 @@ from ecgwas import config
 from ecgwas.files import atomic
 from ecgwas.pretrain import checkpoint as files
 from ecgwas.pretrain import data
-from ecgwas.pretrain.model import Model, make_grid, present
+from ecgwas.pretrain.encoders import make_encoder
+from ecgwas.pretrain.model import whole
+from ecgwas.pretrain.tokens import Signals, make_grid
 
 TRIALS = ((1e-3, 0.01), (3e-3, 0.01), (1e-3, 0.1))  # learning rate, weight decay
 BATCH = 32
@@ -65,29 +67,25 @@ def job(
 # ------------------------------------------------------------------------------------------------------ networks
 
 
-def encoder_network(checkpoint: dict[str, Any], outputs: int) -> nn.Module:
-    """The pipeline's encoder with new weights and a linear head: int16 strip and beat -> [B, outputs]."""
-    settings, ingest = config.Transformer(**checkpoint["settings"]), config.Ingest(**checkpoint["ingest"])
-    model = Model(settings, make_grid(settings, ingest), checkpoint["statistics"])
+class EncoderNetwork(nn.Module):
+    """The pipeline's encoder with new weights, by the recipe and statistics of a checkpoint, and a linear head."""
 
-    class Supervised(nn.Module):
-        """Encoder, embedding, head."""
+    def __init__(self, checkpoint: dict[str, Any], outputs: int) -> None:
+        super().__init__()
+        settings, ingest = config.Transformer(**checkpoint["settings"]), config.Ingest(**checkpoint["ingest"])
+        self.encoder = make_encoder(settings, make_grid(settings, ingest), checkpoint["statistics"])
+        self.head = nn.Linear(settings.embedding, outputs)
 
-        def __init__(self) -> None:
-            super().__init__()
-            self.model, self.head = model, nn.Linear(settings.embedding, outputs)
-
-        def forward(self, strip: Tensor, beat: Tensor) -> Tensor:
-            strip, beat = self.model.patches(*self.model.standardise(strip, beat))
-            there = present(strip, beat)
-            z = torch.zeros(len(there), settings.embedding)
-            for n in there.sum(1).unique():
-                rows = there.sum(1) == n
-                kept = (~there[rows]).to(torch.uint8).argsort(dim=1, stable=True)[:, :n]
-                z[rows] = self.model.embed(self.model.encode(strip[rows], beat[rows], kept), kept)
-            return self.head(z)
-
-    return Supervised()
+    def forward(self, strip: Tensor, beat: Tensor) -> Tensor:
+        """int16 strip and beat [B, 12, samples], in standard deviations as in PTB-XL's subset -> [B, outputs]."""
+        strip, beat = (torch.where(x == data.MISSING, torch.nan, x.float() / 1000) for x in (strip, beat))
+        lead = torch.arange(strip.shape[1]).expand(len(strip), -1)
+        tokens = self.encoder.tokenizer(Signals(strip, beat, torch.zeros(len(strip), dtype=torch.bool), lead))
+        z = self.encoder.embed_nothing(len(strip)).clone()
+        for rows, index in whole(tokens.there):
+            chosen = tokens[rows]
+            z[rows] = self.encoder.embed(self.encoder(chosen, index), index, chosen.lead)
+        return self.head(z)
 
 
 def convolution(inputs: int, outputs: int, kernel: int = 5, stride: int = 1, act: bool = True) -> nn.Sequential:
@@ -126,7 +124,8 @@ class XResNet1d(nn.Module):
         self.head = nn.Sequential(nn.BatchNorm1d(2 * inputs), nn.Dropout(0.25), nn.Linear(2 * inputs, outputs))
 
     def forward(self, strip: Tensor, beat: Tensor) -> Tensor:
-        """int16 strip [B, 8, samples] (missing is 0) -> [B, outputs]; the beat is not looked at."""
+        """int16 strip [B, 12, samples] (missing is 0) -> [B, outputs]; neither beat nor sums of leads are looked at."""
+        strip = strip[:, data.COLUMNS]
         x = self.body(torch.where(strip == data.MISSING, 0, strip) / 1000)
         return self.head(torch.cat([x.mean(2), x.amax(2)], 1))
 
@@ -148,7 +147,7 @@ def run(job: Job) -> Path:
     torch.manual_seed(job.seed)
     rng = np.random.default_rng([job.seed])
     _, strip, beat = read_cohort(job.cohort)
-    signals = [torch.from_numpy(np.ascontiguousarray(x[:, data.COLUMNS])) for x in (strip, beat)]
+    signals = [torch.from_numpy(x) for x in (strip, beat)]
     age = job.y[job.train, -1]
     centre, scale = age.mean(), max(age.std(), 1.0)
     y = torch.from_numpy(np.column_stack([job.y[:, :-1], (job.y[:, -1] - centre) / scale]).astype(np.float32))
@@ -179,7 +178,7 @@ def run(job: Job) -> Path:
 
 def network_of(job: Job, outputs: int) -> nn.Module:
     """The network of a job, with the initial weights of torch's seed."""
-    return XResNet1d(outputs) if job.kind == "xresnet1d" else encoder_network(files.load(job.encoder), outputs)
+    return XResNet1d(outputs) if job.kind == "xresnet1d" else EncoderNetwork(files.load(job.encoder), outputs)
 
 
 @torch.no_grad()

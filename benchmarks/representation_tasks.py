@@ -34,7 +34,7 @@ Scores = dict[tuple[str, int], list[list[np.ndarray]]]  # (task, share): of each
 
 def labels_of(cohort: Path, folder: Path, draws: dict[int, int]) -> Labels:
     """Labels in the order of the cohort's table, and the draws of those that are kept, the same for everybody."""
-    table = pl.read_parquet(cohort / "recordings.parquet", columns=["recording_id"])
+    table = pl.read_parquet(cohort / data.RECORDINGS, columns=["recording_id"])
     table = table.join(data.ptbxl_labels(folder), on="recording_id", how="left", maintain_order="left")
     fold = table["fold"].to_numpy()
     rows = [np.flatnonzero(np.isin(fold, f)) for f in (data.TRAIN_FOLDS, data.CHOOSING_FOLD, data.TEST_FOLDS)]

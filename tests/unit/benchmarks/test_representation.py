@@ -4,12 +4,16 @@ import numpy as np
 import polars as pl
 import pytest
 import scipy.optimize
+import torch
 from benchmarks import representation_data as recordings
 from benchmarks import representation_oracle as oracle
 from benchmarks import representation_probes as probes
 from benchmarks import representation_supervised as supervised
 
+from ecgwas import config
 from ecgwas.ingest.process import MISSING
+from ecgwas.pretrain import checkpoint as files
+from ecgwas.pretrain import data, statistics
 from ecgwas.simulate.ecg import PARAMETERS
 
 
@@ -29,7 +33,7 @@ def test_labels_of_the_subset(realdata) -> None:
 
 @pytest.mark.realdata
 def test_pretraining_sees_no_test_recording(realdata, tmp_path) -> None:
-    small = pl.read_parquet(recordings.small_sets(realdata, tmp_path) / "recordings.parquet")["recording_id"]
+    small = pl.read_parquet(recordings.small_sets(realdata, tmp_path) / recordings.RECORDINGS)["recording_id"]
     assert not any("-HR" in name for name in small)
     assert sum("E07" in name or "JS2" in name for name in small) == 25
 
@@ -171,7 +175,7 @@ def test_oracle_measures_simulated_recordings(tmp_path) -> None:
 
 def test_selected_leads_are_all_that_is_left(tmp_path) -> None:
     cohort = recordings.simulated(12, tmp_path)
-    names = pl.read_parquet(cohort / "recordings.parquet")["recording_id"][2:5].to_list()
+    names = pl.read_parquet(cohort / recordings.RECORDINGS)["recording_id"][2:5].to_list()
     few = recordings.selected(cohort, tmp_path / "few", names, leads=("I", "V2"))
     (table, strip, beat), (_, all_strips, all_beats) = recordings.read_cohort(few), recordings.read_cohort(cohort)
     assert table["recording_id"].to_list() == names
@@ -181,18 +185,43 @@ def test_selected_leads_are_all_that_is_left(tmp_path) -> None:
         assert (np.delete(some, [0, 7], axis=1) == MISSING).all()
 
 
-def test_networks_of_both_kinds_learn_a_lead(tmp_path) -> None:
-    """A few updates of the xresnet1d; scores only where they are asked for, the same when run again."""
+def untrained(cohort, path) -> None:
+    """What is read of a checkpoint: a small recipe, and statistics of the cohort."""
+    found = statistics.statistics(data.open_signals(**recordings.files_of([cohort])), 1)
+    settings = config.Transformer(width=16, depth=1, heads=2, embedding=8, head_rank=8)
+    tensors = {name: torch.from_numpy(x) for name, x in found.items()}
+    values = {"settings": settings.model_dump(), "ingest": recordings.INGEST.model_dump(), "statistics": tensors}
+    files.save(values, path)
+
+
+@pytest.mark.parametrize("kind", ["encoder", "xresnet1d"])
+def test_networks_of_both_kinds_are_trained(kind: str, tmp_path) -> None:
+    """Scores are where they are asked for, the same when run again, and chosen among by other rows' labels."""
     cohort = recordings.simulated(40, tmp_path)
+    untrained(cohort, tmp_path / "checkpoint.pt")
     y = np.random.default_rng(11).random((40, 3))
-    job = supervised.Job(
-        "xresnet1d", cohort, tmp_path, y, np.arange(20), np.arange(20, 40), 0, 1, 6, tmp_path / "a.npy"
-    )
+    train, scored = np.arange(20), np.arange(20, 40)
+    job = supervised.job(kind, cohort, tmp_path / "checkpoint.pt", y, train, scored, 0, 6, tmp_path)
     first = np.load(supervised.run(job))
-    again = np.load(supervised.run(job._replace(path=tmp_path / "b.npy")))
+    again = np.load(supervised.run(job._replace(path=tmp_path / "again.npy")))
     assert first.shape == (supervised.SNAPSHOTS, 40, 3)
     assert np.isnan(first[:, :20]).all()
     assert np.isfinite(first[:, 20:]).all()
+    assert not np.allclose(first[0, 20:], first[-1, 20:])
     assert np.allclose(first[:, 20:], again[:, 20:])
     best = probes.best([first], (y > 0.5).astype(float), np.arange(20, 30), "auroc")
-    assert best.shape == (40, 3)
+    assert any((best[20:] == snapshot[20:]).all() for snapshot in first)
+
+
+def test_missing_leads_do_not_reach_the_encoder(tmp_path) -> None:
+    """Counts of a hidden lead, and of sums of others, change nothing: absent tokens, no zeros."""
+    cohort = recordings.simulated(6, tmp_path)
+    untrained(cohort, tmp_path / "checkpoint.pt")
+    _, strip, beat = recordings.read_cohort(cohort)
+    strip, beat = torch.from_numpy(strip), torch.from_numpy(beat)
+    strip[:2, 8], beat[:2, 8] = MISSING, MISSING
+    network = supervised.EncoderNetwork(files.load(tmp_path / "checkpoint.pt"), 4).eval()
+    first = network(strip, beat)
+    strip[:, 2], beat[:, 2] = 0, 0
+    assert torch.isfinite(first).all()
+    assert torch.allclose(first, network(strip, beat))
