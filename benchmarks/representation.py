@@ -29,6 +29,7 @@ from benchmarks.representation_models import embeddings, recipe, trained
 
 from ecgwas.cli import run
 from ecgwas.config import Pca, Transformer
+from ecgwas.errors import UserError
 
 PROJECT = Path(__file__).resolve().parents[1]
 PARTS = ("probe", "supervised", "leads", "physiology")
@@ -62,7 +63,9 @@ class Pool(NamedTuple):
     threads: int
 
     def fitted(self, name: str, settings: Transformer | Pca, seed: int, cohorts: list[Path] | None = None) -> Path:
-        """Checkpoint of a recipe on the pool, or on other cohorts."""
+        """Checkpoint of a recipe on the pool, or on other cohorts, each then by its size."""
+        if cohorts and isinstance(settings, Transformer):
+            settings = settings.model_copy(update={"cohorts": {}})
         return trained(self.work, name, settings, cohorts or self.cohorts, seed, self.threads)
 
 
@@ -163,6 +166,8 @@ def main(
         threads: CPU threads.
     """
     wanted, times, line = parts.split(","), {}, {}
+    if unknown := set(wanted) - set(PARTS):
+        raise UserError(f"--parts {parts}: {', '.join(sorted(unknown))} is none of {', '.join(PARTS)}")
     plan, began = QUICK if quick else FULL, time.monotonic()
     torch.set_num_threads(threads)
     work = (work / "quick" if quick else work).resolve()
@@ -191,6 +196,7 @@ def main(
     if scores:
         with timed("scoring", times):
             line |= report.report_probes(scores, labels, plan.resamples)
+            line["goals"] = report.goals(line)
     if "leads" in wanted:
         with timed("leads", times):
             line |= report.report_leads(found, found_pool.ptbxl, labels, threads)

@@ -27,19 +27,18 @@ class Split(NamedTuple):
 
 
 def labelled(y: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Rows of y [n, class] (0/1) that keep their labels: sorted, a `share` of n in all or more where needed.
+    """Rows of y [n, class] (0/1) that keep their labels: sorted, a `share` of n, more where classes ask for more.
 
-    Stratified: of each class, the rarest first, `share` of its positives and no fewer than `LEAST_POSITIVES`; the
-    rest is drawn at random.
+    First `LEAST_POSITIVES` of each class, the rarest class first; the rest is drawn at random.
     """
     n, chosen = len(y), np.zeros(len(y), bool)
+
+    def add(candidates: np.ndarray, count: int) -> None:
+        chosen[rng.permutation(np.flatnonzero(candidates & ~chosen))[: max(count, 0)]] = True
+
     for k in np.argsort(y.sum(0), kind="stable"):
-        wanted = max(LEAST_POSITIVES, round(share * y[:, k].sum()))
-        more = wanted - int(y[chosen, k].sum())
-        left = np.flatnonzero((y[:, k] == 1) & ~chosen)
-        chosen[rng.permutation(left)[: max(more, 0)]] = True
-    more = round(share * n) - int(chosen.sum())
-    chosen[rng.permutation(np.flatnonzero(~chosen))[: max(more, 0)]] = True
+        add(y[:, k] == 1, LEAST_POSITIVES - int(y[chosen, k].sum()))
+    add(np.ones(n, bool), round(share * n) - int(chosen.sum()))
     return np.flatnonzero(chosen)
 
 

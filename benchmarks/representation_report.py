@@ -1,5 +1,6 @@
 """Scores and R² -> printed tables, and their figures under the names of the benchmark's last line."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,21 @@ def report_probes(found: dict[str, Scores], labels: Labels, n: int) -> dict[str,
                 cell = f"{mean:.3f} [{low:.3f}, {high:.3f}]"
                 print(f"| {task} | {share} % ({kept:.0f}) | {row} | {cell} | {seeds} | {gap} |")
     return line
+
+
+def goals(line: dict[str, float | list[float]]) -> dict[str, dict[str, bool]]:
+    """Of each task, whether the model meets what is asked of it beside each baseline.
+
+    With 10 % of the labels: the interval of its difference is above zero. With 100 %: it is behind by 0.01 at most.
+    """
+    out: dict[str, dict[str, bool]] = {}
+    for name, values in line.items():
+        if found := re.fullmatch(r"model_minus_(random|pca|supervised)_(\w+)_(10|100)", name):
+            difference, low, _ = values
+            out.setdefault(f"{found[2]}_{found[3]}", {})[found[1]] = (
+                low > 0 if found[3] == "10" else difference >= -0.01
+            )
+    return out
 
 
 def report_leads(models: dict[str, list[Path]], cohort: Path, labels: Labels, threads: int) -> dict[str, float]:
