@@ -164,13 +164,13 @@ def resamples(y: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def bootstrapped(runs: Iterable[np.ndarray], y: np.ndarray, metric: str, weight: np.ndarray) -> np.ndarray:
-    """[1 + b] the mean over runs (seeds, draws) of the score, first as it is and then in each resample."""
+    """[run, 1 + b] the score of each run (a draw of labels), first as it is and then in each resample."""
     weight = np.concatenate([np.ones((1, len(y))), weight])
-    return np.mean([score(scores, y, metric, weight) for scores in runs], 0)
+    return np.stack([score(scores, y, metric, weight) for scores in runs])
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:
-    """95 % percentile interval of the resamples of `bootstrapped`, or of a difference of two."""
+    """95 % percentile interval of the resamples in values [1 + b], a mean of `bootstrapped` or a difference of two."""
     low, high = np.quantile(values[1:], [0.025, 0.975])
     return float(low), float(high)
 

@@ -28,19 +28,18 @@ def report_probes(found: dict[str, Scores], labels: Labels, n: int) -> dict[str,
         weight = probes.resamples(y, n, np.random.default_rng([1]))
         for share in SHARES:
             key, name = (task, share), f"{task}_{labels.metric(task)}_{share}"
-            for row, scores in found.items():
-                each = on_test(scores, key, labels, weight)
-                mean, (low, high) = each[:, 0].mean(), probes.interval(each.mean(0))
+            each = {row: on_test(scores, key, labels, weight) for row, scores in found.items()}
+            for row, runs in each.items():
+                values = runs.mean((0, 1))
+                mean, (low, high) = values[0], probes.interval(values)
                 line[f"{row}_{name}"] = round(float(mean), 4)
                 gap = ""
-                if row != "model" and "model" in found:
-                    draws = len(scores[key][0])
-                    ours = on_test(found["model"], key, labels, weight, draws)
-                    difference = ours.mean(0) - each.mean(0)
+                if row != "model" and "model" in each:
+                    difference = each["model"][:, : runs.shape[1]].mean((0, 1)) - values  # of the same draws
                     bounds = probes.interval(difference)
                     line[f"model_minus_{row}_{name}"] = [round(v, 4) for v in (float(difference[0]), *bounds)]
                     gap = f"{difference[0]:+.3f} [{bounds[0]:+.3f}, {bounds[1]:+.3f}]"
-                seeds = " ".join(f"{v:.3f}" for v in each[:, 0])
+                seeds = " ".join(f"{v:.3f}" for v in runs.mean(1)[:, 0])
                 kept = np.mean([len(rows) for rows in labels.kept[share]])
                 cell = f"{mean:.3f} [{low:.3f}, {high:.3f}]"
                 print(f"| {task} | {share} % ({kept:.0f}) | {row} | {cell} | {seeds} | {gap} |")
@@ -54,11 +53,10 @@ def goals(line: dict[str, float | list[float]]) -> dict[str, dict[str, bool]]:
     """
     out: dict[str, dict[str, bool]] = {}
     for name, values in line.items():
-        if found := re.fullmatch(r"model_minus_(random|pca|supervised)_(\w+)_(10|100)", name):
+        if found := re.fullmatch(r"model_minus_(random|pca|supervised)_([a-z]+_(?:auroc|r2))_(10|100)", name):
             difference, low, _ = values
-            out.setdefault(f"{found[2]}_{found[3]}", {})[found[1]] = (
-                low > 0 if found[3] == "10" else difference >= -0.01
-            )
+            met = low > 0 if found[3] == "10" else difference >= -0.01
+            out.setdefault(f"{found[2]}_{found[3]}", {})[found[1]] = met
     return out
 
 
@@ -71,7 +69,7 @@ def report_leads(models: dict[str, list[Path]], cohort: Path, labels: Labels, th
         for row, checkpoints in models.items():
             scores = probed(checkpoints, given, labels, threads, tasks, (100,))
             none = np.empty((0, len(labels.split.test)))
-            values = {task: on_test(scores, (task, 100), labels, none)[:, 0].mean() for task in tasks}
+            values = {task: on_test(scores, (task, 100), labels, none)[..., 0].mean() for task in tasks}
             line |= {f"{row}_{task}_auroc_100_leads_{n}": round(float(v), 4) for task, v in values.items()}
             print(f"| {n} | {row} | " + " | ".join(f"{v:.3f}" for v in values.values()) + " |")
     return line

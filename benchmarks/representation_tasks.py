@@ -110,8 +110,8 @@ def better(kinds: dict[str, Scores], labels: Labels) -> Scores:
     return {key: kinds[max(kinds, key=lambda kind: value(kind, key))][key] for key in keys}
 
 
-def on_test(scores: Scores, key: tuple[str, int], labels: Labels, weight: np.ndarray, draws: int | None = None):
-    """[seed, 1 + b] scores on the test recordings, each the mean over draws; first as it is, then in each resample."""
+def on_test(scores: Scores, key: tuple[str, int], labels: Labels, weight: np.ndarray) -> np.ndarray:
+    """[seed, draw, 1 + b] scores on the test recordings, first as they are, then in each resample."""
     rows, task = labels.split.test, key[0]
     y, metric = labels.y[task][rows], labels.metric(task)
-    return np.stack([probes.bootstrapped([s[rows] for s in seed[:draws]], y, metric, weight) for seed in scores[key]])
+    return np.stack([probes.bootstrapped([s[rows] for s in seed], y, metric, weight) for seed in scores[key]])

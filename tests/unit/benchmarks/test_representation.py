@@ -8,6 +8,7 @@ import torch
 from benchmarks import representation_data as recordings
 from benchmarks import representation_oracle as oracle
 from benchmarks import representation_probes as probes
+from benchmarks import representation_report as report
 from benchmarks import representation_supervised as supervised
 
 from ecgwas import config
@@ -80,7 +81,7 @@ def test_interval_of_a_difference_is_paired() -> None:
     y = (rng.random((200, 1)) < 0.5).astype(float)
     scores = y + 2 * rng.standard_normal((200, 1))
     weight = probes.resamples(y, 200, rng)
-    one, same = (probes.bootstrapped([s], y, "auroc", weight) for s in (scores, 3 * scores + 1))
+    one, same = (probes.bootstrapped([s], y, "auroc", weight)[0] for s in (scores, 3 * scores + 1))
     assert probes.interval(one - same) == (0.0, 0.0)
     low, high = probes.interval(one)
     standard_error = one[1:].std()
@@ -184,6 +185,23 @@ def test_selected_leads_are_all_that_is_left(tmp_path) -> None:
     for some, whole in ((strip, all_strips), (beat, all_beats)):
         assert (some[:, [0, 7]] == whole[2:5, [0, 7]]).all()
         assert (np.delete(some, [0, 7], axis=1) == MISSING).all()
+
+
+def test_goals_are_those_of_the_baselines() -> None:
+    line = {
+        "model_minus_pca_sex_auroc_10": [0.02, 0.001, 0.04],
+        "model_minus_random_sex_auroc_10": [0.02, -0.001, 0.04],
+        "model_minus_supervised_sex_auroc_100": [-0.009, -0.05, 0.01],
+        "model_minus_pca_age_r2_100": [-0.02, -0.05, 0.01],
+        "model_minus_supervised_encoder_sex_auroc_10": [0.1, 0.1, 0.1],
+        "model_minus_pca_sex_auroc_1": [0.1, 0.1, 0.1],
+        "model_sex_auroc_10": 0.8,
+    }
+    assert report.goals(line) == {
+        "sex_auroc_10": {"pca": True, "random": False},
+        "sex_auroc_100": {"supervised": True},
+        "age_r2_100": {"pca": False},
+    }
 
 
 def untrained(cohort, path) -> None:
