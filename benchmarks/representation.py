@@ -47,7 +47,7 @@ class Plan(NamedTuple):
     simulated: int  # recordings
 
 
-FULL = Plan({100: 1, 10: 10, 1: 20}, {100: 1, 10: 3, 1: 5}, {100: 400, 10: 160, 1: 80}, 3, 1000, 2000)
+FULL = Plan({100: 1, 10: 10, 1: 20}, {100: 1, 10: 3, 1: 3}, {100: 400, 10: 120, 1: 60}, 3, 1000, 2000)
 QUICK = Plan({100: 1, 10: 2, 1: 2}, {100: 1, 10: 1, 1: 1}, {100: 5, 10: 5, 1: 5}, 1, 200, 300)
 QUICK_STEPS = 30  # of pretraining
 
@@ -149,6 +149,7 @@ def main(
     seeds: int = 3,
     simulated_seeds: int = 1,
     parts: str = ",".join(PARTS),
+    encoder_effort: float = 1.0,
     quick: bool = False,
     threads: int = 2,
 ) -> None:
@@ -162,6 +163,7 @@ def main(
         seeds: pretrainings, each with its own seed.
         simulated_seeds: pretrainings on simulated recordings, for physiology; 0 for none.
         parts: what to run, of probe, supervised, leads, physiology.
+        encoder_effort: times as many updates of the supervised encoder, which may be large; 0 leaves xresnet1d alone.
         quick: a trial of a minute: one seed, few steps, few draws.
         threads: CPU threads.
     """
@@ -184,7 +186,9 @@ def main(
         with timed("supervised", times):
             untrained = settings.model_copy(update={"steps": 0})
             encoder = found_pool.fitted("untrained", untrained, 1, [found_pool.ptbxl_train])
-            options = (plan.supervised_draws, plan.updates, plan.trials, work / "supervised", threads)
+            updates = {"encoder": encoder_effort, "xresnet1d": 1.0}
+            updates = {kind: {s: round(x * n) for s, n in plan.updates.items()} for kind, x in updates.items() if x}
+            options = (plan.supervised_draws, updates, plan.trials, work / "supervised", threads)
             kinds = tasks.learned(found_pool.ptbxl, encoder, labels, *options)
             scores = {"supervised": tasks.better(kinds, labels)} | {
                 f"supervised_{kind}": s for kind, s in kinds.items()

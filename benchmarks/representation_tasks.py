@@ -66,25 +66,25 @@ def learned(
     encoder: Path,
     labels: Labels,
     draws: dict[int, int],
-    updates: dict[int, int],
+    updates: dict[str, dict[int, int]],
     trials: int,
     folder: Path,
     threads: int,
 ) -> dict[str, Scores]:
     """Scores of the supervised networks, each kind by itself, of the first `draws` of each share of the labels.
 
-    Trials and snapshots are chosen by fold 6, for each task by itself.
+    updates: of each kind, by share. Trials and snapshots are chosen by fold 6, for each task by itself.
     """
     y, scored = np.column_stack(list(labels.y.values())), np.r_[labels.split.choose, labels.split.test]
     width = {task: values.shape[1] for task, values in labels.y.items()}
     ends = dict(zip(width, np.cumsum(list(width.values())), strict=True))
     jobs: dict[tuple[str, int, int], list[supervised.Job]] = {}
     for share, n in draws.items():
-        for kind in ("encoder", "xresnet1d"):
+        for kind in updates:
             for draw in range(n):
                 train = labels.kept[share][draw]
                 jobs[kind, share, draw] = [
-                    supervised.job(kind, cohort, encoder, y, train, scored, trial, updates[share], folder)
+                    supervised.job(kind, cohort, encoder, y, train, scored, trial, updates[kind][share], folder)
                     for trial in range(trials)
                 ]
     supervised.run_all([job for group in jobs.values() for job in group], threads)
