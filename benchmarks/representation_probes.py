@@ -1,0 +1,215 @@
+"""Frozen embeddings and labels -> scores of linear probes, with draws of few labels and paired bootstrap intervals.
+
+Embeddings are standardised by the labelled training recordings. Classes: logistic regression with a ridge penalty, one
+for each class; age: ridge regression. The penalty is the one with the least loss on the recordings set apart to choose.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+import scipy.special
+
+PENALTIES = np.geomspace(1e-2, 1e4, 9)  # on coefficients of standardised features, beside the summed loss
+NEWTON_STEPS = 12
+LEAST_POSITIVES = 3
+
+
+class Split(NamedTuple):
+    """Rows of the recordings: labels to fit by, to choose by, and to score once."""
+
+    train: np.ndarray
+    choose: np.ndarray
+    test: np.ndarray
+
+
+# -------------------------------------------------------------------------------------------------- label shares
+
+
+def labelled(y: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Rows of y [n, class] (0/1) that keep their labels: sorted, a `share` of n, more where classes ask for more.
+
+    First `LEAST_POSITIVES` of each class, the rarest class first; the rest is drawn at random.
+    """
+    n, chosen = len(y), np.zeros(len(y), bool)
+
+    def add(candidates: np.ndarray, count: int) -> None:
+        chosen[rng.permutation(np.flatnonzero(candidates & ~chosen))[: max(count, 0)]] = True
+
+    for k in np.argsort(y.sum(0), kind="stable"):
+        add(y[:, k] == 1, LEAST_POSITIVES - int(y[chosen, k].sum()))
+    add(np.ones(n, bool), round(share * n) - int(chosen.sum()))
+    return np.flatnonzero(chosen)
+
+
+# -------------------------------------------------------------------------------------------------------- probes
+
+
+def standardised(x: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """x [n, width] in standard deviations of its training rows; what is missing (NaN) and constant becomes 0."""
+    mean, sd = np.nanmean(x[train], 0), np.nanstd(x[train], 0)
+    return np.nan_to_num((x - mean) / np.where(sd > 0, sd, np.inf))
+
+
+def compact(x: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """x rotated onto the span of its training rows: the same probes, with no more columns than training rows."""
+    if x.shape[1] <= len(train):
+        return x
+    return x @ np.linalg.svd(x[train], full_matrices=False)[2].T
+
+
+def logistic(x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
+    """Coefficients [1 + width] of P(y = 1), the intercept first and free: Newton steps, halved where they go astray."""
+    design = np.column_stack([np.ones(len(x)), x])
+    ridge = np.r_[1e-9, np.full(x.shape[1], penalty)]
+    w = np.zeros(design.shape[1])
+    w[0] = scipy.special.logit(np.clip(y.mean(), 1e-3, 1 - 1e-3))
+
+    def loss(w: np.ndarray) -> float:
+        eta = design @ w
+        return np.logaddexp(0, eta).sum() - eta @ y + 0.5 * ridge @ w**2
+
+    now = loss(w)
+    for _ in range(NEWTON_STEPS):
+        p = scipy.special.expit(design @ w)
+        gradient = design.T @ (p - y) + ridge * w
+        step = np.linalg.solve((design.T * (p * (1 - p) + 1e-9)) @ design + np.diag(ridge), gradient)
+        size = 1.0
+        while (new := loss(w - size * step)) > now and size > 1e-3:
+            size /= 2
+        w, gain, now = w - size * step, now - new, new
+        if gain < 1e-6 * (1 + abs(now)):
+            break
+    return w
+
+
+def ridge(x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
+    """Coefficients [1 + width] of the ridge regression of y, the intercept first and free; x has mean 0 or nearly."""
+    centre = x.mean(0)
+    centred = x - centre
+    slope = np.linalg.solve(centred.T @ centred + penalty * np.eye(x.shape[1]), centred.T @ (y - y.mean()))
+    return np.r_[y.mean() - centre @ slope, slope]
+
+
+def probe(x: np.ndarray, y: np.ndarray, split: Split, metric: str) -> np.ndarray:
+    """Scores [n, class] of all recordings from x [n, width]: each class by the penalty of its least `misfit`."""
+    z = compact(standardised(x, split.train), split.train)
+    fit = ridge if metric == "r2" else logistic
+    out = np.empty(y.shape)
+    for k in range(y.shape[1]):
+        fits = [fit(z[split.train], y[split.train, k], penalty) for penalty in PENALTIES]
+        found = [w[0] + z @ w[1:] for w in fits]
+        errors = [misfit(scores[split.choose], y[split.choose, k], metric) for scores in found]
+        out[:, k] = found[int(np.argmin(errors))]
+    return out
+
+
+def misfit(scores: np.ndarray, y: np.ndarray, metric: str) -> float:
+    """Squared error, or log loss, of scores [n]: steadier than a rank of few positives."""
+    return float(np.square(y - scores).sum() if metric == "r2" else (np.logaddexp(0, scores) - y * scores).sum())
+
+
+def best(runs: list[np.ndarray], y: np.ndarray, choose: np.ndarray, metric: str) -> np.ndarray:
+    """Of scores [snapshot, n, class] of some runs, those [n, class] that do best on the recordings `choose`."""
+    snapshots = np.concatenate(runs)
+    values = [score(scores[choose], y[choose], metric)[0] for scores in snapshots]
+    return snapshots[int(np.nanargmax(values))]
+
+
+# ------------------------------------------------------------------------------------------- scores and intervals
+
+
+def score(scores: np.ndarray, y: np.ndarray, metric: str, weight: np.ndarray | None = None) -> np.ndarray:
+    """[b] mean over classes of AUROC, or R², of scores and y [n, class], for each of the weights [b, n] of recordings.
+
+    Without weights: [1]. A class without positives or negatives counts for nothing.
+    """
+    weight = np.ones((1, len(y))) if weight is None else weight
+    one = r2 if metric == "r2" else auroc
+    values = np.stack([one(scores[:, k], y[:, k], weight) for k in range(y.shape[1])])
+    return np.nanmean(values, 0)
+
+
+def auroc(scores: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """[b] chance that a positive scores above a negative, ties half, recordings counting `weight` [b, n] times."""
+    order = np.argsort(scores, kind="stable")
+    ranked, positive, w = scores[order], y[order] == 1, weight[:, order]
+    first, last = np.searchsorted(ranked, ranked, "left"), np.searchsorted(ranked, ranked, "right")
+    below = np.column_stack([np.zeros(len(w)), np.cumsum(w * ~positive, 1)])
+    wins = (w * positive * (below[:, first] + below[:, last]) / 2).sum(1)
+    pairs = (w * positive).sum(1) * (w * ~positive).sum(1)
+    return np.where(pairs > 0, wins / np.maximum(pairs, 1e-12), np.nan)
+
+
+def r2(scores: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """[b] one minus the squared error over the squared distance from the mean, recordings counting `weight` times."""
+    mean = weight @ y / weight.sum(1)
+    return 1 - weight @ (y - scores) ** 2 / (weight * (y - mean[:, None]) ** 2).sum(1)
+
+
+def resamples(y: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """How often each recording is drawn, [resample, recording]; resamples that lack a class are drawn again.
+
+    Recordings are drawn, not people: nothing says which recordings are of one person.
+    """
+    out = np.empty((n, len(y)))
+    classes = set(np.unique(y)) <= {0, 1}
+    for row in range(n):
+        while True:
+            out[row] = np.bincount(rng.integers(0, len(y), len(y)), minlength=len(y))
+            positives = out[row] @ y
+            if not classes or ((positives > 0) & (positives < len(y))).all():
+                break
+    return out
+
+
+def bootstrapped(runs: Iterable[np.ndarray], y: np.ndarray, metric: str, weight: np.ndarray) -> np.ndarray:
+    """[run, 1 + b] the score of each run (a draw of labels), first as it is and then in each resample."""
+    weight = np.concatenate([np.ones((1, len(y))), weight])
+    return np.stack([score(scores, y, metric, weight) for scores in runs])
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """95 % percentile interval of the resamples in values [1 + b], a mean of `bootstrapped` or a difference of two."""
+    low, high = np.quantile(values[1:], [0.025, 0.975])
+    return float(low), float(high)
+
+
+# --------------------------------------------------------------------------------------------------- regressions
+
+
+def crossed_r2(x: np.ndarray, y: np.ndarray, folds: int = 5) -> float:
+    """R² of y [n] predicted in each fold from x [n, width] by ridge regression fitted to the others.
+
+    The penalty is chosen within the training folds by generalised cross-validation (Golub et al. 1979,
+    Technometrics 21:215).
+    """
+    fold = np.random.default_rng([0]).permutation(len(y)) % folds
+    predicted = np.empty(len(y))
+    for k in range(folds):
+        train = fold != k
+        z = standardised(x, train)
+        mean, centre = y[train].mean(), z[train].mean(0)
+        slope = _by_gcv(z[train] - centre, y[train] - mean)
+        predicted[~train] = mean + (z[~train] - centre) @ slope
+    return float(1 - ((y - predicted) ** 2).sum() / ((y - y.mean()) ** 2).sum())
+
+
+def _by_gcv(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Ridge coefficients of centred x and y with the penalty of the least generalised cross-validation error."""
+    u, s, vt = np.linalg.svd(x, full_matrices=False)
+    along = u.T @ y
+    rest = y @ y - along @ along
+    errors, slopes = [], []
+    for penalty in np.geomspace(1e-8, 1e2, 21) * (s**2).mean():
+        shrink = s**2 / (s**2 + penalty)
+        residual = rest + (((1 - shrink) * along) ** 2).sum()
+        errors.append(residual / (len(y) - 1 - shrink.sum()) ** 2)
+        slopes.append(vt.T @ (shrink / np.maximum(s, 1e-12) * along))
+    return slopes[int(np.argmin(errors))]
+
+
+def leading_axes(x: np.ndarray, axes: int) -> np.ndarray:
+    """The leading principal axes of x [n, width], each with variance 1."""
+    u = np.linalg.svd(x - x.mean(0), full_matrices=False)[0]
+    return u[:, :axes] * np.sqrt(len(x))

@@ -1,0 +1,200 @@
+"""Labelled recordings -> scores of networks trained from scratch: the pipeline's encoder, and an xresnet1d.
+
+One network learns all tasks of a label share together. Both kinds get the same trials of learning rate and weight
+decay, and their snapshots during training are kept: the recordings set apart choose among them, task by task.
+"""
+
+import hashlib
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from benchmarks.representation_data import read_cohort
+from torch import Tensor, nn
+
+from ecgwas import config
+from ecgwas.files import atomic
+from ecgwas.pretrain import checkpoint as files
+from ecgwas.pretrain import data
+from ecgwas.pretrain.encoders import make_encoder
+from ecgwas.pretrain.model import whole
+from ecgwas.pretrain.tokens import Signals, make_grid
+
+TRIALS = ((1e-3, 0.01), (3e-3, 0.01), (1e-3, 0.1))  # learning rate, weight decay
+BATCH = 32
+SNAPSHOTS = 5  # of a run, at equal distances, the last at its end
+SHIFT = 100  # samples of a strip: training recordings are rolled in time by up to this, at random
+WIDTH = 32  # of the xresnet1d
+
+
+class Job(NamedTuple):
+    """One training run; its results are kept in `path`."""
+
+    kind: str  # encoder or xresnet1d
+    cohort: Path
+    encoder: Path  # checkpoint that tells recipe and statistics of the encoder; its weights are not used
+    y: np.ndarray  # [n, class], the last is age in years
+    train: np.ndarray  # rows with labels
+    scored: np.ndarray  # rows that get scores; the others are NaN
+    trial: int
+    seed: int
+    updates: int
+    path: Path
+
+
+def job(
+    kind: str,
+    cohort: Path,
+    encoder: Path,
+    y: np.ndarray,
+    train: np.ndarray,
+    scored: np.ndarray,
+    trial: int,
+    updates: int,
+    folder: Path,
+) -> Job:
+    """A job with its place in `folder`, whose name tells all that it depends on."""
+    recipe = sorted(files.load(encoder)["settings"].items()) if kind == "encoder" else WIDTH
+    what = [recipe, TRIALS[trial], updates, BATCH, SHIFT, SNAPSHOTS, train.tolist(), scored.tolist(), y.shape]
+    digest = hashlib.sha256(repr(what).encode()).hexdigest()[:12]
+    name = f"{kind}-{len(train)}-labels-trial{trial}-{digest}.npy"
+    return Job(kind, cohort, encoder, y, train, scored, trial, 1, updates, folder / name)
+
+
+# ------------------------------------------------------------------------------------------------------ networks
+
+
+class EncoderNetwork(nn.Module):
+    """The pipeline's encoder with new weights, by the recipe and statistics of a checkpoint, and a linear head."""
+
+    def __init__(self, checkpoint: dict[str, Any], outputs: int) -> None:
+        super().__init__()
+        settings, ingest = config.Transformer(**checkpoint["settings"]), config.Ingest(**checkpoint["ingest"])
+        self.encoder = make_encoder(settings, make_grid(settings, ingest), checkpoint["statistics"])
+        self.head = nn.Linear(settings.embedding, outputs)
+
+    def forward(self, strip: Tensor, beat: Tensor) -> Tensor:
+        """int16 strip and beat [B, 12, samples], in standard deviations as in PTB-XL's subset -> [B, outputs]."""
+        strip, beat = (torch.where(x == data.MISSING, torch.nan, x.float() / 1000) for x in (strip, beat))
+        lead = torch.arange(strip.shape[1]).expand(len(strip), -1)
+        tokens = self.encoder.tokenizer(Signals(strip, beat, torch.zeros(len(strip), dtype=torch.bool), lead))
+        z = self.encoder.embed_nothing(len(strip)).clone()
+        for rows, index in whole(tokens.there):
+            chosen = tokens[rows]
+            z[rows] = self.encoder.embed(self.encoder(chosen, index), index, chosen.lead)
+        return self.head(z)
+
+
+def convolution(inputs: int, outputs: int, kernel: int = 5, stride: int = 1, act: bool = True) -> nn.Sequential:
+    """Convolution, batch normalisation and, unless told otherwise, ReLU."""
+    layers = [nn.Conv1d(inputs, outputs, kernel, stride, kernel // 2, bias=False), nn.BatchNorm1d(outputs)]
+    return nn.Sequential(*layers, *([nn.ReLU()] if act else []))
+
+
+class Residual(nn.Module):
+    """Two convolutions beside a shortcut that averages before it projects (He et al. 2019, CVPR, ResNet-D)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(convolution(inputs, outputs, stride=stride), convolution(outputs, outputs, act=False))
+        self.pool = nn.AvgPool1d(2, ceil_mode=True) if stride == 2 else nn.Identity()
+        self.project = convolution(inputs, outputs, 1, act=False) if inputs != outputs else nn.Identity()
+        nn.init.zeros_(self.body[1][1].weight)  # a block starts as its shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, inputs, samples] -> [B, outputs, samples / stride]."""
+        return torch.relu(self.body(x) + self.project(self.pool(x)))
+
+
+class XResNet1d(nn.Module):
+    """xresnet1d (Strodthoff et al. 2021, IEEE JBHI 25:1519), small: a stem of three convolutions, concat pooling."""
+
+    def __init__(self, outputs: int, width: int = WIDTH) -> None:
+        super().__init__()
+        half = width // 2
+        stem = [convolution(8, half, stride=2), convolution(half, half), convolution(half, width)]
+        stages, inputs = [], width
+        for outs, stride in ((width, 1), (width, 1), (2 * width, 2), (2 * width, 1), (4 * width, 2), (4 * width, 1)):
+            stages.append(Residual(inputs, outs, stride))
+            inputs = outs
+        self.body = nn.Sequential(*stem, nn.MaxPool1d(3, 2, 1), *stages)
+        self.head = nn.Sequential(nn.BatchNorm1d(2 * inputs), nn.Dropout(0.25), nn.Linear(2 * inputs, outputs))
+
+    def forward(self, strip: Tensor, beat: Tensor) -> Tensor:
+        """int16 strip [B, 12, samples] (missing is 0) -> [B, outputs]; neither beat nor sums of leads are looked at."""
+        strip = strip[:, data.COLUMNS]
+        x = self.body(torch.where(strip == data.MISSING, 0, strip) / 1000)
+        return self.head(torch.cat([x.mean(2), x.amax(2)], 1))
+
+
+# ------------------------------------------------------------------------------------------------------ training
+
+
+def loss(out: Tensor, y: Tensor) -> Tensor:
+    """Cross-entropy of the classes, mean over them, and squared error of the last column, age, standardised."""
+    classes = nn.functional.binary_cross_entropy_with_logits(out[:, :-1], y[:, :-1])
+    return classes + 0.5 * nn.functional.mse_loss(out[:, -1], y[:, -1])
+
+
+def run(job: Job) -> Path:
+    """Train one network; writes its scores at each snapshot, float32 [snapshot, n, class]."""
+    if job.path.exists():
+        return job.path
+    torch.set_num_threads(1)
+    torch.manual_seed(job.seed)
+    rng = np.random.default_rng([job.seed])
+    _, strip, beat = read_cohort(job.cohort)
+    signals = [torch.from_numpy(x) for x in (strip, beat)]
+    age = job.y[job.train, -1]
+    centre, scale = age.mean(), max(age.std(), 1.0)
+    y = torch.from_numpy(np.column_stack([job.y[:, :-1], (job.y[:, -1] - centre) / scale]).astype(np.float32))
+    network = network_of(job, y.shape[1])
+    rate, decay = TRIALS[job.trial]
+    optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=job.updates)
+    ends = set(np.linspace(0, job.updates, SNAPSHOTS + 1).round().astype(int)[1:].tolist())
+    order = np.concatenate([rng.permutation(job.train) for _ in range(job.updates * BATCH // len(job.train) + 1)])
+    snapshots = []
+    for update in range(job.updates):
+        rows = order[update * BATCH : (update + 1) * BATCH]
+        network.train()
+        moved = torch.roll(signals[0][rows], int(rng.integers(-SHIFT, SHIFT + 1)), 2)
+        optimiser.zero_grad()
+        loss(network(moved, signals[1][rows]), y[rows]).backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        if update + 1 in ends:
+            snapshots.append(np.full(job.y.shape, np.nan, np.float32))
+            snapshots[-1][job.scored] = predict(network, [x[job.scored] for x in signals])
+            snapshots[-1][:, -1] = snapshots[-1][:, -1] * scale + centre
+    with atomic(job.path) as path, open(path, "wb") as file:
+        np.save(file, np.stack(snapshots))
+    return job.path
+
+
+def network_of(job: Job, outputs: int) -> nn.Module:
+    """The network of a job, with the initial weights of torch's seed."""
+    return XResNet1d(outputs) if job.kind == "xresnet1d" else EncoderNetwork(files.load(job.encoder), outputs)
+
+
+@torch.no_grad()
+def predict(network: nn.Module, signals: list[Tensor]) -> np.ndarray:
+    """Outputs [n, class] of all recordings."""
+    network.eval()
+    parts = [network(*(x[k : k + 128] for x in signals)) for k in range(0, len(signals[0]), 128)]
+    return torch.cat(parts).numpy()
+
+
+def run_all(jobs: list[Job], processes: int) -> None:
+    """Run the jobs that have no result yet, one thread each."""
+    left = [job for job in jobs if not job.path.exists()]
+    if not left:
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        for done, _ in enumerate(pool.map(run, left), 1):
+            if done % 5 == 0 or done == len(left):
+                print(f"supervised: {done} of {len(left)} runs", flush=True)
