@@ -110,7 +110,7 @@ def test_a_short_training_puts_physiology_into_the_embedding(ecg_cohort, tmp_pat
         x = numbers(embedded(train_transformer(cohort, folder, settings), cohort, folder))
         known[steps] = {name: r2(x, y) for name, y in cohort.parameters.to_dict(as_series=False).items()}
     assert np.mean(list(known[160].values())) > 0.6
-    assert np.mean(list(known[160].values())) > np.mean(list(known[0].values())) + 0.3
+    assert np.mean(list(known[160].values())) > np.mean(list(known[0].values())) + 0.25
 
 
 def test_a_long_recording_is_the_mean_of_its_windows(ecg_cohort, tmp_path):
