@@ -4,6 +4,7 @@ One network learns all tasks of a label share together. Both kinds get the same 
 decay, and their snapshots during training are kept: the recordings set apart choose among them, task by task.
 """
 
+import dataclasses
 import hashlib
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -11,8 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import polars as pl
 import torch
-from benchmarks.representation_data import read_cohort
+from benchmarks.representation_data import RECORDINGS, files_of
 from torch import Tensor, nn
 
 from ecgwas import config
@@ -21,7 +23,7 @@ from ecgwas.pretrain import checkpoint as files
 from ecgwas.pretrain import data
 from ecgwas.pretrain.encoders import make_encoder
 from ecgwas.pretrain.model import whole
-from ecgwas.pretrain.tokens import Signals, make_grid
+from ecgwas.pretrain.tokens import make_grid, on_device
 
 TRIALS = ((1e-3, 0.01), (3e-3, 0.01), (1e-3, 0.1))  # learning rate, weight decay
 BATCH = 32
@@ -76,12 +78,10 @@ class EncoderNetwork(nn.Module):
         self.encoder = make_encoder(settings, make_grid(settings, ingest), checkpoint["statistics"])
         self.head = nn.Linear(settings.embedding, outputs)
 
-    def forward(self, strip: Tensor, beat: Tensor) -> Tensor:
-        """int16 strip and beat [B, 12, samples], in standard deviations as in PTB-XL's subset -> [B, outputs]."""
-        strip, beat = (torch.where(x == data.MISSING, torch.nan, x.float() / 1000) for x in (strip, beat))
-        lead = torch.arange(strip.shape[1]).expand(len(strip), -1)
-        tokens = self.encoder.tokenizer(Signals(strip, beat, torch.zeros(len(strip), dtype=torch.bool), lead))
-        z = self.encoder.embed_nothing(len(strip)).clone()
+    def forward(self, batch: data.Batch) -> Tensor:
+        """Recordings as they are stored -> [B, outputs]."""
+        tokens = self.encoder.tokenizer(on_device(batch, torch.device("cpu")))
+        z = self.encoder.embed_nothing(len(batch)).clone()
         for rows, index in whole(tokens.there):
             chosen = tokens[rows]
             z[rows] = self.encoder.embed(self.encoder(chosen, index), index, chosen.lead)
@@ -123,10 +123,9 @@ class XResNet1d(nn.Module):
         self.body = nn.Sequential(*stem, nn.MaxPool1d(3, 2, 1), *stages)
         self.head = nn.Sequential(nn.BatchNorm1d(2 * inputs), nn.Dropout(0.25), nn.Linear(2 * inputs, outputs))
 
-    def forward(self, strip: Tensor, beat: Tensor) -> Tensor:
-        """int16 strip [B, 12, samples] (missing is 0) -> [B, outputs]; neither beat nor sums of leads are looked at."""
-        strip = strip[:, data.COLUMNS]
-        x = self.body(torch.where(strip == data.MISSING, 0, strip) / 1000)
+    def forward(self, batch: data.Batch) -> Tensor:
+        """The strips of the eight independent leads, 0 where missing -> [B, outputs]."""
+        x = self.body(torch.from_numpy(np.nan_to_num(data.in_units(batch.strip[:, data.COLUMNS]))))
         return self.head(torch.cat([x.mean(2), x.amax(2)], 1))
 
 
@@ -146,8 +145,7 @@ def run(job: Job) -> Path:
     torch.set_num_threads(1)
     torch.manual_seed(job.seed)
     rng = np.random.default_rng([job.seed])
-    _, strip, beat = read_cohort(job.cohort)
-    signals = [torch.from_numpy(x) for x in (strip, beat)]
+    batch = whole_cohort(job.cohort)
     age = job.y[job.train, -1]
     centre, scale = age.mean(), max(age.std(), 1.0)
     y = torch.from_numpy(np.column_stack([job.y[:, :-1], (job.y[:, -1] - centre) / scale]).astype(np.float32))
@@ -161,15 +159,14 @@ def run(job: Job) -> Path:
     for update in range(job.updates):
         rows = order[update * BATCH : (update + 1) * BATCH]
         network.train()
-        moved = torch.roll(signals[0][rows], int(rng.integers(-SHIFT, SHIFT + 1)), 2)
         optimiser.zero_grad()
-        loss(network(moved, signals[1][rows]), y[rows]).backward()
+        loss(network(moved(batch.rows(rows), int(rng.integers(-SHIFT, SHIFT + 1)))), y[rows]).backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         schedule.step()
         if update + 1 in ends:
             snapshots.append(np.full(job.y.shape, np.nan, np.float32))
-            snapshots[-1][job.scored] = predict(network, [x[job.scored] for x in signals])
+            snapshots[-1][job.scored] = predict(network, batch.rows(job.scored))
             snapshots[-1][:, -1] = snapshots[-1][:, -1] * scale + centre
     with atomic(job.path) as path, open(path, "wb") as file:
         np.save(file, np.stack(snapshots))
@@ -181,12 +178,25 @@ def network_of(job: Job, outputs: int) -> nn.Module:
     return XResNet1d(outputs) if job.kind == "xresnet1d" else EncoderNetwork(files.load(job.encoder), outputs)
 
 
+def whole_cohort(cohort: Path) -> data.Batch:
+    """All recordings of a cohort in the order of its table."""
+    signals = data.open_signals(**files_of([cohort]))
+    place = {name: row for row, name in enumerate(signals.table["recording_id"])}
+    table = pl.read_parquet(cohort / RECORDINGS, columns=["recording_id"])
+    return signals.read(np.array([place[name] for name in table["recording_id"]]))
+
+
+def moved(batch: data.Batch, samples: int) -> data.Batch:
+    """The same recordings, strips rolled in time."""
+    return dataclasses.replace(batch, strip=np.roll(batch.strip, samples, axis=2))
+
+
 @torch.no_grad()
-def predict(network: nn.Module, signals: list[Tensor]) -> np.ndarray:
+def predict(network: nn.Module, batch: data.Batch) -> np.ndarray:
     """Outputs [n, class] of all recordings."""
     network.eval()
-    parts = [network(*(x[k : k + 128] for x in signals)) for k in range(0, len(signals[0]), 128)]
-    return torch.cat(parts).numpy()
+    rows = np.array_split(np.arange(len(batch)), max(1, len(batch) // 128))
+    return torch.cat([network(batch.rows(part)) for part in rows]).numpy()
 
 
 def run_all(jobs: list[Job], processes: int) -> None:

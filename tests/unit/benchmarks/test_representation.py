@@ -236,11 +236,10 @@ def test_missing_leads_do_not_reach_the_encoder(tmp_path) -> None:
     """Counts of a hidden lead, and of sums of others, change nothing: absent tokens, no zeros."""
     cohort = recordings.simulated(6, tmp_path)
     untrained(cohort, tmp_path / "checkpoint.pt")
-    _, strip, beat = recordings.read_cohort(cohort)
-    strip, beat = torch.from_numpy(strip), torch.from_numpy(beat)
-    strip[:2, 8], beat[:2, 8] = MISSING, MISSING
+    batch = supervised.whole_cohort(cohort)
+    batch.strip[:2, 8], batch.beat[:2, 8] = MISSING, MISSING
     network = supervised.EncoderNetwork(files.load(tmp_path / "checkpoint.pt"), 4).eval()
-    first = network(strip, beat)
-    strip[:, 2], beat[:, 2] = 0, 0
+    first = network(batch)
+    batch.strip[:, 2], batch.beat[:, 2] = 0, 0
     assert torch.isfinite(first).all()
-    assert torch.allclose(first, network(strip, beat))
+    assert torch.allclose(first, network(batch))
