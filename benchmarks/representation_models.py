@@ -19,6 +19,8 @@ from ecgwas import config
 from ecgwas.embed import embed
 from ecgwas.errors import UserError
 
+SOURCE = Path(embed.__file__).parents[1]
+
 
 def recipe(path: Path, **changed: int) -> config.Transformer:
     """The recipe of a file of config/models, with some keys changed."""
@@ -26,6 +28,12 @@ def recipe(path: Path, **changed: int) -> config.Transformer:
     if not isinstance(settings, config.Transformer):
         raise UserError(f"--model {path}: kind {settings.kind} is not pretrained; give a recipe of kind transformer")
     return settings
+
+
+def code(*stages: str) -> str:
+    """Hash of the code of some stages."""
+    paths = sorted(path for stage in stages for path in (SOURCE / stage).rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:8]
 
 
 def folder_of(work: Path, name: str, settings: config.Transformer | config.Pca, cohorts: list[Path], seed: int) -> Path:
@@ -44,11 +52,18 @@ def trained(
     seed: int,
     threads: int,
 ) -> Path:
-    """Checkpoint of a recipe on some cohorts, by the pipeline's command; one that is there already is taken."""
+    """Checkpoint of a recipe on some cohorts, by the pipeline's command; one that is there already is taken.
+
+    Where the code has changed since, that is said, and models that cost nothing are made again.
+    """
     folder = folder_of(work, name, settings, cohorts, seed)
     checkpoint, log = folder / "checkpoint.pt", folder / "train.log"
     if checkpoint.exists():
-        return checkpoint
+        if (folder / "code").read_text() == code("pretrain"):
+            return checkpoint
+        if isinstance(settings, config.Transformer) and settings.steps:
+            print(f"{folder.name}: trained by other code; delete {folder} to train it again", flush=True)
+            return checkpoint
     folder.mkdir(parents=True, exist_ok=True)
     step = "pca" if isinstance(settings, config.Pca) else "train"
     flags = {flag: json.dumps([str(path) for path in paths]) for flag, paths in files_of(cohorts).items()}
@@ -64,13 +79,14 @@ def trained(
         ended = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, env=environment, check=False)
     if ended.returncode:
         raise UserError(f"{' '.join(command[:3])} failed; see {log}")
+    (folder / "code").write_text(code("pretrain"))
     print(f"{folder.name}: {time.monotonic() - began:.0f} s", flush=True)
     return checkpoint
 
 
 def embeddings(checkpoint: Path, cohort: Path, threads: int) -> np.ndarray:
     """Embeddings [n, width] of a cohort in the order of its table; NaN where a recording cannot be embedded."""
-    path = checkpoint.parent / f"{cohort.name}.parquet"
+    path = checkpoint.parent / f"{cohort.name}-{code('pretrain', 'embed')}.parquet"
     if not path.exists():
         inputs = files_of([cohort])
         inputs["recordings"] = inputs["recordings"][0]

@@ -1,7 +1,8 @@
 """Frozen embeddings and labels -> scores of linear probes, with draws of few labels and paired bootstrap intervals.
 
-Embeddings are standardised by the labelled training recordings. Classes: logistic regression with a ridge penalty, one
-for each class; age: ridge regression. The penalty is the one with the least loss on the recordings set apart to choose.
+Embeddings are standardised by the labelled training recordings, or put on one scale for all dimensions. Classes:
+logistic regression with a ridge penalty, one for each class; age: ridge regression. Scale and penalty are those with
+the least loss on the recordings set apart to choose.
 """
 
 from collections.abc import Iterable
@@ -91,14 +92,22 @@ def ridge(x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
     return np.r_[y.mean() - centre @ slope, slope]
 
 
+def on_one_scale(x: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """x [n, width] less the means of its training rows, over one number: columns keep their shares of the variance."""
+    centred = x - np.nanmean(x[train], 0)
+    return np.nan_to_num(centred / max(np.sqrt(np.nanmean(centred[train] ** 2)), 1e-12))
+
+
 def probe(x: np.ndarray, y: np.ndarray, split: Split, metric: str) -> np.ndarray:
-    """Scores [n, class] of all recordings from x [n, width]: each class by the penalty of its least `misfit`."""
-    z = compact(standardised(x, split.train), split.train)
-    fit = ridge if metric == "r2" else logistic
-    out = np.empty(y.shape)
+    """Scores [n, class] of all recordings from x [n, width]: each class by scale and penalty of its least `misfit`.
+
+    With few labels the scale decides: principal components, standardised, drown in those that are noise.
+    """
+    scaled = [compact(scale(x, split.train), split.train) for scale in (standardised, on_one_scale)]
+    fit, out = ridge if metric == "r2" else logistic, np.empty(y.shape)
     for k in range(y.shape[1]):
-        fits = [fit(z[split.train], y[split.train, k], penalty) for penalty in PENALTIES]
-        found = [w[0] + z @ w[1:] for w in fits]
+        fits = [(z, fit(z[split.train], y[split.train, k], penalty)) for z in scaled for penalty in PENALTIES]
+        found = [w[0] + z @ w[1:] for z, w in fits]
         errors = [misfit(scores[split.choose], y[split.choose, k], metric) for scores in found]
         out[:, k] = found[int(np.argmin(errors))]
     return out

@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 import torch
 from benchmarks.representation_data import RECORDINGS, files_of
+from benchmarks.representation_models import code
 from torch import Tensor, nn
 
 from ecgwas import config
@@ -59,7 +60,7 @@ def job(
     folder: Path,
 ) -> Job:
     """A job with its place in `folder`, whose name tells all that it depends on."""
-    recipe = sorted(files.load(encoder)["settings"].items()) if kind == "encoder" else WIDTH
+    recipe = [sorted(files.load(encoder)["settings"].items()), code("pretrain")] if kind == "encoder" else WIDTH
     what = [recipe, TRIALS[trial], updates, BATCH, SHIFT, SNAPSHOTS, train.tolist(), scored.tolist(), y.shape]
     digest = hashlib.sha256(repr(what).encode()).hexdigest()[:12]
     name = f"{kind}-{len(train)}-labels-trial{trial}-{digest}.npy"

@@ -144,6 +144,16 @@ def test_probe_chooses_its_penalty_away_from_the_test() -> None:
     assert probes.score(first[200:], y[200:], "auroc")[0] > 0.9
 
 
+def test_few_labels_are_not_lost_in_noisy_components() -> None:
+    """One strong column that tells, many weak ones that do not: their own scale finds it, unit variance does not."""
+    rng = np.random.default_rng(12)
+    x = rng.standard_normal((400, 60)) * np.r_[20.0, np.ones(59)]
+    y = (x[:, :1] > 0).astype(float)
+    split = probes.Split(np.arange(15), np.arange(100, 200), np.arange(200, 400))
+    assert probes.score(probes.probe(x, y, split, "auroc")[200:], y[200:], "auroc")[0] > 0.95
+    assert np.allclose(probes.on_one_scale(x, split.train)[:15].mean(0), 0)
+
+
 def test_crossed_r2_tells_signal_from_noise() -> None:
     rng = np.random.default_rng(9)
     x, noise = rng.standard_normal((400, 30)), rng.standard_normal(400)
