@@ -40,7 +40,7 @@ def transformer(checkpoint: dict[str, Any], layers: Sequence[int] = ()) -> Encod
         tokens = model.tokenizer(on_device(batch, device))
         width = len(layers) * settings.width or settings.embedding
         z = torch.full((len(batch), width), torch.nan, device=device)
-        for rows, index in whole(tokens.there):
+        for rows, index in whole(model.there(tokens)):
             chosen = tokens[rows]
             if layers:
                 found = model.layers(chosen, index)

@@ -13,7 +13,7 @@ from ecgwas.errors import UserError
 MODEL_LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")  # III, aVR, aVL, aVF are sums of I and II
 COLUMNS = [LEADS.index(lead) for lead in MODEL_LEADS]
 MISSING = -32768  # count that stands for "not recorded"
-ORDER, MASKS, NOISE, STATISTICS, PAIRS, AUGMENT, WINDOWS, BANK = range(8)  # streams of random numbers
+ORDER, MASKS, NOISE, STATISTICS, PAIRS, AUGMENT, WINDOWS, BANK, SPANS = range(9)  # streams of random numbers
 
 
 @dataclass(frozen=True)

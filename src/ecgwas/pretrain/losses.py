@@ -31,7 +31,7 @@ class Learner(nn.Module):
     def __init__(self, settings: config.Transformer, encoder: Encoder, average: Encoder) -> None:
         super().__init__()
         self.encoder, self.average = encoder, average.requires_grad_(False)
-        self.objective = make_objective(settings, encoder.grid)
+        self.objective = make_objective(settings, encoder)
         self.readout = readout.Readout(settings, encoder.tokenizer) if settings.readout else None
         self.settings = settings
         self.weights = dict(self.objective.weights)
@@ -59,22 +59,27 @@ class Step:
 
 
 def share(learner: Learner, batch: data.Batch, slots: np.ndarray, step: Step) -> tuple[Sums, Tensor]:
-    """Sums of the loss of some recordings, whose places in the whole batch are `slots`, and their embeddings [B, E]."""
+    """Sums of the loss of some recordings, whose places in the whole batch are `slots`, and numbers of each.
+
+    These are its embedding and what the objective compares over the whole batch: [B, E + X].
+    """
     encoder, settings = learner.encoder, learner.settings
     device = encoder.norm.weight.device
     with torch.no_grad():
         teacher, student, seen = step.augment(on_device(batch, device), step.step, slots)
         clean, dirty = encoder.tokenizer(teacher), encoder.tokenizer(student, seen)
         key = [step.seed, step.step]
-        grid = encoder.positions.of_view.cpu().numpy(), encoder.positions.of_place.cpu().numpy()
-        there, visible = clean.there.cpu().numpy(), dirty.there.cpu().numpy()
-        groups = masks.draw(there, visible, grid, settings.mask, settings.drop_view, settings.targets, key, slots)
+        groups = []
+        if learner.objective.draws_groups:
+            there, visible = clean.there.cpu().numpy(), dirty.there.cpu().numpy()
+            grid = encoder.grid.view(), encoder.grid.place()
+            groups = masks.draw(there, visible, grid, settings.mask, settings.drop_view, settings.targets, key, slots)
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        sums, z = learner.objective(encoder, learner.average, View(dirty, clean, groups, key, list(slots)))
+        sums, z, numbers = learner.objective(encoder, learner.average, View(dirty, clean, groups, key, list(slots)))
         if learner.readout is not None:
             targets = learner.readout.targets(encoder.tokenizer, teacher, clean)
             add(sums, learner.readout(z, noise(step, slots, z), targets))
-    return sums, z
+    return sums, torch.cat([z, numbers], 1)
 
 
 def noise(step: Step, slots: np.ndarray, z: Tensor) -> Tensor:
@@ -112,7 +117,7 @@ def backward(
     for weight, *found in zip(weights, *pool.map(gradient, [s for s, _ in forward], z, pulls), strict=True):
         given = [x for x in [weight.grad, *found] if x is not None]
         weight.grad = sum(given[1:], given[0]) if given else None
-    return told, torch.cat([x.detach() for x in z])
+    return told, torch.cat([x.detach() for x in z])[:, : learner.settings.embedding]
 
 
 def combined(learner: Learner, forward: list[Sums], processes: Processes) -> tuple[dict[str, float], dict[str, Tensor]]:
@@ -130,10 +135,12 @@ def combined(learner: Learner, forward: list[Sums], processes: Processes) -> tup
 
 
 def whole_batch(learner: Learner, z: Tensor, person: Tensor, processes: Processes) -> tuple[dict[str, float], Tensor]:
-    """Terms of all recordings together, and their gradient for this process's embeddings z [B, E]."""
+    """Terms of all recordings together, and their gradient for this process's numbers z [B, E + X], as of `share`."""
     everyone = processes.gathered(z.detach().float()).requires_grad_()
     people = processes.gathered(person.to(z.device))
-    found = pooled.terms(everyone, people, learner.settings.covariance, learner.settings.same_person)
+    embeddings, numbers = everyone[:, : learner.settings.embedding], everyone[:, learner.settings.embedding :]
+    found = pooled.terms(embeddings, people, learner.settings.covariance, learner.settings.same_person)
+    found |= {name: (value, learner.weights[name]) for name, value in learner.objective.pooled(numbers).items()}
     if not found:
         return {}, torch.zeros_like(z)
     total = sum(weight * value for value, weight in found.values())
@@ -144,6 +151,6 @@ def whole_batch(learner: Learner, z: Tensor, person: Tensor, processes: Processe
 def weights_of(learner: Learner, whole: dict[str, float]) -> dict[str, float]:
     """Weight of every part of the loss."""
     settings = learner.settings
-    return learner.weights | {
+    return {
         name: settings.same_person if name == "loss_person" else settings.covariance for name in whole
-    }
+    } | learner.weights

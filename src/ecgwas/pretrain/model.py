@@ -5,6 +5,7 @@ Letters of the shapes as in `tokens.py`; K tokens seen, H tokens predicted, D wi
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -155,7 +156,7 @@ class Encoder(nn.Module):
 
     def __init__(self, settings: config.Transformer, grid: Grid, statistics: dict[str, Tensor]) -> None:
         super().__init__()
-        width = settings.width
+        width = self.feature_width = settings.width
         self.grid, self.tokenizer = grid, Tokenizer(grid, statistics)
         self.strip_in, self.beat_in = nn.Linear(grid.strip_patch, width), nn.Linear(grid.beat_patch, width)
         self.size_in, self.rate_in = nn.Linear(2, width), nn.Linear(1, width)
@@ -170,16 +171,30 @@ class Encoder(nn.Module):
         """The tokens at `kept` [B, K], which attend to each other -> [B, K, D]."""
         return self.norm(self.layers(tokens, kept)[-1])
 
-    def layers(self, tokens: Tokens, kept: Tensor) -> list[Tensor]:
-        """What each block gives: list of [B, K, D]."""
-        x = take(self.patches(tokens), kept) + self.positions(kept, tokens.lead)
+    def there(self, tokens: Tokens) -> Tensor:
+        """Which of the encoder's own tokens exist: bool [B, N]."""
+        return tokens.there
+
+    def places(self) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
+        """View and place of the encoder's own tokens, int [N], and the length of a patch of strip and beat, s."""
+        g = self.grid
+        return g.view(), g.place(), (g.strip_patch / g.strip_rate_hz, g.beat_patch / g.beat_rate_hz)
+
+    def project(self, features: Tensor) -> Tensor:
+        """What goes into the first block of what tokens hold (`features`): here the same, [B, N, D]."""
+        return features
+
+    def layers(self, tokens: Tokens, kept: Tensor, x: Tensor | None = None) -> list[Tensor]:
+        """What each block gives: list of [B, K, D]; x [B, N, D]: put in the place of what the tokens hold."""
+        x = self.project(self.features(tokens)) if x is None else x
+        x = take(x, kept) + self.positions(kept, tokens.lead)
         turns, found = self.rotary(self.positions.times(kept)), []
         for block in self.blocks:
             x = block(x, turns)
             found.append(x)
         return found
 
-    def patches(self, tokens: Tokens) -> Tensor:
+    def features(self, tokens: Tokens) -> Tensor:
         """What each token holds: [B, N, D].
 
         A wave's height in mV is its height at unit variance times the size of its lead: a product, which sums over

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ecgwas import config
+    from ecgwas.pretrain.model import Encoder
     from ecgwas.pretrain.objectives.base import Objective
-    from ecgwas.pretrain.tokens import Grid
 
 CLASSES = {"jepa": "Jepa", "mae": "Mae", "ecg_lfm": "EcgLfm"}
 
 
-def make_objective(settings: "config.Transformer", grid: "Grid") -> "Objective":
-    """The objective that the settings name, with weights of its own."""
+def make_objective(settings: "config.Transformer", encoder: "Encoder") -> "Objective":
+    """The objective that the settings name, with weights of its own, to train this encoder."""
     module = importlib.import_module(f"ecgwas.pretrain.objectives.{settings.objective}")  # imports torch
-    return getattr(module, CLASSES[settings.objective])(settings, grid)
+    return getattr(module, CLASSES[settings.objective])(settings, encoder.grid, encoder)

@@ -28,27 +28,33 @@ class Objective(nn.Module):
     """Weights that training needs beside the encoder, and the loss.
 
     `weights`: {part: its weight in the loss}. Sums of parts are added over threads, micro-batches and processes, and
-    divided by their numbers at the end, so that it does not matter how a batch is cut.
+    divided by their numbers at the end, so that it does not matter how a batch is cut. What is no sum over recordings
+    is a part that `pooled` finds from numbers of each.
     """
 
     weights: dict[str, float]
+    draws_groups = True  # whether `View.groups` are needed
 
-    def __init__(self, settings: config.Transformer, grid: Grid) -> None:
+    def __init__(self, settings: config.Transformer, grid: Grid, encoder: Encoder) -> None:
         super().__init__()
         self.settings, self.grid = settings, grid
 
-    def forward(self, encoder: Encoder, teacher: Encoder, view: View) -> tuple[Sums, Tensor]:
-        """Sums of the parts, and the embeddings [B, E] of the student.
+    def forward(self, encoder: Encoder, teacher: Encoder, view: View) -> tuple[Sums, Tensor, Tensor]:
+        """Sums of the parts, the embeddings [B, E] of the student, and numbers [B, X] for `pooled`.
 
         teacher: the averaged encoder. A recording of which nothing was recorded has the embedding of nothing seen.
         """
         raise NotImplementedError
 
+    def pooled(self, numbers: Tensor) -> dict[str, Tensor]:
+        """{part: value} of the numbers [B, X] of all recordings together; none where X is 0."""
+        return {}
+
 
 class Masked(Objective):
     """Objectives that encode the tokens seen and predict the hidden ones."""
 
-    def forward(self, encoder: Encoder, teacher: Encoder, view: View) -> tuple[Sums, Tensor]:
+    def forward(self, encoder: Encoder, teacher: Encoder, view: View) -> tuple[Sums, Tensor, Tensor]:
         """As the interface says; `targets` and `errors` are the objective's own."""
         with torch.no_grad():
             targets = self.targets(teacher, view.teacher)
@@ -63,7 +69,7 @@ class Masked(Objective):
             x = encoder(tokens, kept)
             z = z.index_copy(0, rows, encoder.embed(x, kept, tokens.lead).float())
             add(sums, self.errors(encoder, x, kept, hidden, weight, view.teacher.lead[rows], targets, rows))
-        return sums, z
+        return sums, z, z.new_zeros(len(z), 0)
 
     def targets(self, teacher: Encoder, tokens: Tokens) -> object:
         """What hidden tokens are compared with, of all recordings of a view."""

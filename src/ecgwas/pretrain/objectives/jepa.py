@@ -15,8 +15,8 @@ class Jepa(Masked):
     A student of few leads is thus taught what the teacher makes of all. Latents are normalised token by token.
     """
 
-    def __init__(self, settings: config.Transformer, grid: Grid) -> None:
-        super().__init__(settings, grid)
+    def __init__(self, settings: config.Transformer, grid: Grid, encoder: Encoder) -> None:
+        super().__init__(settings, grid, encoder)
         self.weights = {"loss_latent": 1.0}
         self.predictor, self.out = Predictor(settings), nn.Linear(settings.width, settings.width)
 

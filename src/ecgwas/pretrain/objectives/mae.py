@@ -12,8 +12,8 @@ from ecgwas.pretrain.tokens import Grid, Tokens
 class Mae(Masked):
     """Mean squared error of the samples of hidden tokens, each view by itself."""
 
-    def __init__(self, settings: config.Transformer, grid: Grid) -> None:
-        super().__init__(settings, grid)
+    def __init__(self, settings: config.Transformer, grid: Grid, encoder: Encoder) -> None:
+        super().__init__(settings, grid, encoder)
         self.weights = {"loss_strip": 0.25, "loss_beat": 0.25}
         self.predictor = Predictor(settings)
         self.strip_out = nn.Linear(settings.width, grid.strip_patch)
