@@ -167,9 +167,17 @@ class Encoder(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.head = Head(grid, width, settings.head_rank, settings.embedding)
 
-    def forward(self, tokens: Tokens, kept: Tensor) -> Tensor:
-        """The tokens at `kept` [B, K], which attend to each other -> [B, K, D]."""
-        return self.norm(self.layers(tokens, kept)[-1])
+    def forward(self, tokens: Tokens, kept: Tensor, asked: Tensor | None = None) -> Tensor:
+        """The tokens at `kept` [B, K], which attend to each other -> [B, K, D].
+
+        asked: places in `kept` [B, H]; only these come out, [B, H, D], and the last block is spared the others.
+        """
+        x, turns, (*first, last) = self.enter(tokens, kept), self.turns(kept), self.blocks
+        for block in first:
+            x = block(x, turns)
+        if asked is None:
+            return self.norm(last(x, turns))
+        return self.norm(last(take(x, asked), self.turns(kept.gather(1, asked)), last.norm_attention(x), turns))
 
     def there(self, tokens: Tokens) -> Tensor:
         """Which of the encoder's own tokens exist: bool [B, N]."""
@@ -186,13 +194,20 @@ class Encoder(nn.Module):
 
     def layers(self, tokens: Tokens, kept: Tensor, x: Tensor | None = None) -> list[Tensor]:
         """What each block gives: list of [B, K, D]; x [B, N, D]: put in the place of what the tokens hold."""
-        x = self.project(self.features(tokens)) if x is None else x
-        x = take(x, kept) + self.positions(kept, tokens.lead)
-        turns, found = self.rotary(self.positions.times(kept)), []
+        x, turns, found = self.enter(tokens, kept, x), self.turns(kept), []
         for block in self.blocks:
             x = block(x, turns)
             found.append(x)
         return found
+
+    def enter(self, tokens: Tokens, kept: Tensor, x: Tensor | None = None) -> Tensor:
+        """What goes into the first block: [B, K, D]; x [B, N, D] as in `layers`."""
+        x = self.project(self.features(tokens)) if x is None else x
+        return take(x, kept) + self.positions(kept, tokens.lead)
+
+    def turns(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Cosines and sines of the rotary positions of the tokens at `index` [B, K]."""
+        return self.rotary(self.positions.times(index))
 
     def features(self, tokens: Tokens) -> Tensor:
         """What each token holds: [B, N, D].
@@ -230,7 +245,7 @@ class Predictor(nn.Module):
     def forward(self, encoder: Encoder, x: Tensor, kept: Tensor, hidden: Tensor, lead: Tensor) -> Tensor:
         """x [B, K, D] at `kept` -> tokens at `hidden` [B, H], of leads named `lead` [B, L]."""
         y = self.mask_token + encoder.positions(hidden, lead)
-        turns, memory_turns = (encoder.rotary(encoder.positions.times(index)) for index in (hidden, kept))
+        turns, memory_turns = (encoder.turns(index) for index in (hidden, kept))
         for block in self.blocks:
             y = block(y, turns, x, memory_turns)
         return self.norm(y)

@@ -67,8 +67,7 @@ class Trainer:
         self.order = Order(signals.table, settings.batch, seed, settings.cohorts, settings.same_person > 0)
         self.augment = Augmenter(settings.augment, learner.encoder.grid, seed, self.device)
         self.optimiser = torch.optim.AdamW(
-            parameter_groups(learner, settings), lr=settings.learning_rate, betas=(0.9, 0.95),
-            fused=self.device.type == "cuda",
+            parameter_groups(learner, settings), lr=settings.learning_rate, betas=(0.9, 0.95), fused=True
         )  # fmt: skip
         self.step, self.history = 0, []
 

@@ -57,7 +57,7 @@ class Masked(Objective):
     def forward(self, encoder: Encoder, teacher: Encoder, view: View) -> tuple[Sums, Tensor, Tensor]:
         """As the interface says; `targets` and `errors` are the objective's own."""
         with torch.no_grad():
-            targets = self.targets(teacher, view.teacher)
+            targets = self.targets(teacher, view)
         device = view.student.there.device
         z = encoder.embed_nothing(len(view.student.there))
         sums: Sums = {}
@@ -71,7 +71,7 @@ class Masked(Objective):
             add(sums, self.errors(encoder, x, kept, hidden, weight, view.teacher.lead[rows], targets, rows))
         return sums, z, z.new_zeros(len(z), 0)
 
-    def targets(self, teacher: Encoder, tokens: Tokens) -> object:
+    def targets(self, teacher: Encoder, view: View) -> object:
         """What hidden tokens are compared with, of all recordings of a view."""
         raise NotImplementedError
 

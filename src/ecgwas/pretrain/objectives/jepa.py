@@ -4,9 +4,11 @@ import torch
 from torch import Tensor, nn
 
 from ecgwas import config
-from ecgwas.pretrain.model import Encoder, Predictor, take, whole
-from ecgwas.pretrain.objectives.base import Masked, Sums
-from ecgwas.pretrain.tokens import Grid, Tokens
+from ecgwas.pretrain.model import Encoder, Predictor, whole
+from ecgwas.pretrain.objectives.base import Masked, Sums, View
+from ecgwas.pretrain.tokens import Grid
+
+CHUNK = 8  # recordings that the teacher encodes at once on a CPU: what stays in its cache
 
 
 class Jepa(Masked):
@@ -20,14 +22,16 @@ class Jepa(Masked):
         self.weights = {"loss_latent": 1.0}
         self.predictor, self.out = Predictor(settings), nn.Linear(settings.width, settings.width)
 
-    def targets(self, teacher: Encoder, tokens: Tokens) -> Tensor:
-        """Normalised latents of all tokens that are there: [B, N, D]."""
-        latents = tokens.strip.new_zeros(*tokens.there.shape, self.settings.width)
-        for rows, index in whole(tokens.there):
-            x = teacher(tokens[rows], index)
-            x = nn.functional.layer_norm(x.float(), x.shape[2:])
-            place = index[..., None].expand_as(x)
-            latents[rows] = latents[rows].scatter(1, place, x)
+    def targets(self, teacher: Encoder, view: View) -> Tensor:
+        """Normalised latents of the tokens that each group hides: [B, most hidden, D]; what fills up means nothing."""
+        hidden = hidden_tokens(view)
+        latents = view.teacher.strip.new_zeros(*hidden.shape, self.settings.width)
+        chunk = CHUNK if hidden.device.type == "cpu" else len(hidden)
+        for chosen, index in whole(view.teacher.there):
+            for rows, kept in zip(chosen.split(chunk), index.split(chunk), strict=True):
+                asked = torch.searchsorted(kept, hidden[rows]).clamp(max=kept.shape[1] - 1)
+                x = teacher(view.teacher[rows], kept, asked)
+                latents[rows] = nn.functional.layer_norm(x.float(), x.shape[2:])
         return latents
 
     def errors(
@@ -43,5 +47,14 @@ class Jepa(Masked):
     ) -> Sums:
         """Sum over hidden tokens of the mean distance over the width, and their number."""
         predicted = self.out(self.predictor(encoder, x, kept, hidden, lead)).float()
-        error = nn.functional.smooth_l1_loss(predicted, take(targets[rows], hidden), reduction="none").mean(2)
+        error = nn.functional.smooth_l1_loss(predicted, targets[rows, : hidden.shape[1]], reduction="none").mean(2)
         return {"loss_latent": ((error * weight).sum(), torch.sum(weight))}
+
+
+def hidden_tokens(view: View) -> Tensor:
+    """Tokens to predict of every recording of a view, filled up with zeros: int [B, most hidden]."""
+    width = max([group.hidden.shape[1] for group in view.groups], default=1)
+    hidden = torch.zeros(len(view.teacher.there), width, dtype=torch.int64)
+    for group in view.groups:
+        hidden[group.rows, : group.hidden.shape[1]] = torch.from_numpy(group.hidden)
+    return hidden.to(view.teacher.there.device)

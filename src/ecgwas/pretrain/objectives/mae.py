@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from ecgwas import config
 from ecgwas.pretrain.model import Encoder, Predictor, take
-from ecgwas.pretrain.objectives.base import Masked, Sums
+from ecgwas.pretrain.objectives.base import Masked, Sums, View
 from ecgwas.pretrain.tokens import Grid, Tokens
 
 
@@ -19,9 +19,9 @@ class Mae(Masked):
         self.strip_out = nn.Linear(settings.width, grid.strip_patch)
         self.beat_out = nn.Linear(settings.width, grid.beat_patch)
 
-    def targets(self, teacher: Encoder, tokens: Tokens) -> Tokens:
+    def targets(self, teacher: Encoder, view: View) -> Tokens:
         """The tokens themselves, without noise."""
-        return tokens
+        return view.teacher
 
     def errors(
         self,
