@@ -23,6 +23,8 @@ PLACES = {
     "RECORDINGS_EXCLUDED": "cohorts/{cohort}/ecg/excluded.parquet",
     "QUALITY": "cohorts/{cohort}/ecg/quality.parquet",
     "INTERVALS": "cohorts/{cohort}/ecg/intervals.parquet",
+    "READOUT": "embeddings/readout/{model}.parquet",
+    "OUT_OF_DISTRIBUTION": "cohorts/{cohort}/embeddings/{model}.ood.parquet",
     "SAMPLES": "cohorts/{cohort}/genotypes/samples.parquet",
     "VARIANTS": "cohorts/{cohort}/genotypes/variants.parquet",
     "GENOTYPES_EXCLUDED": "cohorts/{cohort}/genotypes/excluded.parquet",
