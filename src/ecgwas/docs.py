@@ -24,6 +24,8 @@ PLACES = {
     "QUALITY": "cohorts/{cohort}/ecg/quality.parquet",
     "INTERVALS": "cohorts/{cohort}/ecg/intervals.parquet",
     "EMBEDDING_WINDOWS": "cohorts/{cohort}/embeddings/{model}.windows.parquet",
+    "READOUT": "embeddings/readout/{model}.parquet",
+    "OUT_OF_DISTRIBUTION": "cohorts/{cohort}/embeddings/{model}.ood.parquet",
     "SAMPLES": "cohorts/{cohort}/genotypes/samples.parquet",
     "VARIANTS": "cohorts/{cohort}/genotypes/variants.parquet",
     "GENOTYPES_EXCLUDED": "cohorts/{cohort}/genotypes/excluded.parquet",

@@ -6,7 +6,7 @@ import pytest
 
 from ecgwas.report import inputs
 
-READ = [path for path, _ in (inputs.FLOW | inputs.RESULTS).values()]
+READ = [path for path, _ in (inputs.FLOW | inputs.RESULTS | inputs.STUDY).values()]
 READ += ["gwas/{model}/crosscheck.parquet", "models/{model}/history.parquet", "recovery/{cohort}/{model}.tsv"]
 
 

@@ -29,6 +29,10 @@ WRITTEN = {
     f"{COHORT}/gwas/tiny/calibration.parquet": tables.CALIBRATION,
     f"{COHORT}/finemap/tiny/credible_sets.parquet": tables.CREDIBLE_SETS,
     f"{COHORT}/finemap/tiny/variants.parquet": tables.FINEMAP_VARIANTS,
+    "embeddings/readout/tiny.parquet": tables.READOUT,
+    "embeddings/readout/intervals.parquet": tables.READOUT,
+    f"{COHORT}/embeddings/tiny.ood.parquet": tables.OUT_OF_DISTRIBUTION,
+    f"{COHORT}/embeddings/pca.ood.parquet": tables.OUT_OF_DISTRIBUTION,
     f"{COHORT}/finemap/tiny/ld_diagnostics.parquet": tables.LD_DIAGNOSTICS,
 }
 

@@ -1,4 +1,6 @@
-"""Encoder and signals of one cohort -> one embedding a recording, and the SD over its windows."""
+"""Signals -> one embedding a recording and the SD over its windows; what they hold, and how usual each recording is."""
+
+from types import SimpleNamespace
 
 
 rule embed:
@@ -35,3 +37,56 @@ rule embed:
         " --strips {params.lists[strips]:q} --beats {params.lists[beats]:q}"
         " --settings {params.settings:q} --threads {threads} --embeddings {output.embeddings}"
         " --windows {output.windows} > {log} 2>&1"
+
+
+EMBEDDING = [name for name, model in MODELS.items() if model.kind in ("transformer", "pca")]
+READ = [name for name, model in MODELS.items() if model.kind != "outcomes"]
+
+
+# Every cohort of the study is a training cohort; their embeddings are there, so none is computed twice.
+rule distribution:
+    input:
+        expand("cohorts/{cohort}/embeddings/{{model}}.parquet", cohort=COHORTS),
+    output:
+        reference="models/{model}/reference.npz",
+        scores=expand("cohorts/{cohort}/embeddings/{{model}}.ood.parquet", cohort=COHORTS),
+    log:
+        "logs/models/{model}-distribution.log",
+    wildcard_constraints:
+        model=of_kind("transformer", "pca"),
+    conda:
+        "../../envs/stats.yaml"
+    params:
+        embeddings=lambda wildcards, input: json_list(input),
+        scores=lambda wildcards, output: json_list(output[1:]),
+        seed=STUDY.seed,
+        code=source("embed"),
+    shell:
+        "python -m ecgwas.embed.distribution --embeddings {params.embeddings:q} --reference_out {output.reference}"
+        " --scores_out {params.scores:q} --seed {params.seed} > {log} 2>&1"
+
+
+rule readout:
+    input:
+        values=lambda wildcards: [
+            values_of(SimpleNamespace(cohort=cohort, model=wildcards.model)) for cohort in COHORTS
+        ],
+        recordings=expand("cohorts/{cohort}/ecg/recordings.parquet", cohort=COHORTS),
+        intervals=expand("cohorts/{cohort}/ecg/intervals.parquet", cohort=COHORTS),
+    output:
+        readout="embeddings/readout/{model}.parquet",
+    log:
+        "logs/models/{model}-readout.log",
+    conda:
+        "../../envs/stats.yaml"
+    params:
+        lists=lists,
+        cohorts=json.dumps(list(COHORTS)),
+        classical=lambda wildcards: str(MODELS[wildcards.model].kind == "intervals").lower(),
+        seed=STUDY.seed,
+        code=source("embed"),
+    shell:
+        "python -m ecgwas.embed.readout --model {wildcards.model} --cohorts {params.cohorts:q}"
+        " --values {params.lists[values]:q} --recordings {params.lists[recordings]:q}"
+        " --intervals {params.lists[intervals]:q} --classical {params.classical} --seed {params.seed}"
+        " --readout_out {output.readout} > {log} 2>&1"

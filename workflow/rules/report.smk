@@ -16,6 +16,11 @@ TOLD = [
 ]
 
 
+def role(model):
+    """What a model is among the baselines: random where it is not trained, else its kind."""
+    return "random" if model.kind == "transformer" and model.steps == 0 else model.kind
+
+
 rule recovery:
     input:
         **GENOTYPES,
@@ -69,6 +74,8 @@ rule page:
         ),
         expand("recovery/{cohort}/{model}.tsv", cohort=SIMULATED, model=MODELS),
         "recovery.tsv" if SIMULATED else [],
+        expand("embeddings/readout/{model}.parquet", model=READ),
+        expand("cohorts/{cohort}/embeddings/{model}.ood.parquet", cohort=COHORTS, model=EMBEDDING),
     output:
         page=report("report/index.html", category="Report", caption="../report/page.rst"),
         provenance="report/provenance.json",
@@ -80,6 +87,7 @@ rule page:
         cohorts=json.dumps(list(COHORTS)),
         models=json.dumps(list(MODELS)),
         model=REPORT_MODEL,
+        roles=json.dumps({name: role(model) for name, model in MODELS.items()}),
         settings=settings("report"),
         study=STUDY.model_dump_json(),
         sources="[" + ",".join(as_json(cohort) for cohort in COHORTS.values()) + "]",
@@ -87,4 +95,4 @@ rule page:
     shell:
         "python -m ecgwas.report.page --root . --cohorts {params.cohorts:q} --models {params.models:q}"
         " --model {params.model} --settings {params.settings:q} --study {params.study:q} --sources {params.sources:q}"
-        " --report {output.page} --provenance_json {output.provenance} > {log} 2>&1"
+        " --roles {params.roles:q} --report {output.page} --provenance_json {output.provenance} > {log} 2>&1"

@@ -24,6 +24,10 @@ RESULTS = {
     "finemapped": ("finemap/{model}/variants.parquet", tables.FINEMAP_VARIANTS),
     "ld_diagnostics": ("finemap/{model}/ld_diagnostics.parquet", tables.LD_DIAGNOSTICS),
 }
+STUDY = {
+    "readout": ("embeddings/readout/{model}.parquet", tables.READOUT),
+    "ood": ("cohorts/{cohort}/embeddings/{model}.ood.parquet", tables.OUT_OF_DISTRIBUTION),
+}
 COMPARED = ("loci", "calibration", "credible_sets")
 
 
@@ -78,6 +82,20 @@ def read(path: Path, schema: tables.Schema) -> pl.DataFrame | None:
         return tables.typed(pl.read_parquet(path), schema)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+
+
+def read_readouts(root: Path, models: list[str]) -> dict[str, pl.DataFrame]:
+    """What is read from each model that has a readout table."""
+    path, schema = STUDY["readout"]
+    found = {model: read(root / path.format(model=model), schema) for model in models}
+    return {model: table for model, table in found.items() if table is not None}
+
+
+def read_ood(root: Path, cohorts: list[str], models: list[str]) -> dict[tuple[str, str], pl.DataFrame]:
+    """How usual the recordings of (cohort, model) are, where the model gives an embedding."""
+    path, schema = STUDY["ood"]
+    found = {(c, m): read(root / path.format(cohort=c, model=m), schema) for c in cohorts for m in models}
+    return {names: table for names, table in found.items() if table is not None}
 
 
 def read_history(root: Path, model: str) -> pl.DataFrame | None:

@@ -14,7 +14,7 @@ import ecgwas
 from ecgwas import config, provenance
 from ecgwas.cli import run
 from ecgwas.files import atomic
-from ecgwas.report import figures, flow, genes, inputs, recovered, scan, sections, words
+from ecgwas.report import figures, flow, genes, held, inputs, recovered, scan, sections, words
 from ecgwas.report.inputs import CohortInputs
 
 CONTENTS = {
@@ -166,6 +166,7 @@ def main(
     report: Path,
     sources: list[config.Cohort] | None = None,
     genes_table: Path | None = None,
+    roles: dict[str, str] | None = None,
     provenance_json: Path | None = None,
 ) -> None:
     """Write the report of a study.
@@ -180,6 +181,7 @@ def main(
         report: the page to write.
         sources: the cohorts' configurations, as a JSON list: descriptions, and input files for the provenance.
         genes_table: gene table that names the nearest gene; the one of the settings by default.
+        roles: kind of each model, as JSON, random where it is untrained: to say which baselines are absent.
         provenance_json: where to write the provenance; provenance.json beside the page by default.
     """
     study = study.model_copy(update={"report": settings})
@@ -191,6 +193,7 @@ def main(
         "title": settings.title,
         "model": model,
         "label": settings.labels.get(model, model),
+        "held": held.section(root, cohorts, models, roles or {}, settings.labels),
         "cohorts": [tell(name) | sections.described(described.get(name)) for name in cohorts],
     }
     page = render(context)
