@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # the probes' matrices are small: threads of numpy would wait for each other
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the parts below, when run as a script
