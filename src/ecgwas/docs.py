@@ -88,9 +88,14 @@ def config_readme() -> str:
     parts = [INTRO]
     for title, names in SECTIONS.items():
         parts.append(f"## {title}\n")
-        blocks = [getattr(config, name) for name in names] or list(typing.get_args(typing.get_args(config.Model)[0]))
+        blocks = [getattr(config, name) for name in names] or [*models(), config.Augment]
         parts += [_block(block) for block in blocks]
     return "\n".join(parts)
+
+
+def models() -> list[type[pydantic.BaseModel]]:
+    """The kinds of model."""
+    return list(typing.get_args(typing.get_args(config.Model)[0]))
 
 
 def _block(block: type[pydantic.BaseModel]) -> str:

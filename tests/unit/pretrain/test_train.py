@@ -18,8 +18,10 @@ from ecgwas.config import Augment, Ingest, Transformer
 from ecgwas.errors import UserError
 from ecgwas.pretrain import checkpoint, data, losses, processes, schedule, train
 from ecgwas.pretrain.augment import Augmenter
-from ecgwas.pretrain.model import take, whole
-from ecgwas.pretrain.tokens import on_device
+from ecgwas.pretrain.masks import Group
+from ecgwas.pretrain.model import whole
+from ecgwas.pretrain.objectives.base import View
+from ecgwas.pretrain.tokens import Tokens, on_device
 
 TINY = Transformer(width=16, depth=1, heads=2, embedding=8, steps=9, batch=16, checkpoint_every=2)
 MAE = TINY.model_copy(update={"objective": "mae"})
@@ -159,6 +161,12 @@ def test_where_a_strip_was_cut_does_not_matter(ecg_cohort):
     torch.testing.assert_close(swapped, encoder(tokens, early), rtol=0, atol=1e-5)
 
 
+def view_of(tokens: Tokens, *group: torch.Tensor) -> View:
+    """All recordings of one group, given tokens kept and hidden and the weights of these."""
+    rows = np.arange(len(tokens.there))
+    return View(tokens, tokens, [Group(rows, *(x.numpy() for x in group))], [1, 0], rows.tolist())
+
+
 @pytest.mark.parametrize("settings", [TINY, MAE])
 def test_the_loss_is_of_the_hidden_tokens_alone(ecg_cohort, settings):
     signals = opened(ecg_cohort(n=12))
@@ -170,12 +178,14 @@ def test_the_loss_is_of_the_hidden_tokens_alone(ecg_cohort, settings):
     weight = (torch.arange(30) < 20).float().expand(3, -1)
     x = encoder(tokens, kept)
     args = (encoder, x, kept, hidden, weight, tokens.lead)
-    targets = objective.targets(learner.average, tokens)
+    targets = objective.targets(learner.average, view_of(tokens, kept, hidden, weight))
     one = objective.errors(*args, targets, torch.arange(3))
-    for part in (tokens.strip, tokens.beat) if settings is MAE else (targets,):
-        offset = 0 if settings is not MAE or part is tokens.strip else encoder.grid.n_strip
-        places = seen[60:] - offset
-        part[:, places[(places >= 0) & (places < part.shape[1])]] += 7.0
+    if settings is MAE:
+        for part, offset in ((tokens.strip, 0), (tokens.beat, encoder.grid.n_strip)):
+            places = seen[60:] - offset
+            part[:, places[(places >= 0) & (places < part.shape[1])]] += 7.0
+    else:
+        targets[:, 20:] += 7.0
     two = objective.errors(*args, targets, torch.arange(3))
     assert sum(float(n) for _, n in one.values()) == 60
     for name in one:
@@ -186,10 +196,11 @@ def test_the_teacher_tells_of_all_leads_and_takes_no_gradient(ecg_cohort):
     signals = opened(ecg_cohort(n=12))
     learner = make(signals)
     tokens = learner.encoder.tokenizer(on_device(signals.read(np.arange(1, 4)), torch.device("cpu")))
-    latents = learner.objective.targets(learner.average, tokens)
-    (rows, index), = whole(tokens.there)  # fmt: skip
+    (_, index), = whole(tokens.there)  # fmt: skip
+    asked = index[:, [7, 3, 90, 41]]
+    latents = learner.objective.targets(learner.average, view_of(tokens, index[:, :2], asked, torch.ones(3, 4)))
     x = torch.nn.functional.layer_norm(learner.average(tokens, index), (TINY.width,))
-    torch.testing.assert_close(take(latents[rows], index), x)
+    torch.testing.assert_close(latents, x[:, [7, 3, 90, 41]], rtol=0, atol=1e-5)
     assert not any(w.requires_grad for w in learner.average.parameters())
     before = [w.clone() for w in learner.average.parameters()]
     for w in learner.encoder.parameters():
