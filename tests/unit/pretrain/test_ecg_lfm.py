@@ -87,6 +87,17 @@ def test_half_of_the_leads_are_dropped_but_never_all():
     assert (one == (lead == 1)).all()
 
 
+def test_the_rate_goes_with_the_beat_and_with_no_lead():
+    view, lead = np.array([0, 0, 1, 1, 2, 2, 3]), np.array([0, 1, 0, 1, 0, 1, 0])
+    there = np.ones(7, bool)
+    rngs = [np.random.default_rng([k]) for k in range(100)]
+    assert all(spans.see(there, lead, view, 0.0, rng)[6] for rng in rngs)
+    for rng in rngs:
+        shown = spans.see(there, lead, view, 1.0, rng)
+        assert shown[view == 0].any() != shown[view == 1].any()
+        assert shown[6] == shown[view == 1].any()
+
+
 def test_negatives_are_others():
     drawn = spans.negatives(40, np.random.default_rng([0]))
     assert drawn.shape == (40, 100)
@@ -227,7 +238,7 @@ def test_a_run_broken_off_ends_in_the_same_bytes(ecg_cohort, tmp_path, settings)
 @BOTH
 def test_training_learns_to_name_codes_and_goes_on_using_them(ecg_cohort, tmp_path, settings):
     cohort = ecg_cohort(n=40)
-    longer = settings.model_copy(update={"steps": 60, "batch": 16, "checkpoint_every": 100})
+    longer = settings.model_copy(update={"steps": 40, "learning_rate": 5e-3, "checkpoint_every": 100})
     history = run(cohort, tmp_path, longer)[1]
     first, last = history.head(5), history.tail(5)
     assert last["loss"].mean() < first["loss"].mean()
