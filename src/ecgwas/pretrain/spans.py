@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecgwas.pretrain.data import SPANS
+from ecgwas.pretrain.masks import LOST
 
 DROP_LEAD = 0.5  # probability
 SPAN_S = 0.32  # length of a hidden span
 FEWEST = 2  # spans of a view
 NEGATIVES = 100  # of each hidden token
+RATE = 3  # view of the token that is of no lead
 
 
 @dataclass(frozen=True)
@@ -27,15 +29,16 @@ def see(
 ) -> np.ndarray:
     """What one recording shows of its tokens: bool [token]; there, lead and view of the tokens [token].
 
-    Each lead is dropped with probability `DROP_LEAD`, but never all (Oh et al. 2022, section 3.2); a share `drop_view`
-    of recordings shows one view only.
+    Each lead is dropped with probability `DROP_LEAD`, but never all (Oh et al. 2022), the rate with none; a share
+    `drop_view` of recordings shows one view only.
     """
-    leads = np.unique(lead[there])
+    of_leads = view < RATE
+    leads = np.unique(lead[there & of_leads])
     survives = rng.random(len(leads)) >= DROP_LEAD
     if len(leads):
         survives[rng.integers(len(leads))] |= not survives.any()
-    shown = there & np.isin(lead, leads[survives])
-    dropped, lost = rng.random() < drop_view, view == rng.integers(2)
+    shown = there & (np.isin(lead, leads[survives]) | ~of_leads)
+    dropped, lost = rng.random() < drop_view, np.isin(view, LOST[rng.integers(2)])
     return shown & ~lost if dropped and (shown & ~lost & (view < 2)).any() else shown
 
 
