@@ -1,4 +1,4 @@
-"""The section on what embeddings hold: every model beside the others, reasons in place of numbers, baselines asked for."""
+"""The section on what embeddings hold: models side by side, reasons in place of numbers, baselines asked for."""
 
 import polars as pl
 import pytest
