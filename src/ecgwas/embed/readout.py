@@ -30,10 +30,11 @@ class Known:
 
     table: pl.DataFrame  # cohort, person, WANTED and UNWANTED, a row a recording
     x: np.ndarray  # [recording, column], NaN missing
+    of_people: bool = False  # recordings of a person share the person's numbers
 
     def of(self, rows: np.ndarray) -> "Known":
         """The recordings chosen by a mask."""
-        return Known(self.table.filter(pl.Series(rows)), self.x[rows])
+        return Known(self.table.filter(pl.Series(rows)), self.x[rows], self.of_people)
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def gather(
     cohorts: list[str], values: list[Path], recordings: list[Path], intervals: list[Path], classical: bool
 ) -> Known:
     """Every recording of the cohorts with its numbers; a table of people gives each recording its person's."""
-    parts, chosen = [], None
+    parts, chosen, on = [], None, ""
     for cohort, *paths in zip(cohorts, values, recordings, intervals, strict=True):
         table, names = numbers(paths[0], classical)
         if chosen not in (None, names):
@@ -77,7 +78,9 @@ def gather(
         parts.append(about.join(measured, on="recording_id", how="left").join(found, on=on, how="inner"))
     whole = pl.concat(parts).sort("cohort", "recording_id")
     x = whole.select(f"x:{name}" for name in chosen or []).to_numpy()
-    known = Known(whole.select("cohort", "person", *WANTED, *UNWANTED[1:]), np.where(np.isfinite(x), x, np.nan))
+    known = Known(
+        whole.select("cohort", "person", *WANTED, *UNWANTED[1:]), np.where(np.isfinite(x), x, np.nan), on == "person_id"
+    )
     return known.of(np.isfinite(known.x).any(1))
 
 
@@ -180,7 +183,9 @@ def scored(known: Known, cohort: str, classical: bool, seed: int) -> Iterator[di
         y = known.table[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
         same = _without(Score("R2"), "one of the model's own numbers")
         yield _row(cohort, name, "wanted", same if classical else measurement(known.x, y, person, seed))
-    yield _row(cohort, "repeatability", "wanted", repeatability(known.x, person, seed))
+    one_each = _without(Score("ICC"), "a table of people: one value a person")
+    repeated = one_each if known.of_people else repeatability(known.x, person, seed)
+    yield _row(cohort, "repeatability", "wanted", repeated)
     for name in UNWANTED[0 if cohort == "all" else 1 :]:
         yield _row(cohort, name, "unwanted", label(known.x, known.table[name], person, seed))
 

@@ -189,6 +189,8 @@ def test_a_table_of_people_serves_every_recording_and_intervals_do_not_read_them
     known = readout.gather(*one, False)
     assert known.table.height == 78
     assert np.array_equal(known.x[0::2], known.x[1::2])
+    of_people = readout.readout(known, "truth", False, 1).filter(quantity="repeatability")
+    assert of_people["reason"].to_list() == ["a table of people: one value a person"]
     classical = readout.gather(["one"], [paths["intervals"]], *one[2:], True)
     made = readout.readout(classical, "intervals", True, 1).filter(kind="wanted", score="R2")
     assert set(made["reason"]) == {"one of the model's own numbers"}
