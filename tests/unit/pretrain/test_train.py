@@ -18,7 +18,9 @@ from ecgwas.config import Augment, Ingest, Transformer
 from ecgwas.errors import UserError
 from ecgwas.pretrain import checkpoint, data, losses, processes, schedule, train
 from ecgwas.pretrain.augment import Augmenter
+from ecgwas.pretrain.masks import Group
 from ecgwas.pretrain.model import take, whole
+from ecgwas.pretrain.objectives.base import View
 from ecgwas.pretrain.tokens import on_device
 
 TINY = Transformer(width=16, depth=1, heads=2, embedding=8, steps=9, batch=16, checkpoint_every=2)
@@ -170,12 +172,15 @@ def test_the_loss_is_of_the_hidden_tokens_alone(ecg_cohort, settings):
     weight = (torch.arange(30) < 20).float().expand(3, -1)
     x = encoder(tokens, kept)
     args = (encoder, x, kept, hidden, weight, tokens.lead)
-    targets = objective.targets(learner.average, tokens)
+    view = View(tokens, tokens, [Group(np.arange(3), *(x.numpy() for x in (kept, hidden, weight)))], [1, 0], [0, 1, 2])
+    targets = objective.targets(learner.average, view)
     one = objective.errors(*args, targets, torch.arange(3))
-    for part in (tokens.strip, tokens.beat) if settings is MAE else (targets,):
-        offset = 0 if settings is not MAE or part is tokens.strip else encoder.grid.n_strip
-        places = seen[60:] - offset
-        part[:, places[(places >= 0) & (places < part.shape[1])]] += 7.0
+    if settings is TINY:
+        targets[:, 20:] += 7.0
+    else:
+        for part, before in ((tokens.strip, 0), (tokens.beat, encoder.grid.n_strip)):
+            places = seen[60:] - before
+            part[:, places[(places >= 0) & (places < part.shape[1])]] += 7.0
     two = objective.errors(*args, targets, torch.arange(3))
     assert sum(float(n) for _, n in one.values()) == 60
     for name in one:
@@ -186,10 +191,13 @@ def test_the_teacher_tells_of_all_leads_and_takes_no_gradient(ecg_cohort):
     signals = opened(ecg_cohort(n=12))
     learner = make(signals)
     tokens = learner.encoder.tokenizer(on_device(signals.read(np.arange(1, 4)), torch.device("cpu")))
-    latents = learner.objective.targets(learner.average, tokens)
     (rows, index), = whole(tokens.there)  # fmt: skip
-    x = torch.nn.functional.layer_norm(learner.average(tokens, index), (TINY.width,))
-    torch.testing.assert_close(take(latents[rows], index), x)
+    places = torch.tensor([[3, 70, 40, 0], [5, 1, 90, 0], [100, 8, 2, 0]])
+    hidden = index[rows.argsort()].gather(1, places)
+    group = Group(np.arange(3), hidden[:, :1].numpy(), hidden.numpy(), np.ones((3, 4), np.float32))
+    latents = learner.objective.targets(learner.average, View(tokens, tokens, [group], [1, 0], [0, 1, 2]))
+    x = torch.nn.functional.layer_norm(learner.average(tokens[rows], index), (TINY.width,))
+    torch.testing.assert_close(latents[rows], take(x, places[rows]), rtol=0, atol=1e-5)
     assert not any(w.requires_grad for w in learner.average.parameters())
     before = [w.clone() for w in learner.average.parameters()]
     for w in learner.encoder.parameters():
