@@ -395,6 +395,9 @@ class Transformer(Strict):
     clip: float = Field(1.0, gt=0, description="Norm that gradients are clipped to.")
     rank_floor: float = Field(1.5, ge=1, description="Effective rank of the embeddings below which training stops as collapsed.")
     checkpoint_every: int = Field(200, ge=1, description="Steps between states to resume from.")
+    compile: Literal["auto", "always", "never"] = Field(
+        "auto", description="Compile the transformer's blocks: on a GPU only, always, never. Without a compiler they run uncompiled, with a warning."
+    )
 
     @pydantic.model_validator(mode="after")
     def _fits(self) -> "Transformer":

@@ -9,14 +9,14 @@ several threads, or processes, find is what one would.
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ecgwas import config
-from ecgwas.pretrain import data, masks, readout
+from ecgwas.pretrain import data, flops, masks, readout
 from ecgwas.pretrain.augment import Augmenter
 from ecgwas.pretrain.model import Encoder
 from ecgwas.pretrain.objectives import make_objective, pooled
@@ -51,11 +51,12 @@ class Learner(nn.Module):
 
 @dataclass(frozen=True)
 class Step:
-    """Where random numbers come from."""
+    """Where random numbers come from, and where the work is counted."""
 
     augment: Augmenter
     seed: int
     step: int
+    flops: list[float] = field(default_factory=list)  # of each share so far
 
 
 def share(learner: Learner, batch: data.Batch, slots: np.ndarray, step: Step) -> tuple[Sums, Tensor]:
@@ -75,7 +76,9 @@ def share(learner: Learner, batch: data.Batch, slots: np.ndarray, step: Step) ->
             grid = encoder.grid.view(), encoder.grid.place()
             groups = masks.draw(there, visible, grid, settings.mask, settings.drop_view, settings.targets, key, slots)
     with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-        sums, z, numbers = learner.objective(encoder, learner.average, View(dirty, clean, groups, key, list(slots)))
+        view = View(dirty, clean, groups, key, list(slots))
+        step.flops.append(flops.of_step(learner, view))
+        sums, z, numbers = learner.objective(encoder, learner.average, view)
         if learner.readout is not None:
             targets = learner.readout.targets(encoder.tokenizer, teacher, clean)
             add(sums, learner.readout(z, noise(step, slots, z), targets))

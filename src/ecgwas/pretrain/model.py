@@ -28,15 +28,16 @@ class Rotary(nn.Module):
         self.register_buffer("speed", 2 * math.pi / periods, persistent=False)
 
     def forward(self, time_s: Tensor) -> tuple[Tensor, Tensor]:
-        """Cosines and sines [B, 1, K, pairs] of tokens at times [B, K]."""
+        """Cosines, and sines with the sign of each half, [B, 1, K, 2·pairs] of tokens at times [B, K]."""
         angle = time_s[:, None, :, None] * self.speed
-        return angle.cos(), angle.sin()
+        cos, sin = angle.cos(), angle.sin()
+        return torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)
 
 
 def turn(x: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
     """Apply `Rotary` to x [B, heads, K, 2·pairs]."""
     (a, b), (cos, sin) = x.chunk(2, -1), turns
-    return torch.cat([a * cos - b * sin, a * sin + b * cos], -1).to(x.dtype)
+    return (x * cos).addcmul(torch.cat([b, a], -1), sin).to(x.dtype)
 
 
 class Block(nn.Module):

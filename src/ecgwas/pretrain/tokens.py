@@ -160,10 +160,8 @@ class Tokenizer(nn.Module):
         strip, beat = (patches(x, n) for x, n in ((strip, self.grid.strip_patch), (beat, self.grid.beat_patch)))
         if seen is None:
             seen = self.seen(signals)
-        there = [
-            (~x.unflatten(1, (self.grid.leads, -1))).all(3) if k < 2 else ~x.all(2, keepdim=True)
-            for k, x in enumerate((strip.isnan(), beat.isnan(), size.isnan()))
-        ]
+        whole = (x.sum(2).unflatten(1, (self.grid.leads, -1)) for x in (strip, beat))  # NaN where any sample is
+        there = [*(~x.isnan() for x in whole), ~size.isnan().all(2, keepdim=True)]
         there = torch.cat([*((x & seen[..., None]).flatten(1) for x in there), ~rate.isnan()], 1)
         return Tokens(strip.nan_to_num(), beat.nan_to_num(), size.nan_to_num(), rate.nan_to_num(), signals.lead, there)
 
@@ -180,13 +178,19 @@ class Tokenizer(nn.Module):
 
 def recorded_leads(signals: Signals) -> Tensor:
     """Leads with anything recorded in either view: bool [B, L]."""
-    return (~signals.strip.isnan()).any(2) | (~signals.beat.isnan()).any(2)
+    return (counted(signals.strip) > 0) | (counted(signals.beat) > 0)
+
+
+def counted(x: Tensor) -> Tensor:
+    """Samples that are there [B, L] of [B, L, samples]; sums of floats are quick, unlike `any` and sums of booleans."""
+    return (~x.isnan()).to(x.dtype).sum(2)
 
 
 def deviation(x: Tensor) -> Tensor:
     """Standard deviation in time [B, L] of [B, L, samples], at least `SMALLEST_SD`; NaN where all is missing."""
-    mean = x.nanmean(2, keepdim=True)
-    return (x - mean).square().nanmean(2).sqrt().clamp(min=SMALLEST_SD)
+    n = counted(x)
+    mean = x.nansum(2) / n
+    return ((x - mean[..., None]).square().nansum(2) / n).sqrt().clamp(min=SMALLEST_SD)
 
 
 def named(x: Tensor, lead: Tensor) -> Tensor:

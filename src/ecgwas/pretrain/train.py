@@ -23,8 +23,9 @@ from ecgwas.cli import run
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
 from ecgwas.pretrain import checkpoint as files
-from ecgwas.pretrain import data, losses, processes, schedule
+from ecgwas.pretrain import data, flops, losses, processes, schedule
 from ecgwas.pretrain.augment import Augmenter
+from ecgwas.pretrain.compiling import compile_blocks
 from ecgwas.pretrain.encoders import make_encoder
 from ecgwas.pretrain.order import Order
 from ecgwas.pretrain.processes import Processes
@@ -43,6 +44,14 @@ HISTORY = {
 }
 MEASURED = {
     "recordings_per_s": (pl.Float64(), "Recordings a second since the last row that tells it, over all processes."),
+    "gflops_per_s": (
+        pl.Float64(),
+        "Matrix products executed a second since that row, 10⁹ operations, over all processes; null for ecg_lfm.",
+    ),
+    "flops_share": (
+        pl.Float64(),
+        "The same by the rate of large matrix products on these devices, measured at the start, in this precision.",
+    ),
     "peak_memory_mb": (pl.Float64(), "Most memory so far: of the device on a GPU, of the process on a CPU, MB."),
 }
 RANK_EVERY = 20
@@ -69,7 +78,7 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(
             parameter_groups(learner, settings), lr=settings.learning_rate, betas=(0.9, 0.95), fused=True
         )  # fmt: skip
-        self.step, self.history = 0, []
+        self.step, self.history, self.flops = 0, [], 0.0
 
     def parts_of(self, step: int) -> list[tuple[np.ndarray, data.Batch]]:
         """This process's micro-batches of a step, with the places of their recordings in the whole batch."""
@@ -92,6 +101,7 @@ class Trainer:
             )
             told.append(found[0])
             z.append(found[1])
+        self.flops += sum(step.flops)
         self.group.sum_gradients(self.learner)
         told = {name: sum(part[name] for part in told) / len(told) for name in told[0]}
         if not math.isfinite(told["loss"]):
@@ -106,7 +116,9 @@ class Trainer:
         """Train to the end, from the state in `resume` where there is one of this run."""
         settings, key = self.settings, fingerprint(self)
         self.load(resume / "state.pt", key)
-        first, last_told, began = self.step, self.step, time.monotonic()
+        compile_blocks(self.learner, settings.compile, self.device)
+        peak = self.over_processes(flops.peak(self.device, self.pool, self.threads))
+        first, last_told, began, self.flops = self.step, self.step, time.monotonic(), 0.0
         upcoming = self.loader.submit(self.parts_of, self.step) if self.step < settings.steps else None
         while self.step < settings.steps:
             if stop_after is not None and self.step - first >= stop_after:
@@ -116,9 +128,9 @@ class Trainer:
             told, z = self.one_step(parts)
             done = self.step + 1
             if self.step % RANK_EVERY == 0 or done == settings.steps:
-                speed = (done - last_told) * settings.batch / (time.monotonic() - began)
-                told |= self.measured(z, speed)
-                last_told, began = done, time.monotonic()
+                seconds, work = time.monotonic() - began, self.over_processes(self.flops)
+                told |= self.measured(z, (done - last_told) * settings.batch / seconds, work / seconds, peak)
+                last_told, began, self.flops = done, time.monotonic(), 0.0
             self.history.append({"step": self.step} | told)
             self.step = done
             if done % settings.checkpoint_every == 0 or done == settings.steps:
@@ -128,8 +140,12 @@ class Trainer:
         """Read the next step's recordings while this one's are learnt from."""
         return self.loader.submit(self.parts_of, self.step + 1) if self.step + 1 < self.settings.steps else None
 
-    def measured(self, z: Tensor, speed: float) -> dict[str, float]:
-        """Rank, speed and memory, told now and then; stops a run whose embeddings have collapsed."""
+    def over_processes(self, x: float) -> float:
+        """Sum of a number over all processes."""
+        return float(self.group.summed(torch.tensor(x, dtype=torch.float64, device=self.device)))
+
+    def measured(self, z: Tensor, speed: float, work: float, peak: float) -> dict[str, float | None]:
+        """Rank, speed (recordings, operations a second) and memory; stops a run whose embeddings have collapsed."""
         rank, cuda = schedule.effective_rank(z), self.device.type == "cuda"
         used = torch.cuda.max_memory_allocated() / 1e6 if cuda else peak_memory_mb()
         if self.group.rank == 0:
@@ -139,7 +155,8 @@ class Trainer:
                 f"step {self.step}: the embeddings have collapsed, effective rank {rank:.2f} below rank_floor"
                 f" {self.settings.rank_floor}; raise covariance or readout, or lower learning_rate"
             )
-        return {"effective_rank": rank, "recordings_per_s": speed, "peak_memory_mb": used}
+        used_of = {} if math.isnan(work) else {"gflops_per_s": work / 1e9, "flops_share": work / peak}
+        return {"effective_rank": rank, "recordings_per_s": speed, "peak_memory_mb": used} | used_of
 
     def save(self, path: Path, key: str) -> None:
         """Weights, optimiser, position and history; random numbers are a function of the position."""

@@ -28,8 +28,8 @@ class Jepa(Masked):
         latents = view.teacher.strip.new_zeros(*hidden.shape, self.settings.width)
         chunk = CHUNK if hidden.device.type == "cpu" else len(hidden)
         for chosen, index in whole(view.teacher.there):
-            for rows, kept in zip(chosen.split(chunk), index.split(chunk), strict=True):
-                asked = torch.searchsorted(kept.contiguous(), hidden[rows]).clamp(max=kept.shape[1] - 1)
+            for rows, kept in zip(chosen.split(chunk), index.contiguous().split(chunk), strict=True):
+                asked = torch.searchsorted(kept, hidden[rows]).clamp(max=kept.shape[1] - 1)
                 x = teacher(view.teacher[rows], kept, asked)
                 latents[rows] = nn.functional.layer_norm(x.float(), x.shape[2:])
         return latents
