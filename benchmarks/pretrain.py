@@ -7,7 +7,7 @@ The peer is ViTMAEForPreTraining (encoder-decoder, forward, backward, AdamW) of 
 `pip install transformers` (or `--target FOLDER`, and PYTHONPATH=FOLDER), which is no dependency of ecgwas; without it
 the ratios are null. Signals are simulated noise with the shapes of real ones: the step does the same work. Ours are
 timed whole (reading, augmentation, masks, step, read-out); ours encode a quarter of the tokens beside the peer's
-dropping of 75 %, and 95 % of them, predicting the rest, beside the peer without dropping, which encodes and decodes all.
+dropping of 75 %, and 95 % of them, predicting the rest, beside the peer without dropping, which en- and decodes all.
 """
 
 import json
