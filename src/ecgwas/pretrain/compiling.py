@@ -30,10 +30,15 @@ def compile_blocks(module: nn.Module, when: str, device: torch.device) -> bool:
             stacklevel=2,
         )
         return False
-    torch._dynamo.config.recompile_limit = max(RECOMPILE_LIMIT, torch._dynamo.config.recompile_limit)
+    allow_recompiles()
     for block in blocks:
         block.compile(dynamic=True)
     return True
+
+
+def allow_recompiles() -> None:
+    """Allow as many variants of a block as there are; the setting is of one thread, so each calls this."""
+    torch._dynamo.config.recompile_limit = max(RECOMPILE_LIMIT, torch._dynamo.config.recompile_limit)
 
 
 def _try_out(block: nn.Module, device: torch.device) -> None:

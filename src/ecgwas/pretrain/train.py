@@ -25,7 +25,7 @@ from ecgwas.files import write_parquet
 from ecgwas.pretrain import checkpoint as files
 from ecgwas.pretrain import data, flops, losses, processes, schedule
 from ecgwas.pretrain.augment import Augmenter
-from ecgwas.pretrain.compiling import compile_blocks
+from ecgwas.pretrain.compiling import allow_recompiles, compile_blocks
 from ecgwas.pretrain.encoders import make_encoder
 from ecgwas.pretrain.order import Order
 from ecgwas.pretrain.processes import Processes
@@ -116,7 +116,8 @@ class Trainer:
         """Train to the end, from the state in `resume` where there is one of this run."""
         settings, key = self.settings, fingerprint(self)
         self.load(resume / "state.pt", key)
-        compile_blocks(self.learner, settings.compile, self.device)
+        if compile_blocks(self.learner, settings.compile, self.device):
+            self.pool = ThreadPoolExecutor(self.threads, initializer=allow_recompiles)
         peak = self.over_processes(flops.peak(self.device, self.pool, self.threads))
         first, last_told, began, self.flops = self.step, self.step, time.monotonic(), 0.0
         upcoming = self.loader.submit(self.parts_of, self.step) if self.step < settings.steps else None
