@@ -235,10 +235,9 @@ def test_a_run_broken_off_ends_in_the_same_bytes(ecg_cohort, tmp_path, settings)
     assert again[1].equals(whole_run[1])
 
 
-@BOTH
-def test_training_learns_to_name_codes_and_goes_on_using_them(ecg_cohort, tmp_path, settings):
+def test_training_learns_to_name_codes_and_goes_on_using_them(ecg_cohort, tmp_path):
     cohort = ecg_cohort(n=40)
-    longer = settings.model_copy(update={"steps": 40, "learning_rate": 5e-3, "checkpoint_every": 100})
+    longer = CONFORMER.model_copy(update={"steps": 40, "learning_rate": 5e-3, "checkpoint_every": 100})
     history = run(cohort, tmp_path, longer)[1]
     first, last = history.head(5), history.tail(5)
     assert last["loss"].mean() < first["loss"].mean()
