@@ -30,6 +30,7 @@ from ecgwas.cli import run
 from ecgwas.config import LEADS, Ingest, Transformer
 from ecgwas.pretrain import data, flops, processes, train
 from ecgwas.pretrain.data import MODEL_LEADS
+from ecgwas.pretrain.trainer import Trainer
 
 RECORDINGS = 512
 
@@ -61,15 +62,15 @@ def simulated(folder: Path, ingest: Ingest) -> data.Signals:
     )
 
 
-def trainer(signals: data.Signals, settings: Transformer, threads: int, group: processes.Processes) -> train.Trainer:
+def trainer(signals: data.Signals, settings: Transformer, threads: int, group: processes.Processes) -> Trainer:
     """A trainer of ours at its first step."""
     device, ingest = train.set_threads(1), Ingest()
     learner = train.make_learner(settings, ingest, train.find_statistics(signals, settings, ingest, 1), 1).to(device)
     train.compile_blocks(learner, settings.compile, device)
-    return train.Trainer(learner, signals, settings, 1, threads, group)
+    return Trainer(learner, signals, settings, 1, threads, group)
 
 
-def our_step(ours: train.Trainer) -> Callable[[], None]:
+def our_step(ours: Trainer) -> Callable[[], None]:
     """One whole step of ours: reading and all."""
 
     def step() -> None:
@@ -129,7 +130,7 @@ def timed(
     return {name: float(np.median(times)) for name, times in found.items()}
 
 
-def all_of_ours(signals: data.Signals, settings: Transformer, threads: int) -> dict[str, train.Trainer]:
+def all_of_ours(signals: data.Signals, settings: Transformer, threads: int) -> dict[str, Trainer]:
     """Both objectives, seeing a quarter of the tokens and nearly all; `mae` predicts all that it does not see."""
     plain = {"drop_view": 0.0, "augment": {"lead_drop": 0.0, "unknown_lead": 0.0}, "same_person": 0.0}
     found = {}

@@ -94,7 +94,8 @@ def strange(kind: str, n: int, strip: np.ndarray, beat: np.ndarray) -> data.Batc
         made = [x - x.mean(2, keepdims=True) for x in made]
     else:
         made = [900 + rng.standard_normal(shape) for shape in shapes]
-    return data.Batch(*(x.round().astype(np.int16) for x in made), np.full(n, 400, np.float32))
+    counts = (x.round().astype(np.int16) for x in made)
+    return data.Batch(*counts, np.full(n, 400, np.float32), np.ones(n, bool), np.arange(n))
 
 
 WIDE = config.Transformer(width=64, depth=1, heads=2, embedding=64, steps=1, batch=16)

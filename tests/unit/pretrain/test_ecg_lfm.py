@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ecgwas.config import Augment, Ingest, Transformer
-from ecgwas.pretrain import data, losses, processes, spans, train
+from ecgwas.pretrain import data, losses, processes, spans, train, trainer
 from ecgwas.pretrain.augment import Augmenter
 from ecgwas.pretrain.objectives import ecg_lfm
 from ecgwas.pretrain.objectives.base import View
@@ -30,7 +30,7 @@ CPU = torch.device("cpu")
 def run(cohort, folder: Path, settings: Transformer, **options) -> tuple[bytes, pl.DataFrame]:
     paths = {"checkpoint": folder / "checkpoint.pt", "history": folder / "history.parquet", "resume": folder / "resume"}
     train.main([cohort.recordings], cohort.strips, cohort.beats, settings, Ingest(), **paths, **options)
-    return paths["checkpoint"].read_bytes(), pl.read_parquet(paths["history"]).drop(list(train.MEASURED))
+    return paths["checkpoint"].read_bytes(), pl.read_parquet(paths["history"]).drop(list(trainer.MEASURED))
 
 
 def opened(cohort) -> data.Signals:

@@ -16,7 +16,7 @@ import torch
 
 from ecgwas.config import Augment, Ingest, Transformer
 from ecgwas.errors import UserError
-from ecgwas.pretrain import checkpoint, data, losses, processes, schedule, train
+from ecgwas.pretrain import checkpoint, data, losses, processes, schedule, train, trainer
 from ecgwas.pretrain.augment import Augmenter
 from ecgwas.pretrain.masks import Group
 from ecgwas.pretrain.model import whole
@@ -32,7 +32,7 @@ def run(cohort, folder: Path, settings: Transformer = TINY, **options) -> tuple[
     """Train into `folder`; bytes of the checkpoint, and the history without what a clock measured."""
     paths = {"checkpoint": folder / "checkpoint.pt", "history": folder / "history.parquet", "resume": folder / "resume"}
     train.main([cohort.recordings], cohort.strips, cohort.beats, settings, Ingest(), **paths, **options)
-    return paths["checkpoint"].read_bytes(), pl.read_parquet(paths["history"]).drop(list(train.MEASURED))
+    return paths["checkpoint"].read_bytes(), pl.read_parquet(paths["history"]).drop(list(trainer.MEASURED))
 
 
 def same(a: tuple[bytes, pl.DataFrame], b: tuple[bytes, pl.DataFrame]) -> bool:
@@ -101,7 +101,7 @@ def test_history_and_checkpoint_hold_what_readers_need(ecg_cohort, tmp_path, set
     cohort = ecg_cohort(n=40)
     run(cohort, tmp_path, settings)
     history, saved = pl.read_parquet(tmp_path / "history.parquet"), checkpoint.load(tmp_path / "checkpoint.pt")
-    assert {*train.HISTORY, *train.MEASURED} <= set(history.columns)
+    assert {*trainer.HISTORY, *trainer.MEASURED} <= set(history.columns)
     assert history["step"].to_list() == list(range(TINY.steps))
     parts = [name for name in history.columns if name.startswith("loss_")]
     learner = make(opened(cohort), settings)
@@ -224,7 +224,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(ecg_cohort, tmp_path, monkeypat
 
 
 def test_collapsed_embeddings_stop_the_run(ecg_cohort, tmp_path, monkeypatch):
-    monkeypatch.setattr(train, "RANK_EVERY", 2)
+    monkeypatch.setattr(trainer, "RANK_EVERY", 2)
     settings = TINY.model_copy(update={"rank_floor": 7.9})
     with pytest.raises(UserError, match=r"step \d: the embeddings have collapsed, effective rank .* raise covariance"):
         run(ecg_cohort(n=20), tmp_path, settings)
@@ -258,7 +258,7 @@ def test_windows_of_long_recordings_are_drawn_from_all(ecg_cohort):
     of_windows = {2: (np.stack([signals.beats[0]] * 4, 1), np.full((12, 4), 800, np.float32))}
     four = data.Signals(table, [{2: long}], signals.beats, signals.window, [of_windows])
     seen = {
-        bool((train.read_windows(four, np.array([3]), [1, k]).strip[0, 0] == long[3, 0, :1000]).all())
+        bool((trainer.read_windows(four, np.array([3]), [1, k]).strip[0, 0] == long[3, 0, :1000]).all())
         for k in range(20)
     }
     assert seen == {True, False}
