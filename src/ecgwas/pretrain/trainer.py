@@ -20,6 +20,7 @@ from ecgwas.errors import UserError
 from ecgwas.pretrain import checkpoint as files
 from ecgwas.pretrain import data, flops, losses, schedule
 from ecgwas.pretrain.augment import Augmenter
+from ecgwas.pretrain.compiling import allow_recompiles, compile_blocks
 from ecgwas.pretrain.order import Order
 from ecgwas.pretrain.processes import Processes
 
