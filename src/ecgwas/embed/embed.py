@@ -94,6 +94,7 @@ def check_signals(signals: data.Signals, checkpoint: dict[str, Any], path: Path)
     """Stop where the cohort was ingested with other settings than the model's training cohorts."""
     samples = checkpoint["statistics"]["beat_mean"].shape[1]
     ingest = config.Ingest(**checkpoint["ingest"])
+    signals.check_channels(ingest.channels)
     expected = {"strip": round(ingest.seconds * ingest.model_rate_hz), "beat": samples}
     found = {"strip": signals.window, "beat": signals.beats[0].shape[2]}
     if expected != found:

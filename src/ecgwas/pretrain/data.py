@@ -1,6 +1,7 @@
 """Signal shards of one or several cohorts -> batches: memory-mapped int16, order a function of seed and step."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,6 +51,15 @@ class Signals:
 
     def __len__(self) -> int:
         return self.table.height
+
+    def check_channels(self, channels: Sequence[str]) -> None:
+        """Stop where the stored signals have another number of channels than those named."""
+        found = {arrays[0].shape[1] for arrays in self.strips} | {beats.shape[1] for beats in self.beats}
+        if found != {len(channels)}:
+            raise UserError(
+                f"signals of {sorted(found)} channels, `ingest.channels` names {len(channels)}: {', '.join(channels)};"
+                " ingest all cohorts with the settings of the model"
+            )
 
     def windows(self, rows: np.ndarray) -> np.ndarray:
         """How many whole windows the strip of each recording holds, at least one: int [recording]."""

@@ -7,6 +7,7 @@ import torch
 
 from ecgwas import config
 from ecgwas.cli import run
+from ecgwas.config import LEADS
 from ecgwas.errors import UserError
 from ecgwas.pretrain import checkpoint as files
 from ecgwas.pretrain import data
@@ -73,6 +74,7 @@ def main(
     """
     torch.set_num_threads(threads)
     signals = data.open_signals(recordings, strips, beats)
+    signals.check_channels(LEADS)  # the components are of median beats
     statistics = signal_statistics(signals, seed)
     weights = fit(signals, statistics, settings.components)
     values = {"kind": settings.kind, "settings": settings.model_dump(), "ingest": ingest.model_dump(), "seed": seed}

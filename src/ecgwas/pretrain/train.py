@@ -103,6 +103,7 @@ def main(
     device, group = set_threads(1), processes.join()  # within an operation; `threads` each take a share of the batch
     check_batch(settings, group)
     signals = data.open_signals(recordings, strips, beats)
+    signals.check_channels(ingest.channels)
     statistics = find_statistics(signals, settings, ingest, seed)
     learner = make_learner(settings, ingest, statistics, seed).to(device)
     size = sum(w.numel() for w in learner.encoder.parameters())

@@ -297,3 +297,22 @@ def test_shares_of_a_batch_give_the_gradients_of_the_whole(ecg_cohort, settings,
 def test_two_threads_repeat_themselves(ecg_cohort, tmp_path):
     cohort = ecg_cohort(n=40)
     assert same(run(cohort, tmp_path / "a", threads=2), run(cohort, tmp_path / "b", threads=2))
+
+
+def test_channels_of_another_montage_are_trained_on_without_beats(ecg_cohort, tmp_path):
+    cohort = ecg_cohort(n=40)
+    for path in (*cohort.strips, *cohort.beats):
+        array = np.load(path)[:, :5]
+        np.save(path, np.full_like(array, data.MISSING) if path in cohort.beats else array)
+    pl.read_parquet(cohort.recordings).with_columns(unit=pl.lit("uV"), rr_ms=pl.lit(None, pl.Float64)).write_parquet(
+        cohort.recordings
+    )
+    eeg = Ingest(channels=["Fp1", "Fp2", "C3", "C4", "Cz"], derive_limb_leads=False, heart=False, min_leads=1)
+    paths = {name: tmp_path / name for name in ("checkpoint", "history", "resume")}
+    settings = MAE.model_copy(update={"steps": 60, "learning_rate": 1e-2})
+    train.main([cohort.recordings], cohort.strips, cohort.beats, settings, eeg, **paths)
+    history = pl.read_parquet(paths["history"])
+    assert history["loss_strip"][-10:].mean() < 0.98 * history["loss_strip"][:5].mean()
+    assert history["loss_beat"].sum() == 0
+    with pytest.raises(UserError, match=r"signals of \[5\] channels, `ingest.channels` names 12"):
+        train.main([cohort.recordings], cohort.strips, cohort.beats, MAE, Ingest(), **paths)
