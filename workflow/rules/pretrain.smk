@@ -32,6 +32,8 @@ rule pretrain_transformer:
         model=of_kind("transformer"),
     conda:
         "../../envs/torch.yaml"
+    resources:
+        processes=1,  # a profile sets as many as there are GPUs; they find what one would
     params:
         lists=lists,
         settings=lambda wildcards: as_json(MODELS[wildcards.model]),
@@ -40,7 +42,9 @@ rule pretrain_transformer:
         resume=lambda wildcards: f"models/{wildcards.model}/resume",
         code=source("pretrain"),
     shell:
-        "python -m ecgwas.pretrain.train --recordings {params.lists[recordings]:q}"
+        "if [ {resources.processes} -gt 1 ];"
+        " then run='python -m torch.distributed.run --standalone --nproc-per-node {resources.processes} -m'; else run='python -m'; fi;"
+        " $run ecgwas.pretrain.train --recordings {params.lists[recordings]:q}"
         " --strips {params.lists[strips]:q} --beats {params.lists[beats]:q}"
         " --settings {params.settings:q} --ingest {params.ingest:q} --seed {params.seed} --threads {threads}"
         " --resume {params.resume} --checkpoint {output.checkpoint} --history {output.history} > {log} 2>&1"
