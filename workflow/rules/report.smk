@@ -16,11 +16,6 @@ TOLD = [
 ]
 
 
-def role(model):
-    """What a model is among the baselines: random where it is not trained, else its kind."""
-    return "random" if model.kind == "transformer" and model.steps == 0 else model.kind
-
-
 rule recovery:
     input:
         **GENOTYPES,
@@ -87,7 +82,10 @@ rule page:
         cohorts=json.dumps(list(COHORTS)),
         models=json.dumps(list(MODELS)),
         model=REPORT_MODEL,
-        roles=json.dumps({name: role(model) for name, model in MODELS.items()}),
+        # What a model is among the baselines: random where it is not trained.
+        roles=json.dumps(
+            {name: "random" if getattr(model, "steps", None) == 0 else model.kind for name, model in MODELS.items()}
+        ),
         settings=settings("report"),
         study=STUDY.model_dump_json(),
         sources="[" + ",".join(as_json(cohort) for cohort in COHORTS.values()) + "]",
