@@ -1,4 +1,4 @@
-"""config.py and tables.py -> the key table, the JSON schemas and the table reference, so that they cannot drift."""
+"""config/ and tables/ -> the key table, the JSON schemas and the table reference, so that they cannot drift."""
 
 import json
 import re
@@ -56,7 +56,7 @@ COUNTED = {"people": "people", "steps": "steps", "axes": "axes", "pcs": "compone
 NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path", types.NoneType: "none"}
 INTRO = """# Configuration
 
-*Made by `python -m ecgwas.docs` from `src/ecgwas/config.py`; edit that file, not this one.*
+*Made by `python -m ecgwas.docs` from `src/ecgwas/config/`; edit that, not this.*
 
 One file describes a study: `config/demo.yaml`, for example. It names cohorts (one file each in `config/cohorts/`) and
 models (one file each in `config/models/`). Only the keys without a default must be written; a key that is not listed
@@ -75,9 +75,13 @@ SECTIONS = {
         "Release",
         "Finemap",
         "Hail",
+        "Predict",
+        "Outcome",
+        "Splits",
+        "Interpret",
         "Report",
     ],
-    "A cohort: config/cohorts/{cohort}.yaml": ["Cohort", "EcgSource", "GenotypeSource", "Panel"],
+    "A cohort: config/cohorts/{cohort}.yaml": ["Cohort", "EcgSource", "GenotypeSource", "Panel", "Labels"],
     "A simulated cohort: the block `simulate` of a cohort": ["Simulate", "PlantedLocus", "Spike", "SpikeEffect"],
     "A model: config/models/{model}.yaml": [],
 }
@@ -206,7 +210,7 @@ def tables_page() -> str:
     """docs/tables.md: every table that crosses a rule boundary."""
     parts = [
         "# Tables\n",
-        "*Made by `python -m ecgwas.docs` from `src/ecgwas/tables.py`; edit that file, not this one.*\n",
+        "*Made by `python -m ecgwas.docs` from `src/ecgwas/tables/`; edit that, not this.*\n",
         "Paths start at `results/{study}/`. A table may have further columns after these.\n",
     ]
     for name, described in _schemas():
@@ -219,7 +223,8 @@ def tables_page() -> str:
 
 
 def _schemas() -> list[tuple[str, tables.Schema]]:
-    return [(name, value) for name, value in vars(tables).items() if name.isupper() and isinstance(value, dict)]
+    rooms = (tables.ecg, tables.genetics)
+    return [(k, v) for room in rooms for k, v in vars(room).items() if k.isupper() and isinstance(v, dict)]
 
 
 def _dtype(kind: Any) -> str:

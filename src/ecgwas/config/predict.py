@@ -1,0 +1,92 @@
+"""Prediction of diseases and its interpretation: outcomes, methods, protocol."""
+
+from typing import Annotated, Literal
+
+import pydantic
+from pydantic import Field
+
+from ecgwas.config.base import Fraction, Name, Strict
+
+METHODS = ("finetuned", "attention", "probe", "random", "supervised", "xresnet1d", "intervals", "demographics")
+
+
+class Outcome(Strict):
+    """One disease or finding: what makes a case, and whether it is there at the recording or comes later."""
+
+    codes: list[str] = Field([], description="Codes of a cohort's statements and diagnoses that make a case, any system; I48* stands for all that begin with I48.")
+    column: str | None = Field(None, description="0/1 column of the people table, instead of codes.")
+    kind: Literal["prevalent", "incident"] = Field(
+        "prevalent", description="prevalent: there by the time of the recording; incident: comes after it, those who have it already left out."
+    )
+    window_days: int = Field(30, ge=0, description="prevalent: a dated diagnosis counts up to so many days after the recording.")
+    landmark_days: int = Field(0, ge=0, description="incident: time starts so many days after the recording; who has the event or leaves before is left out.")
+
+
+class Splits(Strict):
+    """Who is learnt from, who chooses settings and thresholds, who is scored once. People, never recordings, are split."""
+
+    train: list[int] = Field([], description="Official folds of the cohort (`labels.fold_column`) to learn from, such as 1 to 8 of PTB-XL; empty: people at random.")
+    choose: list[int] = Field([], description="Folds that choose settings and thresholds.")
+    test: list[int] = Field([], description="Folds scored once.")
+    choose_share: Fraction = Field(0.15, description="Share of people that choose, where there are no folds.")
+    test_share: Fraction = Field(0.25, description="Share of people scored, where there are no folds.")
+
+    @pydantic.model_validator(mode="after")
+    def _apart(self) -> "Splits":
+        named = (self.train, self.choose, self.test)
+        if any(named) and not all(named):
+            raise ValueError("name folds of train, choose and test, or of none")
+        every = [*self.train, *self.choose, *self.test]
+        repeated = sorted({fold for fold in every if every.count(fold) > 1})
+        if repeated:
+            raise ValueError(f"folds {repeated} stand in more than one of train, choose and test")
+        if self.choose_share + self.test_share >= 1:
+            raise ValueError("choose_share and test_share leave nobody to learn from")
+        return self
+
+
+class Predict(Strict):
+    """Disease prediction: one protocol for every cohort. Without outcomes there is no prediction."""
+
+    outcomes: dict[Name, Outcome] = Field({}, description="What is predicted, by name.")
+    model: Name | None = Field(None, description="Model whose encoder is used; the report's model by default.")
+    train: Name | None = Field(None, description="Cohort that is learnt from; the first by default. All others are external: scored whole, with its thresholds.")
+    methods: list[Literal["finetuned", "attention", "probe", "random", "supervised", "xresnet1d", "intervals", "demographics"]] = Field(
+        list(METHODS),
+        min_length=1,
+        description="finetuned: all weights, from the model's; attention: frozen, attention pooling; probe: frozen, linear; random:"
+        " probe of the untrained encoder; supervised, xresnet1d: from new weights; intervals: classical measurements; demographics: age, sex.",
+    )
+    together: bool = Field(True, description="One network for all prevalent outcomes; false: one each.")
+    recording: Literal["first", "last", "all"] = Field("first", description="Which recording of a person counts.")
+    splits: Splits = Splits()
+    min_cases: int = Field(5, ge=1, description="An outcome with fewer cases, or fewer controls, in a cohort is not estimable there.")
+    label_shares: list[Annotated[float, Field(gt=0, le=1)]] = Field([], description="Shares of the training people's labels to learn from besides all, such as 0.01, 0.1.")
+    label_draws: int = Field(3, ge=1, description="Draws of people for each of these shares.")
+    epochs: int = Field(20, ge=1, description="Passes of a network over the training recordings, at most.")
+    patience: int = Field(4, ge=1, description="Passes without a better score of those who choose, after which a network stops.")
+    learning_rates: list[Annotated[float, Field(gt=0)]] = Field(
+        [3e-4, 1e-3, 3e-3], min_length=1, description="Tried by every network, the same number for each; those who choose decide."
+    )
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(0.75, description="finetuned: learning rate of a block over that of the next.")
+    batch: int = Field(64, ge=2, description="Recordings a step.")
+    weight_decay: float = Field(0.05, ge=0, description="AdamW weight decay.")
+    threshold: Literal["youden", "specificity"] = Field("youden", description="How those who choose set the threshold, kept for every cohort.")
+    specificity: Fraction = Field(0.9, description="threshold: specificity: the specificity it is to have.")
+    resamples: int = Field(1000, ge=100, description="Bootstrap resamples of people.")
+    subgroups: list[str] = Field(
+        ["sex", "age", "ancestry", "device", "leads"], description="age (bands), leads (number), or any column of people, samples or recordings."
+    )
+    age_bands: list[float] = Field([45, 55, 65, 75], description="Limits of the age bands, years.")
+    horizons_years: list[Annotated[float, Field(gt=0)]] = Field([1, 5, 10], description="incident: times at which risk is told and judged, years.")
+    axes: int = Field(16, ge=1, description="incident: principal axes of the embedding in the Cox and discrete-time models.")
+    min_cell: int = Field(5, ge=1, description="Smallest number of people that a table of groups may show.")
+
+
+class Interpret(Strict):
+    """What of the ECG mattered: for a prediction, and for a locus."""
+
+    methods: list[Literal["finetuned", "attention", "probe"]] = Field(["finetuned"], description="Predictors explained, among predict.methods.")
+    recordings: int = Field(100, ge=1, description="Test recordings explained an outcome, highest scores first.")
+    steps: int = Field(32, ge=2, description="Steps of integrated gradients.")
+    loci: int = Field(20, ge=0, description="Loci of a model whose change of the median beat per allele is told, strongest first.")

@@ -1,0 +1,30 @@
+"""Schema of every table that crosses a rule boundary: column, type, unit and meaning."""
+
+from ecgwas.tables.base import Schema, empty, typed
+from ecgwas.tables.ecg import (
+    EMBEDDING_WINDOWS,
+    INTERVALS,
+    OUT_OF_DISTRIBUTION,
+    QUALITY,
+    READOUT,
+    RECORDINGS,
+    RECORDINGS_EXCLUDED,
+)
+from ecgwas.tables.genetics import (
+    CALIBRATION,
+    CREDIBLE_SETS,
+    FINEMAP_VARIANTS,
+    GENOTYPES_EXCLUDED,
+    KINSHIP,
+    LD_DIAGNOSTICS,
+    LOCI,
+    RELIABILITY,
+    SAMPLES,
+    SCAN_TRAITS,
+    STEP1_EXCLUDED,
+    SUMSTATS,
+    TRAITS_EXCLUDED,
+    VARIANTS,
+)
+
+__all__ = ["CALIBRATION", "CREDIBLE_SETS", "EMBEDDING_WINDOWS", "FINEMAP_VARIANTS", "GENOTYPES_EXCLUDED", "INTERVALS", "KINSHIP", "LD_DIAGNOSTICS", "LOCI", "OUT_OF_DISTRIBUTION", "QUALITY", "READOUT", "RECORDINGS", "RECORDINGS_EXCLUDED", "RELIABILITY", "SAMPLES", "SCAN_TRAITS", "STEP1_EXCLUDED", "SUMSTATS", "TRAITS_EXCLUDED", "VARIANTS", "Schema", "empty", "typed"]

@@ -1,0 +1,160 @@
+"""Samples, variants, traits, association and fine-mapping."""
+
+import polars as pl
+
+from ecgwas.tables.base import Schema
+
+SAMPLES: Schema = {
+    "sample_id": (pl.String(), "Id in the genotype files."),
+    "person_id": (pl.String(), "Id in the ECG and people tables; null where the person has none."),
+    "index": (pl.Int32(), "Row among the samples of the genotype files."),
+    "sex_reported": (pl.String(), "female, male, or null."),
+    "sex_genetic": (pl.String(), "female, male, or null where undecided or no X."),
+    "call_rate": (pl.Float64(), "Share of variants called."),
+    "heterozygosity_f": (pl.Float64(), "Inbreeding coefficient F on autosomes."),
+    "ancestry": (pl.String(), "Group of the reference panel nearest on its components; null where undecided or no panel."),
+    "ancestry_share": (pl.Float64(), "Share of the nearest people of the panel in the commonest group; null without a panel."),
+    "keep": (pl.Boolean(), "Passed quality control."),
+    "copy_of": (pl.String(), "Sample that stands for this duplicate or twin, which enters no scan; null for all others."),
+    "unrelated": (pl.Boolean(), "In the largest set of kept samples without a related pair, people with an ECG preferred."),
+}
+
+VARIANTS: Schema = {
+    "contig": (pl.String(), "1 to 22, X, without prefix."),
+    "position": (pl.Int32(), "1-based position."),
+    "ref": (pl.String(), "Reference allele."),
+    "alt": (pl.String(), "Alternate and effect allele."),
+    "rsid": (pl.String(), "Name in the source file."),
+    "source": (pl.Int32(), "Which file of the manifest."),
+    "source_index": (pl.Int32(), "Row in that file, from 0."),
+    "flipped": (pl.Boolean(), "REF and ALT stand the other way round in the file; the reader turns its dosages."),
+    "af": (pl.Float64(), "ALT frequency in kept samples."),
+    "mac": (pl.Float64(), "Minor allele count in kept samples."),
+    "call_rate": (pl.Float64(), "Share of kept samples called."),
+    "hwe_p": (pl.Float64(), "Hardy-Weinberg p in unrelated kept samples, smallest over ancestry groups."),
+    "info": (pl.Float64(), "Imputation INFO; null for hard calls."),
+    "pruned": (pl.Boolean(), "In the LD-pruned set for kinship and PCs."),
+}
+
+GENOTYPES_EXCLUDED: Schema = {
+    "kind": (pl.String(), "sample or variant."),
+    "id": (pl.String(), "sample_id, or contig:position:ref:alt."),
+    "reason": (pl.String(), "One word a reason; one row a reason."),
+    "value": (pl.Float64(), "The value that failed; null where there is none."),
+    "limit": (pl.Float64(), "The limit it failed; null where there is none."),
+}
+
+KINSHIP: Schema = {
+    "sample_1": (pl.String(), "First of the pair."),
+    "sample_2": (pl.String(), "Second of the pair."),
+    "king": (pl.Float64(), "KING-robust kinship."),
+    "pc_relate": (pl.Float64(), "PC-Relate kinship; null where not computed."),
+}
+
+RELIABILITY: Schema = {
+    "trait": (pl.String(), "Trait."),
+    "n_people": (pl.Int32(), "People with at least two recordings."),
+    "icc": (pl.Float64(), "Intraclass correlation of single recordings, ICC(1,1); null under 10 people."),
+}
+
+TRAITS_EXCLUDED: Schema = {
+    "kind": (pl.String(), "person, trait or covariate."),
+    "id": (pl.String(), "person_id, trait or covariate."),
+    "reason": (pl.String(), "no_genotypes, genotype_qc, duplicate, related, no_ecg, missing_covariate, constant, too_few_people, collinear, too_few_cases, separated."),
+    "detail": (pl.String(), "What was seen."),
+}
+
+SUMSTATS: Schema = {
+    "contig": (pl.String(), "Contig."),
+    "position": (pl.Int32(), "Position."),
+    "ref": (pl.String(), "Reference allele."),
+    "alt": (pl.String(), "Alternate allele: the effect allele of every trait."),
+    "rsid": (pl.String(), "Name in the source."),
+    "n": (pl.Int32(), "People with a call; `n:{group}` for traits of another group of people, and so on."),
+    "af": (pl.Float64(), "ALT frequency in them."),
+    "gg": (pl.Float64(), "Squared length of the genotype's residual on the covariates; null without a test."),
+    "reason": (pl.String(), "Why there is no test: no_calls, monomorphic, collinear (with covariates); null where there is one."),
+    "joint_neg_log10_p": (pl.Float64(), "-log10 p of the joint test of all traits."),
+    "joint_df": (pl.Int32(), "Its first degrees of freedom. Then a column `t:{trait}` a trait (Float32): t of the ALT allele; with df and yy of the trait, SE = sqrt(yy / (gg (df + t²))), beta = t SE."),
+}
+
+SCAN_TRAITS: Schema = {
+    "trait": (pl.String(), "A trait of the scan."),
+    "group": (pl.String(), "Its people: all, or a group with the same missing values, which names columns of the sumstats."),
+    "n": (pl.Int32(), "People analysed; missing calls are at the mean."),
+    "df": (pl.Int32(), "Residual degrees of freedom of t."),
+    "contig": (pl.String(), "Contig it is about, where predictions of step 1 are taken away; null: every one."),
+    "yy": (pl.Float64(), "Squared length of the trait's residual on the covariates."),
+}
+
+LOCI: Schema = {
+    "locus": (pl.String(), "contig:position of the lead."),
+    "contig": (pl.String(), "Contig."),
+    "start": (pl.Int32(), "First position of a significant variant of the locus."),
+    "end": (pl.Int32(), "Last position of a significant variant of the locus."),
+    "lead_position": (pl.Int32(), "Position of the lead variant."),
+    "lead_ref": (pl.String(), "Its reference allele."),
+    "lead_alt": (pl.String(), "Its effect allele."),
+    "lead_rsid": (pl.String(), "Its name in the source."),
+    "lead_af": (pl.Float64(), "Its effect allele frequency."),
+    "lead_test": (pl.String(), "joint, or the trait that is strongest at the lead."),
+    "neg_log10_p": (pl.Float64(), "Of the lead, in lead_test."),
+    "joint_neg_log10_p": (pl.Float64(), "Of the lead, in the joint test; null where there is none, as for 0/1 outcomes."),
+    "best_trait": (pl.String(), "The trait with the smallest p at the locus."),
+    "best_trait_neg_log10_p": (pl.Float64(), "Its smallest p at the locus."),
+    "significant_traits": (pl.List(pl.String()), "Traits significant at the locus."),
+    "n_variants": (pl.Int32(), "Significant variants of the locus."),
+    "study_wide": (pl.Boolean(), "The lead is below p_threshold/(T + 1), T traits and the joint test."),
+}
+
+CALIBRATION: Schema = {
+    "trait": (pl.String(), "A trait, joint, or mean (over the traits)."),
+    "variants": (pl.String(), "all, or null: the contigs named in the settings."),
+    "n_variants": (pl.Int32(), "Variants."),
+    "lambda_gc": (pl.Float64(), "Median chi-square over its null median."),
+    "low": (pl.Float64(), "Lower end of the permutation interval (99 %, simultaneous over traits)."),
+    "high": (pl.Float64(), "Upper end."),
+}
+
+STEP1_EXCLUDED: Schema = {
+    "kind": (pl.String(), "trait or variant."),
+    "id": (pl.String(), "Trait, or contig:position:ref:alt."),
+    "reason": (pl.String(), "Of a trait, predicted 0: no_values, constant, collinear. Of a variant, not used: low_variance."),
+}
+
+CREDIBLE_SETS: Schema = {
+    "locus": (pl.String(), "The locus."),
+    "trait": (pl.String(), "The trait fine-mapped, or joint."),
+    "cs": (pl.Int32(), "Number of the set, from 1."),
+    "size": (pl.Int32(), "Variants in it."),
+    "coverage": (pl.Float64(), "Posterior mass in it."),
+    "min_abs_corr": (pl.Float64(), "Smallest |r| between two of its variants."),
+    "mean_abs_corr": (pl.Float64(), "Mean |r|."),
+    "log10_bf": (pl.Float64(), "log10 Bayes factor of the effect."),
+    "lead": (pl.String(), "contig:position:ref:alt of the variant with most mass."),
+    "converged": (pl.Boolean(), "The variational fit converged."),
+}
+
+FINEMAP_VARIANTS: Schema = {
+    "locus": (pl.String(), "The locus."),
+    "trait": (pl.String(), "The trait fine-mapped, or joint."),
+    "contig": (pl.String(), "Contig."),
+    "position": (pl.Int32(), "Position."),
+    "ref": (pl.String(), "Reference allele."),
+    "alt": (pl.String(), "Effect allele."),
+    "rsid": (pl.String(), "Name in the source."),
+    "pip": (pl.Float64(), "Posterior inclusion probability."),
+    "cs": (pl.Int32(), "Credible set it is in; 0 for none."),
+    "neg_log10_p": (pl.Float64(), "Of the trait, or of the joint test."),
+    "lead_r2": (pl.Float64(), "r² with the locus lead, in sample, covariates projected out."),
+}
+
+LD_DIAGNOSTICS: Schema = {
+    "locus": (pl.String(), "The locus."),
+    "trait": (pl.String(), "The trait fine-mapped, or joint."),
+    "n_variants": (pl.Int32(), "Variants fine-mapped."),
+    "n": (pl.Int32(), "People."),
+    "iterations": (pl.Int32(), "Iterations of the fit."),
+    "converged": (pl.Boolean(), "The fit converged."),
+    "min_eigenvalue": (pl.Float64(), "Smallest eigenvalue of the LD matrix."),
+}
