@@ -37,11 +37,16 @@ def _waves(t: np.ndarray, p: dict[str, np.ndarray]) -> np.ndarray:
     return 1000 * np.einsum("wnt,wl->nlt", np.array(shapes), _LEADS)
 
 
-def make_cohort(folder: Path, n: int, seed: int = 0, shards: int = 2, no_beat: int = 0) -> Cohort:
-    """Write a cohort of n recordings; the first `no_beat` have no median beat, every tenth lacks V2."""
+def make_cohort(folder: Path, n: int, seed: int = 0, shards: int = 2, no_beat: int = 0, twice: bool = False) -> Cohort:
+    """Write a cohort of n recordings; the first `no_beat` have no median beat, every tenth lacks V2.
+
+    twice: recording k + n/2 is of the person of recording k, who is the same but for the heart rate of the day.
+    """
     rng, settings = np.random.default_rng([seed]), Ingest()
     means = {"rr": 0.9, "pr": 0.16, "qrs": 0.09, "qt": 0.3, "p_mv": 0.12, "r_mv": 1.0, "t_mv": 0.3}
     p = {name: mean * np.exp(0.12 * rng.standard_normal(n)) for name, mean in means.items()}
+    if twice:
+        p = {name: x if name == "rr" else np.tile(x[: n // 2], 2) for name, x in p.items()}
     t = np.arange(int(settings.seconds * settings.model_rate_hz)) / settings.model_rate_hz
     phase = (t + rng.uniform(0, 1, (n, 1))) % p["rr"][:, None]
     strip = _waves(phase, p) + _waves(phase - p["rr"][:, None], p)
@@ -75,6 +80,9 @@ def make_cohort(folder: Path, n: int, seed: int = 0, shards: int = 2, no_beat: i
         person_id=pl.col("recording_id").str.replace("r", "p"), rate_hz=500.0, seconds=10.0, unit=pl.lit("mV"),
         n_leads=12, n_beats=10, rr_ms=pl.Series(1000 * p["rr"]),
     )  # fmt: skip
+    if twice:
+        person = pl.Series([f"p{i % (n // 2):04d}" for i in range(n)])
+        table = table.with_columns(person_id=person)
     table = pl.concat([tables.empty(tables.RECORDINGS), table], how="diagonal_relaxed")
     tables.typed(table, tables.RECORDINGS).write_parquet(folder / "recordings.parquet")
     return Cohort(folder / "recordings.parquet", files["strip"], files["beat"], pl.DataFrame(p))
