@@ -23,6 +23,9 @@ N = 24
 INGEST = config.Ingest(shards=1, doublings=2)
 LONG = {"r00": (0, 0), "r01": (1, 5, 9), "r02": (2, None, 2, 6)}  # who is recorded in each window; None: only noise
 TINY = config.Transformer(width=16, depth=1, heads=2, embedding=16, steps=3, batch=8)
+CONFORMER = TINY.model_copy(
+    update={"backbone": "conformer", "objective": "ecg_lfm", "strip_patch_s": 0.16, "codes": 32, "readout": 0.0}
+)
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +51,10 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     windows = {"window_beats": longer[1:], "window_rr": rr[1:]}
     shard.main(source, 0, INGEST, **tables, strips=strips, beat=longer[0], **windows)
     given = [tables["recordings"]], strips, beats
-    train.main(*given, TINY, INGEST, root / "tiny.pt", root / "history.parquet", root / "resume")
+    for name, recipe in (("tiny", TINY), ("conformer", CONFORMER)):
+        train.main(*given, recipe, INGEST, root / f"{name}.pt", root / "history.parquet", root / "resume")
     pca.main(*given, config.Pca(components=8), INGEST, root / "pca.pt")
-    for name in ("tiny", "pca"):
+    for name in ("tiny", "conformer", "pca"):
         out = root / f"{name}.parquet", root / f"{name}.windows.parquet"
         embed.main(root / f"{name}.pt", given[0][0], strips, beats, out[0], windows=out[1])
     return root
@@ -61,7 +65,7 @@ def read(study: Path, name: str) -> tuple[np.ndarray, float, list[str]]:
     return record.p_signal.T, record.fs, record.sig_name
 
 
-@pytest.mark.parametrize("model", ["tiny", "pca"])
+@pytest.mark.parametrize("model", ["tiny", "conformer", "pca"])
 def test_an_array_gets_the_embedding_that_its_file_gets(study: Path, model: str) -> None:
     table = pl.read_parquet(study / f"{model}.parquet")
     encoder = ecgwas.embed.load(study / f"{model}.pt")
@@ -103,7 +107,7 @@ def test_one_lead_is_enough_and_noise_is_refused(study: Path) -> None:
         encoder.embed(signal, rate_hz, ["I", "II"])
 
 
-@pytest.mark.parametrize("model", ["tiny", "pca"])
+@pytest.mark.parametrize("model", ["tiny", "conformer", "pca"])
 def test_a_released_model_is_the_same_model(study: Path, tmp_path: Path, model: str) -> None:
     path, card = tmp_path / "model.safetensors", tmp_path / "README.md"
     release.main(study / f"{model}.pt", "mine", config.Release(licence="CC-BY-4.0"), path, card)

@@ -28,6 +28,8 @@ CASES = {
     "jepa_in_two": {"accumulate": 2},
     "mae": {"objective": "mae"},
     "mae_in_two": {"objective": "mae", "accumulate": 2},
+    "ecg_lfm": {"objective": "ecg_lfm", "codes": 32},
+    "conformer": {"backbone": "conformer", "objective": "ecg_lfm", "strip_patch_s": 0.16, "codes": 32, "readout": 0},
 }
 
 
