@@ -29,6 +29,16 @@ class Checked:
         """The model the report is about."""
         return self.settings.report.model or self.settings.models[0]
 
+    @property
+    def predict_model(self) -> str:
+        """The model whose encoder predicts diseases."""
+        return self.settings.predict.model or self.report_model
+
+    @property
+    def predict_train(self) -> str:
+        """The cohort that predictors are fitted to; all others are external."""
+        return self.settings.predict.train or self.settings.cohorts[0]
+
 
 def check(values: dict[str, Any], root: Path) -> Checked:
     """Check the keys of a study file and of every cohort and model file it names.
@@ -51,7 +61,35 @@ def check(values: dict[str, Any], root: Path) -> Checked:
         )
     if settings.report.model and settings.report.model not in models:
         raise UserError(f"report.model: '{settings.report.model}' is not among models: {', '.join(models)}")
-    return Checked(settings, cohorts, models)
+    checked = Checked(settings, cohorts, models)
+    if settings.predict.outcomes:
+        _check_predict(checked)
+    return checked
+
+
+def _check_predict(checked: Checked) -> None:
+    """Stop where predictors cannot be fitted: another kind of model, no such cohort, an outcome without a source."""
+    predict, models, model = checked.settings.predict, checked.models, checked.predict_model
+    if model not in models or models[model].kind != "transformer":
+        able = [name for name, m in models.items() if m.kind == "transformer"]
+        hint = f"write one of {', '.join(able)}" if able else "add a transformer to models"
+        raise UserError(f"predict.model: '{model}' is no transformer among models; {hint}")
+    if checked.predict_train not in checked.cohorts:
+        raise UserError(f"predict.train: '{predict.train}' is not among cohorts: {', '.join(checked.cohorts)}")
+    for name, outcome in predict.outcomes.items():
+        if bool(outcome.codes) == bool(outcome.column):
+            raise UserError(f"predict.outcomes.{name}: write either codes or column")
+        if outcome.column and outcome.kind == "incident":
+            raise UserError(f"predict.outcomes.{name}: an incident outcome needs dates; write codes, not column")
+        train = checked.cohorts[checked.predict_train]
+        if outcome.codes and (train.labels is None or not (train.labels.statements or train.labels.diagnoses)):
+            raise UserError(
+                f"predict.outcomes.{name}: cohort {train.cohort} has no codes; write labels: {{statements: …}} or"
+                f" labels: {{diagnoses: …}} in config/cohorts/{train.cohort}.yaml"
+            )
+    not_made = set(checked.settings.interpret.methods) - set(predict.methods)
+    if not_made:
+        raise UserError(f"interpret.methods: {', '.join(sorted(not_made))} is not among predict.methods")
 
 
 def _with_montage(values: dict[str, Any], root: Path) -> dict[str, Any]:
@@ -200,7 +238,8 @@ def _check_files(block: Any, where: Path, key: str = "") -> None:
 
 
 def _complete(cohort: config.Cohort, path: Path) -> config.Cohort:
-    missing = [key for key in ("ecg", "people", "genotypes") if getattr(cohort, key) is None]
+    needed = ("ecg", "people") if cohort.genotypes else ("ecg",)
+    missing = [key for key in needed if getattr(cohort, key) is None]
     if missing:
         raise UserError(f"{path}: {', '.join(missing)} required unless the cohort is simulated; see config/README.md")
     return cohort

@@ -23,6 +23,7 @@ def root(tmp_path):
     )
     write(tmp_path / "config/cohorts/made.yaml", cohort="made", simulate={"kind": "cohort", "genotype_format": "bgen"})
     write(tmp_path / "config/models/pca.yaml", kind="pca")
+    write(tmp_path / "config/models/net.yaml", kind="transformer")
     return tmp_path
 
 
@@ -93,9 +94,37 @@ def test_two_cohorts_of_one_name(root):
 
 
 def test_a_cohort_without_genotypes(root):
-    write(root / "config/cohorts/real.yaml", cohort="real", ecg={"path": "ecg"}, people="people.csv")
-    with pytest.raises(UserError, match=r"genotypes required"):
+    write(root / "config/cohorts/real.yaml", cohort="real", ecg={"path": "ecg"})
+    assert check(root).cohorts["real"].genotypes is None
+    write(root / "config/cohorts/real.yaml", cohort="real", people="people.csv")
+    with pytest.raises(UserError, match=r"ecg required"):
         check(root)
+
+
+@pytest.mark.parametrize(
+    ("predict", "words"),
+    [
+        ({}, []),
+        ({"model": "pca"}, ["predict.model", "'pca' is no transformer", "net"]),
+        ({"train": "other"}, ["predict.train", "'other'", "real"]),
+        ({"outcomes": {"af": {}}}, ["predict.outcomes.af", "either codes or column"]),
+        ({"outcomes": {"af": {"column": "af", "kind": "incident"}}}, ["incident outcome needs dates"]),
+        ({"outcomes": {"af": {"codes": ["I48*"]}}}, ["cohort real has no codes", "config/cohorts/real.yaml"]),
+        ({"splits": {"train": [1], "choose": [2], "test": [2]}}, ["folds [2]", "more than one"]),
+        ({"methods": ["probe"]}, ["interpret.methods: finetuned", "not among predict.methods"]),
+    ],
+)
+def test_predictors_that_cannot_be_fitted(root, predict, words):
+    def given():
+        return check(root, models=["net", "pca"], predict={"outcomes": {"af": {"column": "af"}}} | predict)
+
+    if not words:
+        assert given().predict_model == "net"
+        assert given().predict_train == "real"
+        return
+    with pytest.raises(UserError) as error:
+        given()
+    assert all(word in str(error.value) for word in words), str(error.value)
 
 
 def test_outcomes_need_columns_named_by_every_cohort(root):

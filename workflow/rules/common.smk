@@ -23,6 +23,7 @@ STUDY = CHECKED.settings
 COHORTS = CHECKED.cohorts
 MODELS = CHECKED.models
 REPORT_MODEL = CHECKED.report_model
+GENOTYPED = [name for name, cohort in COHORTS.items() if cohort.genotypes]  # the others: pretraining and prediction
 SIMULATED = [name for name, cohort in COHORTS.items() if cohort.simulate]
 
 

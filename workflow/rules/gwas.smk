@@ -137,7 +137,7 @@ rule crosscheck:
 
 
 EXPORTED = "cohorts/{cohort}/gwas/{model}/exports"
-EXPORTS = expand(EXPORTED, cohort=COHORTS, model=MODELS) if STUDY.exports.formats else []
+EXPORTS = expand(EXPORTED, cohort=GENOTYPED, model=MODELS) if STUDY.exports.formats else []
 
 
 rule exports:

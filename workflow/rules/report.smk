@@ -60,10 +60,10 @@ rule recovery_table:
 rule page:
     input:
         expand("cohorts/{cohort}/ecg/{table}.parquet", cohort=COHORTS, table=["recordings", "excluded"]),
-        expand("cohorts/{cohort}/genotypes/{table}.parquet", cohort=COHORTS, table=["samples", "variants", "excluded"]),
-        expand(expand("cohorts/{{cohort}}/{table}", table=COMPARED), cohort=COHORTS, model=MODELS),
-        expand(expand("cohorts/{{cohort}}/{table}", table=TOLD), cohort=COHORTS, model=REPORT_MODEL),
-        expand(SUMSTATS, cohort=COHORTS, model=REPORT_MODEL),
+        expand("cohorts/{cohort}/genotypes/{table}.parquet", cohort=GENOTYPED, table=["samples", "variants", "excluded"]),
+        expand(expand("cohorts/{{cohort}}/{table}", table=COMPARED), cohort=GENOTYPED, model=MODELS),
+        expand(expand("cohorts/{{cohort}}/{table}", table=TOLD), cohort=GENOTYPED, model=REPORT_MODEL),
+        expand(SUMSTATS, cohort=GENOTYPED, model=REPORT_MODEL),
         expand(
             "models/{model}/history.parquet", model=REPORT_MODEL if MODELS[REPORT_MODEL].kind == "transformer" else []
         ),

@@ -147,6 +147,11 @@ def study_context(study: config.Study, made: dict[str, Any], history: pl.DataFra
     }
 
 
+def scanned(cohorts: list[str], described: dict[str, config.Cohort]) -> list[str]:
+    """The cohorts with genotypes; one that is not described has them."""
+    return [name for name in cohorts if name not in described or described[name].genotypes]
+
+
 def render(context: dict[str, Any]) -> str:
     """The page's HTML."""
     files = resources.files("ecgwas.report")
@@ -194,7 +199,7 @@ def main(
         "model": model,
         "label": settings.labels.get(model, model),
         "held": held.section(root, cohorts, models, roles or {}, settings.labels),
-        "cohorts": [tell(name) | sections.described(described.get(name)) for name in cohorts],
+        "cohorts": [tell(name) | sections.described(described.get(name)) for name in scanned(cohorts, described)],
     }
     page = render(context)
     with atomic(report) as temporary:
