@@ -40,6 +40,9 @@ PLACES = {
     "CREDIBLE_SETS": "cohorts/{cohort}/finemap/{model}/credible_sets.parquet",
     "FINEMAP_VARIANTS": "cohorts/{cohort}/finemap/{model}/variants.parquet",
     "LD_DIAGNOSTICS": "cohorts/{cohort}/finemap/{model}/ld_diagnostics.parquet",
+    "LABELS": "cohorts/{cohort}/predict/labels.parquet",
+    "LABELS_EXCLUDED": "cohorts/{cohort}/predict/excluded.parquet",
+    "SCORES": "cohorts/{cohort}/predict/{model}/scores-{method}.parquet",
 }
 
 UNITS = {
@@ -223,7 +226,7 @@ def tables_page() -> str:
 
 
 def _schemas() -> list[tuple[str, tables.Schema]]:
-    rooms = (tables.ecg, tables.genetics)
+    rooms = (tables.ecg, tables.genetics, tables.labels)
     return [(k, v) for room in rooms for k, v in vars(room).items() if k.isupper() and isinstance(v, dict)]
 
 

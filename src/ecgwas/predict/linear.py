@@ -67,8 +67,8 @@ def scales(x: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """
     mean, sd = x.mean(0), x.std(0)
     rms = max(float(np.sqrt(((x - mean) ** 2).mean())), 1e-12)
-    blank = np.where(sd > 1e-9 * max(rms, 1e-12), 1.0, np.inf)
-    return {"standardised": (mean, sd * blank), "one": (mean, rms * blank)}
+    varies = sd > 1e-9 * rms
+    return {"standardised": (mean, np.where(varies, sd, np.inf)), "one": (mean, np.where(varies, rms, np.inf))}
 
 
 def fit_one(x: np.ndarray, y: np.ndarray, choose_x: np.ndarray, choose_y: np.ndarray) -> Fit:

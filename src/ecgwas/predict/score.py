@@ -44,8 +44,8 @@ def to_table(ids: pl.DataFrame, logits: np.ndarray, predictor: dict[str, Any]) -
     columns = [pl.Series(name, logits[:, k], pl.Float64).fill_nan(None) for k, name in enumerate(predictor["outcomes"])]
     table = ids.select("recording_id", "person_id").with_columns(
         method=pl.lit(predictor["method"]),
-        label_share=pl.lit(predictor["label_share"]),
-        label_draw=pl.lit(predictor["label_draw"], pl.Int32),
+        share=pl.lit(predictor["label_share"]),
+        draw=pl.lit(predictor["label_draw"], pl.Int32),
     )
     unseen = pl.Series(np.isnan(logits).all(1))
     reason = pl.when(unseen).then(pl.lit("nothing_to_see")).otherwise(None).alias("reason")

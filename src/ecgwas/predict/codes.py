@@ -1,0 +1,121 @@
+"""Tables of statements and diagnoses -> who has which code, whatever the system of codes."""
+
+import ast
+from pathlib import Path
+
+import polars as pl
+
+from ecgwas import config
+from ecgwas.errors import UserError
+
+IDS = ("recording_id", "person_id", "code")
+
+
+def read_table(path: Path, text: tuple[str, ...]) -> pl.DataFrame:
+    """A Parquet or CSV table; the columns `text` as strings whatever they look like."""
+    if path.suffix == ".parquet":
+        table = pl.read_parquet(path)
+    else:
+        names = pl.read_csv(path, n_rows=0).columns
+        overrides = {name: pl.String for name in names if name in text}
+        table = pl.read_csv(path, schema_overrides=overrides, infer_schema_length=None)
+    return table.with_columns(pl.col(name).cast(pl.String) for name in text if name in table.columns)
+
+
+def need(table: pl.DataFrame, columns: dict[str, str], path: Path) -> None:
+    """Raise `UserError` where a column, {its name: the key that names it}, is not there."""
+    for name, key in columns.items():
+        if name not in table.columns:
+            raise UserError(f"{path}: no column {name} ({key}); the table has {', '.join(table.columns)}")
+
+
+def normal(code: pl.Expr) -> pl.Expr:
+    """Codes without dots, blanks and case: I48.0, i480 and I480 are one."""
+    return code.str.strip_chars().str.to_uppercase().str.replace_all(".", "", literal=True)
+
+
+def matches(code: pl.Expr, patterns: list[str]) -> pl.Expr:
+    """Whether a normal code is among `patterns`; one that ends in * stands for all that begin so."""
+    plain = [pattern.strip().upper().replace(".", "") for pattern in patterns]
+    found = code.is_in([p for p in plain if not p.endswith("*")])
+    for pattern in plain:
+        if pattern.endswith("*"):
+            found = found | code.str.starts_with(pattern[:-1])
+    return found
+
+
+def statements(labels: config.Labels) -> pl.DataFrame:
+    """recording_id, codes (list of normal codes), and fold and time where the cohort names them."""
+    path, key = labels.statements, labels.recording_column
+    named = {labels.fold_column: "labels.fold_column", labels.time_column: "labels.time_column"}
+    wanted = {key: "labels.recording_column", labels.codes_column: "labels.codes_column"} | named
+    table = read_table(path, (key, *([labels.codes_column] if labels.codes_column else [])))
+    need(table, {name: key for name, key in wanted.items() if name}, path)
+    twice = table.filter(pl.col(key).is_duplicated())
+    if twice.height:
+        raise UserError(f"{path}: recording {twice[key][0]!r} stands more than once; keep one row a recording")
+    columns = {"recording_id": pl.col(key), "codes": _codes(table, labels, path)}
+    if labels.fold_column:
+        columns["fold"] = pl.col(labels.fold_column).cast(pl.Int32, strict=False)
+    if labels.time_column:
+        columns["time"] = pl.col(labels.time_column).cast(pl.String)
+    return table.select(**columns)
+
+
+def _codes(table: pl.DataFrame, labels: config.Labels, path: Path) -> pl.Expr | pl.Series:
+    """Lists of normal codes, null where the cell is empty."""
+    if labels.codes_column is None:
+        return pl.lit(None, pl.List(pl.String))
+    column = table[labels.codes_column]
+    if column.str.starts_with("{").any():
+        lists = [None if text is None else _keys(text, path) for text in column]
+        column = pl.Series(labels.codes_column, lists, pl.List(pl.String))
+    else:
+        column = column.str.split(labels.separator)
+    return column.list.eval(normal(pl.element()).filter(pl.element().str.strip_chars() != ""))
+
+
+def _keys(text: str, path: Path) -> list[str]:
+    """Keys of a dictionary as PTB-XL writes it, {'NORM': 100.0, 'SR': 0.0}: every key counts, whatever its value."""
+    try:
+        found = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        found = None
+    if not isinstance(found, dict):
+        raise UserError(f"{path}: codes {text[:60]!r} are no dictionary; write codes separated by labels.separator")
+    return [str(key) for key in found]
+
+
+def diagnoses(path: Path) -> pl.DataFrame:
+    """person_id, code (normal), date (null where not known), a row a diagnosis."""
+    table = read_table(path, IDS)
+    need(table, {"person_id": "labels.diagnoses", "code": "labels.diagnoses"}, path)
+    date = (
+        as_date(table, "date", path) if "date" in table.columns else pl.Series("date", [None] * table.height, pl.Date)
+    )
+    return table.select("person_id", code=normal(pl.col("code"))).with_columns(date)
+
+
+def followup(path: Path) -> pl.DataFrame:
+    """person_id, end and death (null: none), a row a person."""
+    table = read_table(path, IDS)
+    need(table, {"person_id": "labels.followup", "end": "labels.followup"}, path)
+    twice = table.filter(pl.col("person_id").is_duplicated())
+    if twice.height:
+        raise UserError(f"{path}: person {twice['person_id'][0]!r} stands more than once; keep one row a person")
+    dates = [as_date(table, name, path) for name in ("end", "death") if name in table.columns]
+    found = table.select("person_id").with_columns(dates)
+    return found if "death" in found.columns else found.with_columns(death=pl.lit(None, pl.Date))
+
+
+def as_date(table: pl.DataFrame, name: str, path: Path) -> pl.Series:
+    """A column of ISO 8601 dates or times as dates; raises `UserError` where a value is none."""
+    column = table[name]
+    if column.dtype in (pl.Date, pl.Datetime):
+        return column.cast(pl.Date)
+    text = column.cast(pl.String).str.strip_chars().replace("", None)
+    found = text.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
+    wrong = text.filter(found.is_null() & text.is_not_null())
+    if len(wrong):
+        raise UserError(f"{path}: {name} {wrong[0]!r} is no date; write YYYY-MM-DD, or nothing where it is not known")
+    return found.alias(name)
