@@ -35,7 +35,7 @@ def features(method: str, labels: pl.DataFrame, intervals: Path | None) -> pl.Da
 
 def usable(x: pl.DataFrame, train: np.ndarray) -> list[str]:
     """Features that enough training recordings have."""
-    seen = x.filter(pl.Series(train)).select(1 - pl.all().null_count() / pl.len())
+    seen = x.filter(pl.Series(train)).select(pl.all().is_not_null().mean())
     return [name for name in x.columns if seen[name][0] >= FEWEST]
 
 
