@@ -1,0 +1,68 @@
+"""A fitted predictor and a cohort -> the logit of every outcome for every recording."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from ecgwas.cli import run
+from ecgwas.errors import UserError
+from ecgwas.files import write_parquet
+from ecgwas.predict.fit import module_of
+from ecgwas.predict.inputs import Cohort, Scores
+
+BATCH = 128
+
+
+def to_table(ids: pl.DataFrame, scores: Scores, outcomes: list[str], unfitted: dict[str, str]) -> pl.DataFrame:
+    """recording_id, person_id, a logit an outcome (null where there is none), reason."""
+    logits = np.where(np.isfinite(scores.logits), scores.logits, np.nan)
+    columns = [pl.Series(name, logits[:, k], dtype=pl.Float64).fill_nan(None) for k, name in enumerate(outcomes)]
+    columns += [pl.Series(name, [None] * ids.height, dtype=pl.Float64) for name in unfitted]
+    return ids.with_columns(*columns, pl.Series("reason", scores.reasons, dtype=pl.String))
+
+
+def main(
+    predictor: Path,
+    recordings: Path,
+    scores: Path,
+    strips: list[Path] | None = None,
+    beats: list[Path] | None = None,
+    intervals: Path | None = None,
+    people: Path | None = None,
+    labels: Path | None = None,
+    batch: int = BATCH,
+    threads: int = 1,
+) -> None:
+    """Score the recordings of a cohort; the batch size changes nothing.
+
+    A long recording has the mean of the logits of its windows: with a linear head, the logit of its mean embedding.
+
+    Args:
+        predictor: What `fit` wrote, of any method.
+        recordings: The cohort's recordings.parquet.
+        scores: Written: recording_id, person_id, a logit an outcome, and why there is none.
+        strips: Shards of rhythm strips; for networks.
+        beats: Shards of median beats, and of windows where recordings are longer; for networks.
+        intervals: intervals.parquet; for method intervals.
+        people: The people table; for intervals and demographics.
+        labels: labels.parquet: only the recordings that count in it are scored; without it all are.
+        batch: Windows scored at once.
+        threads: CPU threads.
+    """
+    from ecgwas.pretrain import checkpoint as files
+
+    fitted = files.load(predictor)
+    if fitted.get("kind") != "predictor":
+        raise UserError(f"{predictor}: of kind {fitted.get('kind')}, no predictor; give what predict.fit wrote")
+    ids = pl.read_parquet(labels or recordings, columns=["recording_id", "person_id"])
+    cohort = Cohort(recordings, strips or (), beats or (), intervals, people)
+    found = module_of(fitted["method"]).score(fitted, cohort, ids["recording_id"], threads=threads, batch=batch)
+    table = to_table(ids, found, fitted["outcomes"], fitted["unfitted"])
+    lost = table.filter(pl.col("reason").is_not_null()).height
+    print(f"{table.height} recordings, {lost} of them without a score", flush=True)
+    write_parquet(table, scores)
+
+
+if __name__ == "__main__":
+    run(main)
