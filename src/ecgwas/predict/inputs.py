@@ -1,4 +1,4 @@
-"""Paths of a cohort and its labels -> what every method is fitted to and scored on: rows, labels, who is in which part."""
+"""Paths of a cohort and its labels -> what every method is fitted to and scored on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

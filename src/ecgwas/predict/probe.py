@@ -11,8 +11,10 @@ import numpy as np
 import scipy.special
 
 PENALTIES = np.geomspace(1e-2, 1e4, 9)  # on coefficients of standardised features, beside the summed loss
+UNCHOSEN = 90.0  # least penalty where nobody chooses
 NEWTON_STEPS = 12
 Scale = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # [n, E] -> mean [E] and scale [E]
+Solve = Callable[[np.ndarray, np.ndarray, float], np.ndarray]  # x [n, width], y [n], penalty -> [1 + width]
 
 
 class Linear(NamedTuple):
@@ -87,26 +89,36 @@ def log_loss(logits: np.ndarray, y: np.ndarray) -> float:
     return float((np.logaddexp(0, logits) - y * logits).sum())
 
 
-def fit_scaled(z: np.ndarray, y: np.ndarray, name: str, penalties: np.ndarray) -> list[Linear]:
+def fit_scaled(z: np.ndarray, y: np.ndarray, name: str, solve: Solve) -> list[Linear]:
     """Fits to embeddings z [n, E] put on a scale of `SCALES`, one a penalty, as maps of the raw embeddings."""
     mean, scale = SCALES[name](z)
     x = scaled(z, mean, scale)
     axes = axes_of(x)
     found = []
-    for penalty in penalties:
-        w = logistic(x if axes is None else x @ axes.T, y, penalty)
+    for penalty in PENALTIES:
+        w = solve(x if axes is None else x @ axes.T, y, penalty)
         weight = (w[1:] if axes is None else w[1:] @ axes) / scale
         found.append(Linear(weight, float(w[0] - mean @ weight), name, float(penalty), float("nan")))
     return found
 
 
-def fit(z: np.ndarray, y: np.ndarray, z_choose: np.ndarray, y_choose: np.ndarray) -> Linear:
-    """The probe of one outcome: labels y 0/1, NaN where unknown; embeddings [n, E], rows of NaN count nothing."""
+def fit(
+    z: np.ndarray,
+    y: np.ndarray,
+    z_choose: np.ndarray,
+    y_choose: np.ndarray,
+    solve: Solve = logistic,
+    misfit: Callable[[np.ndarray, np.ndarray], float] = log_loss,
+) -> Linear:
+    """The probe of one outcome: labels y 0/1, NaN where unknown; embeddings [n, E], rows of NaN count nothing.
+
+    Where nobody chooses: standardised, with a penalty of 100.
+    """
     (z, y), (z_choose, y_choose) = known(z, y), known(z_choose, y_choose)
-    fits = [one for name in SCALES for one in fit_scaled(z, y, name, PENALTIES)]
+    fits = [one for name in SCALES for one in fit_scaled(z, y, name, solve)]
     if not len(y_choose):
-        return next(one for one in fits if one.penalty >= 1)
-    losses = [log_loss(one.logits(z_choose), y_choose) / len(y_choose) for one in fits]
+        return next(one for one in fits if one.penalty >= UNCHOSEN)
+    losses = [misfit(one.logits(z_choose), y_choose) / len(y_choose) for one in fits]
     best = int(np.argmin(losses))
     return fits[best]._replace(loss=losses[best])
 

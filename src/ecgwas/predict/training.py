@@ -37,7 +37,7 @@ Forward = Callable[[Network, np.ndarray, np.ndarray, int | None], Tensor]
 
 @dataclass(frozen=True)
 class Task:
-    """What is learnt from: forward passes, labels [n, O] (NaN unknown), and the places of those who train and choose."""
+    """What is learnt from: forward passes, labels [n, O] (NaN unknown), places of those who train and choose."""
 
     forward: Forward
     y: np.ndarray
@@ -64,7 +64,7 @@ class Task:
 
 
 def fit(make: Callable[[], Network], task: Task, resume: Path | None) -> tuple[Network, dict[str, Any]]:
-    """The best network of all learning rates, and what was chosen; `make` gives the initial weights, always the same."""
+    """The best network of all learning rates, and what was chosen; `make` always gives the same initial weights."""
     key, path = fingerprint(make(), task), resume and resume / "state.pt"
     state = load_state(path, key) or {"key": key, "trials": [], "weights": None, "running": None}
     with ThreadPoolExecutor(task.threads) as pool, torch.random.fork_rng(devices=[]):
