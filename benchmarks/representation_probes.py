@@ -1,19 +1,15 @@
 """Frozen embeddings and labels -> scores of linear probes, with draws of few labels and paired bootstrap intervals.
 
-Embeddings are standardised by the labelled training recordings, or put on one scale for all dimensions. Classes:
-logistic regression with a ridge penalty, one for each class; age: ridge regression. Scale and penalty are those with
-the least loss on the recordings set apart to choose.
+The probes of `predict/probe.py`: logistic regression with a ridge penalty for each class; for age, ridge regression.
+Scale and penalty are those with the least loss on the recordings set apart to choose.
 """
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
-import scipy.special
 
-PENALTIES = np.geomspace(1e-2, 1e4, 9)  # on coefficients of standardised features, beside the summed loss
-NEWTON_STEPS = 12
-LEAST_POSITIVES = 3
+from ecgwas.predict import probe as linear
 
 
 class Split(NamedTuple):
@@ -24,64 +20,7 @@ class Split(NamedTuple):
     test: np.ndarray
 
 
-# -------------------------------------------------------------------------------------------------- label shares
-
-
-def labelled(y: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Rows of y [n, class] (0/1) that keep their labels: sorted, a `share` of n, more where classes ask for more.
-
-    First `LEAST_POSITIVES` of each class, the rarest class first; the rest is drawn at random.
-    """
-    n, chosen = len(y), np.zeros(len(y), bool)
-
-    def add(candidates: np.ndarray, count: int) -> None:
-        chosen[rng.permutation(np.flatnonzero(candidates & ~chosen))[: max(count, 0)]] = True
-
-    for k in np.argsort(y.sum(0), kind="stable"):
-        add(y[:, k] == 1, LEAST_POSITIVES - int(y[chosen, k].sum()))
-    add(np.ones(n, bool), round(share * n) - int(chosen.sum()))
-    return np.flatnonzero(chosen)
-
-
 # -------------------------------------------------------------------------------------------------------- probes
-
-
-def standardised(x: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """x [n, width] in standard deviations of its training rows; what is missing (NaN) and constant becomes 0."""
-    mean, sd = np.nanmean(x[train], 0), np.nanstd(x[train], 0)
-    return np.nan_to_num((x - mean) / np.where(sd > 0, sd, np.inf))
-
-
-def compact(x: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """x rotated onto the span of its training rows: the same probes, with no more columns than training rows."""
-    if x.shape[1] <= len(train):
-        return x
-    return x @ np.linalg.svd(x[train], full_matrices=False)[2].T
-
-
-def logistic(x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
-    """Coefficients [1 + width] of P(y = 1), the intercept first and free: Newton steps, halved where they go astray."""
-    design = np.column_stack([np.ones(len(x)), x])
-    ridge = np.r_[1e-9, np.full(x.shape[1], penalty)]
-    w = np.zeros(design.shape[1])
-    w[0] = scipy.special.logit(np.clip(y.mean(), 1e-3, 1 - 1e-3))
-
-    def loss(w: np.ndarray) -> float:
-        eta = design @ w
-        return np.logaddexp(0, eta).sum() - eta @ y + 0.5 * ridge @ w**2
-
-    now = loss(w)
-    for _ in range(NEWTON_STEPS):
-        p = scipy.special.expit(design @ w)
-        gradient = design.T @ (p - y) + ridge * w
-        step = np.linalg.solve((design.T * (p * (1 - p) + 1e-9)) @ design + np.diag(ridge), gradient)
-        size = 1.0
-        while (new := loss(w - size * step)) > now and size > 1e-3:
-            size /= 2
-        w, gain, now = w - size * step, now - new, new
-        if gain < 1e-6 * (1 + abs(now)):
-            break
-    return w
 
 
 def ridge(x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
@@ -92,30 +31,21 @@ def ridge(x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
     return np.r_[y.mean() - centre @ slope, slope]
 
 
-def on_one_scale(x: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """x [n, width] less the means of its training rows, over one number: columns keep their shares of the variance."""
-    centred = x - np.nanmean(x[train], 0)
-    return np.nan_to_num(centred / max(np.sqrt(np.nanmean(centred[train] ** 2)), 1e-12))
-
-
 def probe(x: np.ndarray, y: np.ndarray, split: Split, metric: str) -> np.ndarray:
-    """Scores [n, class] of all recordings from x [n, width]: each class by scale and penalty of its least `misfit`.
+    """Scores [n, class] of all recordings from x [n, width]; what is missing takes the mean of the training rows."""
+    x = np.where(np.isnan(x), np.nanmean(x[split.train], 0), x)
+    solve, misfit = (ridge, squared_error) if metric == "r2" else (linear.logistic, linear.log_loss)
 
-    With few labels the scale decides: principal components, standardised, drown in those that are noise.
-    """
-    scaled = [compact(scale(x, split.train), split.train) for scale in (standardised, on_one_scale)]
-    fit, out = ridge if metric == "r2" else logistic, np.empty(y.shape)
-    for k in range(y.shape[1]):
-        fits = [(z, fit(z[split.train], y[split.train, k], penalty)) for z in scaled for penalty in PENALTIES]
-        found = [w[0] + z @ w[1:] for z, w in fits]
-        errors = [misfit(scores[split.choose], y[split.choose, k], metric) for scores in found]
-        out[:, k] = found[int(np.argmin(errors))]
-    return out
+    def scores(labels: np.ndarray) -> np.ndarray:
+        train, choose = split.train, split.choose
+        return linear.fit(x[train], labels[train], x[choose], labels[choose], solve, misfit).logits(x)
+
+    return np.column_stack([scores(labels) for labels in y.T])
 
 
-def misfit(scores: np.ndarray, y: np.ndarray, metric: str) -> float:
-    """Squared error, or log loss, of scores [n]: steadier than a rank of few positives."""
-    return float(np.square(y - scores).sum() if metric == "r2" else (np.logaddexp(0, scores) - y * scores).sum())
+def squared_error(scores: np.ndarray, y: np.ndarray) -> float:
+    """Sum over recordings."""
+    return float(np.square(y - scores).sum())
 
 
 def best(runs: list[np.ndarray], y: np.ndarray, choose: np.ndarray, metric: str) -> np.ndarray:
@@ -197,7 +127,7 @@ def crossed_r2(x: np.ndarray, y: np.ndarray, folds: int = 5) -> float:
     predicted = np.empty(len(y))
     for k in range(folds):
         train = fold != k
-        z = standardised(x, train)
+        z = linear.scaled(x, *linear.spread(x[train]))
         mean, centre = y[train].mean(), z[train].mean(0)
         slope = _by_gcv(z[train] - centre, y[train] - mean)
         predicted[~train] = mean + (z[~train] - centre) @ slope

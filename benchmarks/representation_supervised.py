@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from ecgwas import config
 from ecgwas.files import atomic
+from ecgwas.predict.xresnet import WIDTH, XResNet1d
 from ecgwas.pretrain import checkpoint as files
 from ecgwas.pretrain import data
 from ecgwas.pretrain.encoders import make_encoder
@@ -30,7 +31,6 @@ TRIALS = ((1e-3, 0.01), (3e-3, 0.01), (1e-3, 0.1))  # learning rate, weight deca
 BATCH = 32
 SNAPSHOTS = 5  # of a run, at equal distances, the last at its end
 SHIFT = 100  # samples of a strip: training recordings are rolled in time by up to this, at random
-WIDTH = 32  # of the xresnet1d
 
 
 class Job(NamedTuple):
@@ -89,45 +89,15 @@ class EncoderNetwork(nn.Module):
         return self.head(z)
 
 
-def convolution(inputs: int, outputs: int, kernel: int = 5, stride: int = 1, act: bool = True) -> nn.Sequential:
-    """Convolution, batch normalisation and, unless told otherwise, ReLU."""
-    layers = [nn.Conv1d(inputs, outputs, kernel, stride, kernel // 2, bias=False), nn.BatchNorm1d(outputs)]
-    return nn.Sequential(*layers, *([nn.ReLU()] if act else []))
+class ConvolutionalNetwork(XResNet1d):
+    """The xresnet1d over the strips of the eight independent leads, mV."""
 
-
-class Residual(nn.Module):
-    """Two convolutions beside a shortcut that averages before it projects (He et al. 2019, CVPR, ResNet-D)."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(convolution(inputs, outputs, stride=stride), convolution(outputs, outputs, act=False))
-        self.pool = nn.AvgPool1d(2, ceil_mode=True) if stride == 2 else nn.Identity()
-        self.project = convolution(inputs, outputs, 1, act=False) if inputs != outputs else nn.Identity()
-        nn.init.zeros_(self.body[1][1].weight)  # a block starts as its shortcut
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, inputs, samples] -> [B, outputs, samples / stride]."""
-        return torch.relu(self.body(x) + self.project(self.pool(x)))
-
-
-class XResNet1d(nn.Module):
-    """xresnet1d (Strodthoff et al. 2021, IEEE JBHI 25:1519), small: a stem of three convolutions, concat pooling."""
-
-    def __init__(self, outputs: int, width: int = WIDTH) -> None:
-        super().__init__()
-        half = width // 2
-        stem = [convolution(8, half, stride=2), convolution(half, half), convolution(half, width)]
-        stages, inputs = [], width
-        for outs, stride in ((width, 1), (width, 1), (2 * width, 2), (2 * width, 1), (4 * width, 2), (4 * width, 1)):
-            stages.append(Residual(inputs, outs, stride))
-            inputs = outs
-        self.body = nn.Sequential(*stem, nn.MaxPool1d(3, 2, 1), *stages)
-        self.head = nn.Sequential(nn.BatchNorm1d(2 * inputs), nn.Dropout(0.25), nn.Linear(2 * inputs, outputs))
+    def __init__(self, outputs: int) -> None:
+        super().__init__(len(data.COLUMNS), outputs)
 
     def forward(self, batch: data.Batch) -> Tensor:
-        """The strips of the eight independent leads, 0 where missing -> [B, outputs]."""
-        x = self.body(torch.from_numpy(np.nan_to_num(data.in_units(batch.strip[:, data.COLUMNS]))))
-        return self.head(torch.cat([x.mean(2), x.amax(2)], 1))
+        """Recordings as they are stored, 0 where missing -> [B, outputs]."""
+        return super().forward(torch.from_numpy(np.nan_to_num(data.in_units(batch.strip[:, data.COLUMNS]))))
 
 
 # ------------------------------------------------------------------------------------------------------ training
@@ -176,7 +146,9 @@ def run(job: Job) -> Path:
 
 def network_of(job: Job, outputs: int) -> nn.Module:
     """The network of a job, with the initial weights of torch's seed."""
-    return XResNet1d(outputs) if job.kind == "xresnet1d" else EncoderNetwork(files.load(job.encoder), outputs)
+    if job.kind == "xresnet1d":
+        return ConvolutionalNetwork(outputs)
+    return EncoderNetwork(files.load(job.encoder), outputs)
 
 
 def whole_cohort(cohort: Path) -> data.Batch:

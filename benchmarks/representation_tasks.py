@@ -10,6 +10,8 @@ from benchmarks import representation_probes as probes
 from benchmarks import representation_supervised as supervised
 from benchmarks.representation_models import embeddings
 
+from ecgwas.predict.draws import labelled
+
 SHARES = {100: 1.0, 10: 0.1, 1: 0.01}  # per cent of the labels
 
 
@@ -42,7 +44,7 @@ def labels_of(cohort: Path, folder: Path, draws: dict[int, int]) -> Labels:
     classes = np.column_stack([y["superdiagnostic"], y["rhythm"], y["sex"], 1 - y["sex"]])[rows[0]]
     kept = {
         share: [
-            rows[0][probes.labelled(classes, SHARES[share], np.random.default_rng([share, draw]))]
+            rows[0][labelled(classes, SHARES[share], np.random.default_rng([share, draw]))]
             for draw in range(draws[share])
         ]
         for share in SHARES

@@ -1,6 +1,5 @@
 """Classical measurements, or age and sex -> logits: the baselines that need no signal."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,35 +7,36 @@ import polars as pl
 import torch
 
 from ecgwas.errors import UserError
-from ecgwas.predict import linear
-from ecgwas.predict.examples import Examples
+from ecgwas.predict import probe
+from ecgwas.predict.inputs import Cohort, Fit, Scores
+from ecgwas.predict.labels import about
 
 NOT_MEASURED = ("recording_id", "person_id", "n_beats")
 FEWEST = 0.05  # share of the training recordings that must have a feature
 
 
-def features(method: str, labels: pl.DataFrame, intervals: Path | None) -> pl.DataFrame:
-    """A column a feature, rows as in `labels`; null where missing.
+def features(method: str, cohort: Cohort, ids: pl.DataFrame) -> pl.DataFrame:
+    """A column a feature, rows as in `ids` (recording_id, person_id); null where missing.
 
     demographics: age, its square and male sex. intervals: every number and flag of intervals.parquet but the machine's.
     """
     if method == "demographics":
-        age = pl.col("age").cast(pl.Float64)
+        cohort.need(method, "people")
+        people = ids.join(about(cohort.people), on="person_id", how="left", maintain_order="left")
         male = pl.when(pl.col("sex") == "male").then(1.0).when(pl.col("sex") == "female").then(0.0)
-        return labels.select(age=age, age_squared=(age / 10) ** 2, male=male)
-    if intervals is None:
-        raise UserError("method intervals needs --intervals, the cohort's intervals.parquet")
-    table = pl.read_parquet(intervals)
+        return people.select("age", age_squared=(pl.col("age") / 10) ** 2, male=male)
+    cohort.need(method, "intervals")
+    table = pl.read_parquet(cohort.intervals)
     kinds = {n: d for n, d in table.schema.items() if n not in NOT_MEASURED and not n.startswith("machine_")}
     names = [n for n, d in kinds.items() if d.is_numeric() or d == pl.Boolean]
-    joined = labels.select("recording_id").join(table, on="recording_id", how="left", maintain_order="left")
+    joined = ids.select("recording_id").join(table, on="recording_id", how="left", maintain_order="left")
     return joined.select(pl.col(name).cast(pl.Float64) for name in names)
 
 
-def usable(x: pl.DataFrame, train: np.ndarray) -> list[str]:
-    """Features that enough training recordings have."""
-    seen = x.filter(pl.Series(train)).select(pl.all().is_not_null().mean())
-    return [name for name in x.columns if seen[name][0] >= FEWEST]
+def usable(x: pl.DataFrame) -> list[str]:
+    """Features that enough of the training recordings x have."""
+    seen = x.select(pl.all().is_not_null().mean())
+    return [name for name in x.columns if (seen[name][0] or 0) >= FEWEST]
 
 
 def design(x: pl.DataFrame, names: list[str], middle: np.ndarray) -> np.ndarray:
@@ -46,27 +46,30 @@ def design(x: pl.DataFrame, names: list[str], middle: np.ndarray) -> np.ndarray:
     return np.column_stack([np.where(missing, middle, values), missing])
 
 
-def fit(method: str, examples: Examples, intervals: Path | None) -> dict[str, Any]:
-    """What the predictor's file holds: features, their medians and the regressions' weights."""
-    x, train = features(method, examples.table, intervals), examples.of("train")
-    names = usable(x, train)
+def fit(given: Fit) -> dict[str, Any]:
+    """What the predictor's file holds: features, their medians, and the weights of a regression for each outcome."""
+    examples, train, choose = given.examples, given.examples.rows("train"), given.examples.rows("choose")
+    x = features(given.method, given.cohort, examples.table)
+    names = usable(x[train])
     if not names:
-        raise UserError(
-            f"method {method}: no feature is known of the training recordings; leave it out of predict.methods"
-        )
-    middle = np.nanmedian(x.filter(pl.Series(train)).select(names).to_numpy().astype(float), axis=0)
-    found, fits = linear.fit(design(x, names, middle), examples.y, train, examples.of("choose"))
-    told = [{"scale": f.scale, "penalty": f.penalty, "loss": f.loss} if f else {"scale": "none"} for f in fits]
-    tensors = {"middle": middle, "weight": found.weight, "bias": found.bias}
-    return {"features": names, "trials": told} | {name: torch.from_numpy(a) for name, a in tensors.items()}
+        raise UserError(f"method {given.method}: nothing is known of the training recordings; leave it out of methods")
+    middle = np.nanmedian(x[train].select(names).to_numpy().astype(float), axis=0)
+    z = design(x, names, middle)
+    fits = [probe.fit(z[train], y[train], z[choose], y[choose]) for y in examples.y.T]
+    told = zip(examples.outcomes, fits, strict=True)
+    tensors = {"middle": middle, "weight": np.stack([f.weight for f in fits]), "bias": np.array([f.bias for f in fits])}
+    chosen = {name: {"scale": f.scale, "penalty": f.penalty, "loss": f.loss} for name, f in told}
+    return {"features": names, "chosen": chosen} | {name: torch.from_numpy(a) for name, a in tensors.items()}
 
 
-def score(predictor: dict[str, Any], labels: pl.DataFrame, intervals: Path | None) -> np.ndarray:
-    """Logits [n, outcome] of the recordings in `labels`; what a cohort does not have counts as missing."""
-    x, names = features(predictor["method"], labels, intervals), predictor["features"]
+def score(predictor: dict[str, Any], cohort: Cohort, ids: pl.Series, threads: int = 1, batch: int = 0) -> Scores:
+    """Logits of the recordings named; what a cohort does not have counts as missing."""
+    people = pl.read_parquet(cohort.recordings, columns=["recording_id", "person_id"])
+    table = pl.DataFrame({"recording_id": ids}).join(people, on="recording_id", how="left", maintain_order="left")
+    x, names = features(predictor["method"], cohort, table), predictor["features"]
     absent = [name for name in names if name not in x.columns]
-    x = x.with_columns(pl.lit(None, pl.Float64).alias(name) for name in absent)
     if absent:
         print(f"without {', '.join(absent)}: taken as missing", flush=True)
-    regression = linear.Linear(predictor["weight"].numpy(), predictor["bias"].numpy())
-    return regression(design(x, names, predictor["middle"].numpy()))
+    x = x.with_columns(pl.lit(None, pl.Float64).alias(name) for name in absent)
+    z = design(x, names, predictor["middle"].numpy())
+    return Scores(z @ predictor["weight"].numpy().T + predictor["bias"].numpy(), [None] * table.height)

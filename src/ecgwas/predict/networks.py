@@ -1,9 +1,10 @@
-"""Signals -> logits of the outcomes: the pipeline's encoder and a head, or a convolutional network; as a file too.
+"""Signals -> one logit an outcome: an encoder or an xresnet1d with a head, and its file.
 
-Letters of the shapes as in `pretrain/tokens.py`; O outcomes.
+Letters of the shapes as in `pretrain/tokens.py` and `pretrain/model.py`; O outcomes.
 """
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,128 +13,211 @@ from torch import Tensor, nn
 
 from ecgwas import config
 from ecgwas.errors import UserError
-from ecgwas.predict.linear import Linear
 from ecgwas.predict.xresnet import XResNet1d
 from ecgwas.pretrain import checkpoint as files
 from ecgwas.pretrain.encoders import make_encoder
+from ecgwas.pretrain.leads import LIMB_SUMS
 from ecgwas.pretrain.model import whole
-from ecgwas.pretrain.tokens import Signals, Tokens, make_grid
+from ecgwas.pretrain.tokens import Signals, Tokens, deviation, make_grid
 
-HEADS = {"attention": "attention"}  # of methods; the others read the embedding
-NEW_WEIGHTS = ("random", "supervised")  # methods whose encoder does not start from the trained one
+ENCODERS = ("finetuned", "attention", "probe", "random", "supervised")  # methods with an encoder
+FROZEN = ("attention", "probe", "random")  # those that leave it as it is
+METHODS = (*ENCODERS, "xresnet1d")
+KEPT = ("kind", "settings", "ingest", "leads", "statistics", "seed", "recordings")  # of an encoder's checkpoint
 
 
-class LinearHead(nn.Module):
-    """A linear map of the encoder's embedding."""
+class Pooling(nn.Module):
+    """Attention over the encoded tokens with a learned query for each outcome (Vaswani et al. 2017, eq. 1).
 
-    def __init__(self, encoder: nn.Module, embedding: int, outputs: int) -> None:
+    Queries start at zero: the mean over tokens. Each outcome reads its own average by its own linear map.
+    """
+
+    def __init__(self, width: int, heads: int, outputs: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(embedding, outputs)
-
-    def forward(self, encoder: nn.Module, x: Tensor, kept: Tensor, tokens: Tokens) -> Tensor:
-        """Encoded tokens x [B, K, D] at `kept` [B, K] -> logits [B, O]."""
-        return self.linear(encoder.embed(x, kept, tokens.lead))
-
-    def set(self, found: Linear) -> None:
-        """Take the weights of a regression on embeddings; an outcome without one keeps its logit at 0."""
-        weight, bias = (torch.from_numpy(a).float().nan_to_num() for a in (found.weight, found.bias))
-        with torch.no_grad():
-            self.linear.weight.copy_(weight)
-            self.linear.bias.copy_(bias)
-
-
-class AttentionHead(nn.Module):
-    """A query for each outcome that weighs the encoder's tokens (multiple-instance attention, Ilse et al. 2018)."""
-
-    def __init__(self, encoder: nn.Module, embedding: int, outputs: int) -> None:
-        super().__init__()
-        width = encoder.feature_width
-        self.norm = nn.LayerNorm(width)
-        self.query = nn.Parameter(torch.randn(outputs, width) / math.sqrt(width))
-        self.value = nn.Parameter(torch.zeros(outputs, width))
+        self.heads = heads
+        self.norm, self.key, self.value = nn.LayerNorm(width), nn.Linear(width, width), nn.Linear(width, width)
+        self.query = nn.Parameter(torch.zeros(outputs, width))
+        self.weight = nn.Parameter(torch.randn(outputs, width) / math.sqrt(width) / 10)
         self.bias = nn.Parameter(torch.zeros(outputs))
 
-    def forward(self, encoder: nn.Module, x: Tensor, kept: Tensor, tokens: Tokens) -> Tensor:
-        """Encoded tokens x [B, K, D] -> logits [B, O]."""
+    def forward(self, x: Tensor, there: Tensor | None = None) -> Tensor:
+        """Tokens x [B, K, D], those in `there` bool [B, K] -> logits [B, O]."""
         y = self.norm(x)
-        weights = (y @ self.query.T).softmax(1)  # [B, K, O]
-        return torch.einsum("bko,bkd,od->bo", weights, y, self.value) + self.bias
+        pooled = self.attention(y, there) @ self._by_head(self.value(y))  # [B, heads, O, D/heads]
+        return (pooled.transpose(1, 2).flatten(2) * self.weight).sum(2) + self.bias
+
+    def attention(self, y: Tensor, there: Tensor | None = None) -> Tensor:
+        """Weights of the normalised tokens y [B, K, D] that sum to 1: [B, heads, O, K]."""
+        query = self.query.unflatten(-1, (self.heads, -1)).transpose(0, 1)  # [heads, O, D/heads]
+        score = query @ self._by_head(self.key(y)).transpose(-1, -2) / math.sqrt(query.shape[-1])
+        if there is not None:
+            score = score.masked_fill(~there[:, None, None], -math.inf)
+        return score.softmax(-1)
+
+    def _by_head(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
 
 class Network(nn.Module):
-    """The pipeline's encoder and a head."""
+    """What every predictor is: names of its outcomes, how its signals were made, and logits."""
 
-    def __init__(self, encoder: nn.Module, head: nn.Module, outputs: int) -> None:
+    def __init__(self, method: str, outcomes: Iterable[str], checkpoint: dict[str, Any]) -> None:
         super().__init__()
-        self.encoder, self.head, self.outputs = encoder, head, outputs
+        self.method, self.outcomes = method, tuple(outcomes)
+        self.checkpoint = {name: checkpoint[name] for name in KEPT if name in checkpoint}
+        self.ingest = config.Ingest(**checkpoint["ingest"])
 
     def logits(self, signals: Signals, seen: Tensor | None = None) -> Tensor:
-        """[B, O], differentiable in strip and beat; NaN for a recording of which there is nothing to see.
+        """Logits [B, O], differentiable in strip and beat; seen: leads shown, bool [B, L], by default all.
 
-        seen: leads that may be used, bool [B, L]; by default all but sums of others.
+        A recording of which nothing is there gets what the model makes of nothing (`readable` tells which).
         """
-        return self.of_tokens(self.encoder.tokenizer(signals, seen))
+        raise NotImplementedError
 
-    def of_tokens(self, tokens: Tokens) -> Tensor:
-        """Logits [B, O] of tokens; recordings with as many tokens go together."""
-        parts, places = [], []
+    def readable(self, signals: Signals) -> Tensor:
+        """Recordings of which the network sees anything: bool [B]."""
+        raise NotImplementedError
+
+    def trained(self) -> list[nn.Parameter]:
+        """The weights that training changes."""
+        return list(self.parameters())
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+
+class EncoderNetwork(Network):
+    """The pipeline's encoder, and a linear map of its embedding or attention over its tokens."""
+
+    def __init__(self, method: str, outcomes: Iterable[str], checkpoint: dict[str, Any]) -> None:
+        super().__init__(method, outcomes, checkpoint)
+        if checkpoint["kind"] != "transformer":
+            raise UserError(
+                f"predict.methods: {method} needs an encoder, the model is of kind {checkpoint['kind']};"
+                " name a model of kind transformer in predict.model"
+            )
+        settings = config.Transformer(**checkpoint["settings"])
+        self.encoder = make_encoder(settings, make_grid(settings, self.ingest), checkpoint["statistics"])
+        n = len(self.outcomes)
+        pooled = method == "attention"
+        self.head = Pooling(settings.width, settings.heads, n) if pooled else nn.Linear(settings.embedding, n)
+
+    def logits(self, signals: Signals, seen: Tensor | None = None) -> Tensor:
+        tokens = self.encoder.tokenizer(signals, seen)
+        if isinstance(self.head, nn.Linear):
+            return self.head(self.embedding(tokens))
+        out = self.head.bias.expand(len(tokens.there), -1).clone()
+        for rows, index in whole(self.encoder.there(tokens)):
+            out[rows] = self.head(self.encoder(tokens[rows], index)).to(out.dtype)
+        return out
+
+    def pooled(self, x: Tensor, there: Tensor) -> Tensor:
+        """Logits of encoded tokens x [B, N, D] of which those in `there` [B, N] exist: what `logits` gives them."""
+        out = self.head.bias.expand(len(x), -1).clone()
+        rows = there.any(1)
+        out[rows] = self.head(x[rows], there[rows]).to(out.dtype)
+        return out
+
+    def embedding(self, tokens: Tokens) -> Tensor:
+        """Embeddings [B, E]; where nothing is seen, the encoder's of nothing."""
+        z = self.encoder.embed_nothing(len(tokens.there)).clone()
         for rows, index in whole(self.encoder.there(tokens)):
             chosen = tokens[rows]
-            parts.append(self.head(self.encoder, self.encoder(chosen, index), index, chosen))
-            places.append(rows)
-        out = tokens.rate.new_full((len(tokens.rate), self.outputs), torch.nan)
-        return out.index_copy(0, torch.cat(places), torch.cat(parts)) if parts else out
+            z[rows] = self.encoder.embed(self.encoder(chosen, index), index, chosen.lead).to(z.dtype)
+        return z
 
-    forward = logits
+    def readable(self, signals: Signals) -> Tensor:
+        return self.encoder.there(self.encoder.tokenizer(signals)).any(1)
+
+    def trained(self) -> list[nn.Parameter]:
+        return list((self.head if self.method in FROZEN else self).parameters())
 
 
-class Several(nn.Module):
-    """Networks of one outcome each, side by side."""
+class Convolutional(Network):
+    """An xresnet1d over the strips of all leads, in units of each lead's typical standard deviation."""
 
-    def __init__(self, networks: list[nn.Module]) -> None:
-        super().__init__()
-        self.networks = nn.ModuleList(networks)
+    def __init__(self, method: str, outcomes: Iterable[str], checkpoint: dict[str, Any]) -> None:
+        super().__init__(method, outcomes, checkpoint)
+        typical = checkpoint["statistics"]["amplitude_mean"][:, 0].float().exp()  # of the strip, mV
+        self.register_buffer("typical", typical, persistent=False)
+        self.body = XResNet1d(len(self.ingest.channels), len(self.outcomes))
 
     def logits(self, signals: Signals, seen: Tensor | None = None) -> Tensor:
-        """[B, O]."""
-        return torch.cat([network.logits(signals, seen) for network in self.networks], 1)
+        return self.body(self.standardised(signals, seen))
 
-    forward = logits
+    def standardised(self, signals: Signals, seen: Tensor | None = None) -> Tensor:
+        """Strips [B, L, S], 0 where missing; by their own standard deviation where they are not in mV."""
+        there = ~signals.strip.isnan()
+        if seen is not None:
+            there = there & self._with_sums(seen)[..., None]
+        own = deviation(signals.strip.detach()).nan_to_num(nan=1.0)
+        scale = torch.where(signals.millivolt[:, None], self.typical, own)
+        return torch.where(there, signals.strip, 0.0) / scale[..., None]
+
+    def _with_sums(self, seen: Tensor) -> Tensor:
+        """The leads seen [B, L] and those that are sums of I and II where both are seen."""
+        channels = self.ingest.channels
+        if not {"I", "II"} <= set(channels):
+            return seen
+        sums = torch.tensor([name in LIMB_SUMS for name in channels], device=seen.device)
+        return seen | (sums & (seen[:, channels.index("I")] & seen[:, channels.index("II")])[:, None])
+
+    def readable(self, signals: Signals) -> Tensor:
+        return (~signals.strip.isnan()).any(2).any(1)
 
 
-def make(method: str, encoder: dict[str, Any], outputs: int, seed: int) -> nn.Module:
-    """The network of a method before training: `encoder` is the checkpoint of a pretrained model.
+class Apart(Network):
+    """One network for each outcome."""
 
-    Weights that are not the checkpoint's depend on the seed alone.
-    """
+    def __init__(self, members: list[Network]) -> None:
+        first = members[0]
+        outcomes = [name for member in members for name in member.outcomes]
+        super().__init__(first.method, outcomes, first.checkpoint)
+        self.members = nn.ModuleList(members)
+
+    def logits(self, signals: Signals, seen: Tensor | None = None) -> Tensor:
+        return torch.cat([member.logits(signals, seen) for member in self.members], 1)
+
+    def readable(self, signals: Signals) -> Tensor:
+        return self.members[0].readable(signals)
+
+
+def make_network(method: str, outcomes: Iterable[str], checkpoint: dict[str, Any], seed: int) -> Network:
+    """A network with the initial weights of `seed`, or with the encoder of the checkpoint where the method has it."""
+    kind = Convolutional if method == "xresnet1d" else EncoderNetwork
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        if method == "xresnet1d":
-            return XResNet1d(outputs)
-        settings, ingest = config.Transformer(**encoder["settings"]), config.Ingest(**encoder["ingest"])
-        body = make_encoder(settings, make_grid(settings, ingest), encoder["statistics"])
-        if method not in NEW_WEIGHTS and "weights" in encoder:
-            body.load_state_dict(encoder["weights"])
-        head = AttentionHead if method == "attention" else LinearHead
-        return Network(body, head(body, settings.embedding, outputs), outputs)
+        network = kind(method, outcomes, checkpoint)
+    if method in ("finetuned", "attention", "probe"):
+        network.encoder.load_state_dict(checkpoint["weights"])
+    return network
 
 
-def from_dict(predictor: dict[str, Any]) -> nn.Module:
-    """The network of a predictor's file, ready to score."""
-    bare = {name: value for name, value in predictor["checkpoint"].items() if name != "weights"}
-    networks = []
-    for part in predictor["parts"]:
-        network = make(predictor["method"], bare, len(part["outcomes"]), 0)
-        network.load_state_dict(part["weights"])
-        networks.append(network)
-    return (networks[0] if len(networks) == 1 else Several(networks)).eval()
+def to_dict(network: Network) -> dict[str, Any]:
+    """What a file of a network holds; `fit` adds how it was made."""
+    weights = {name: w.detach().cpu().clone() for name, w in network.state_dict().items()}
+    values = {"kind": "predictor", "method": network.method, "outcomes": list(network.outcomes)}
+    return values | {"together": not isinstance(network, Apart), "checkpoint": network.checkpoint, "weights": weights}
 
 
-def load(path: Path) -> nn.Module:
-    """The network in a file of `ecgwas.predict.fit`: `logits(signals)` gives [B, outcomes]."""
+def from_dict(predictor: dict[str, Any]) -> Network:
+    """The network of `to_dict`, ready to score."""
+    method, outcomes, checkpoint = (predictor[name] for name in ("method", "outcomes", "checkpoint"))
+    kind = Convolutional if method == "xresnet1d" else EncoderNetwork
+    if predictor["together"]:
+        network = kind(method, outcomes, checkpoint)
+    else:
+        network = Apart([kind(method, [name], checkpoint) for name in outcomes])
+    network.load_state_dict(predictor["weights"])
+    return network.eval()
+
+
+def load(path: Path) -> Network:
+    """Read a fitted network, onto the CPU; raises `UserError` for anything else."""
     predictor = files.load(path)
-    if predictor.get("kind") != "predictor" or "parts" not in predictor:
-        raise UserError(
-            f"{path}: no network of ecgwas.predict.fit; give predict/<model>/<method>.pt of a network method"
-        )
+    if predictor.get("kind") != "predictor" or predictor.get("method") not in METHODS:
+        found = predictor.get("method", predictor.get("kind"))
+        raise UserError(f"{path}: holds {found}, no network; give a predictor of method {', '.join(METHODS)}")
     return from_dict(predictor)

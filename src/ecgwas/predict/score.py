@@ -1,101 +1,72 @@
-"""A predictor and a cohort's recordings -> the logit of every outcome, a row a recording."""
+"""A fitted predictor and a cohort -> the logit of every outcome for every recording."""
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-import torch
 
 from ecgwas.cli import run
-from ecgwas.embed.embed import check_signals
-from ecgwas.embed.windows import summarise
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
-from ecgwas.predict import networks
-from ecgwas.predict.fit import TABLES
-from ecgwas.pretrain import checkpoint as files
-from ecgwas.pretrain import data
-from ecgwas.pretrain.tokens import on_device
-from ecgwas.pretrain.train import set_threads
+from ecgwas.predict.fit import module_of
+from ecgwas.predict.inputs import Cohort, Scores
+from ecgwas.tables import SCORES, typed
+
+BATCH = 128
 
 
-def encoder(network: torch.nn.Module):
-    """The network as a function of a batch: logits [B, O], NaN where there is nothing to see."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = network.to(device).eval()
-
-    @torch.no_grad()
-    def encode(batch: data.Batch) -> np.ndarray:
-        return network.logits(on_device(batch, device)).cpu().numpy()
-
-    return encode
-
-
-def of_signals(predictor: dict[str, Any], signals: data.Signals, batch: int, path: Path) -> np.ndarray:
-    """Logits [recording, outcome] in the order of the signals' table; of long recordings the mean over windows."""
-    check_signals(signals, predictor["checkpoint"], path)
-    return summarise(encoder(networks.from_dict(predictor)), signals, batch).mean
-
-
-def to_table(ids: pl.DataFrame, logits: np.ndarray, predictor: dict[str, Any]) -> pl.DataFrame:
-    """tables.SCORES and a column an outcome; outcomes that nothing could be learnt of are null."""
-    columns = [pl.Series(name, logits[:, k], pl.Float64).fill_nan(None) for k, name in enumerate(predictor["outcomes"])]
-    table = ids.select("recording_id", "person_id").with_columns(
-        method=pl.lit(predictor["method"]),
-        share=pl.lit(predictor["label_share"]),
-        draw=pl.lit(predictor["label_draw"], pl.Int32),
-    )
-    unseen = pl.Series(np.isnan(logits).all(1))
-    reason = pl.when(unseen).then(pl.lit("nothing_to_see")).otherwise(None).alias("reason")
-    return table.with_columns(reason).with_columns(columns)
+def to_table(ids: pl.DataFrame, scores: Scores, predictor: dict[str, Any]) -> pl.DataFrame:
+    """tables.SCORES, and a logit an outcome; null where it cannot be scored, or the outcome could not be learnt."""
+    outcomes, unfitted = predictor["outcomes"], predictor["unfitted"]
+    logits = np.where(np.isfinite(scores.logits), scores.logits, np.nan)
+    columns = [pl.Series(name, logits[:, k], dtype=pl.Float64).fill_nan(None) for k, name in enumerate(outcomes)]
+    columns += [pl.Series(name, [None] * ids.height, dtype=pl.Float64) for name in unfitted]
+    about = {"method": pl.lit(predictor["method"]), "reason": pl.Series(scores.reasons, dtype=pl.String)}
+    about |= {"share": pl.lit(predictor["label_share"]), "draw": pl.lit(predictor["label_draw"])}
+    return typed(ids.with_columns(*columns, **about), SCORES)
 
 
 def main(
     predictor: Path,
     recordings: Path,
-    strips: list[Path],
-    beats: list[Path],
-    labels: Path,
     scores: Path,
+    strips: list[Path] | None = None,
+    beats: list[Path] | None = None,
     intervals: Path | None = None,
-    batch: int = 64,
+    people: Path | None = None,
+    labels: Path | None = None,
+    batch: int = BATCH,
     threads: int = 1,
 ) -> None:
-    """Score the recordings of a cohort that count.
+    """Score the recordings of a cohort; the batch size changes nothing.
+
+    A long recording has the mean of the logits of its windows: with a linear head, the logit of its mean embedding.
 
     Args:
-        predictor: A predictor of ecgwas.predict.fit.
+        predictor: What `fit` wrote, of any method.
         recordings: The cohort's recordings.parquet.
-        strips: Its shards of rhythm strips.
-        beats: Its shards of median beats, and of windows of longer recordings.
-        labels: Its labels.parquet: which recordings count, age and sex.
-        scores: Written: a logit an outcome, a row a recording.
-        intervals: Its intervals.parquet, for method intervals.
-        batch: Recordings a batch; does not change the numbers.
+        scores: Written: recording_id, person_id, a logit an outcome, and why there is none.
+        strips: Shards of rhythm strips; for networks.
+        beats: Shards of median beats, and of windows where recordings are longer; for networks.
+        intervals: intervals.parquet; for method intervals.
+        people: The people table; for intervals and demographics.
+        labels: labels.parquet: only the recordings that count in it are scored; without it all are.
+        batch: Windows scored at once.
         threads: CPU threads.
     """
-    set_threads(threads)
+    from ecgwas.pretrain import checkpoint as files
+
     fitted = files.load(predictor)
     if fitted.get("kind") != "predictor":
-        raise UserError(f"{predictor}: not a predictor of ecgwas.predict.fit")
-    table = pl.read_parquet(labels)
-    if fitted["method"] in TABLES:
-        logits = import_module("ecgwas.predict.classical").score(fitted, table, intervals)
-    else:
-        signals = data.open_signals([recordings], strips, beats)
-        counted = signals.table.filter(pl.col("recording_id").is_in(table["recording_id"].to_list()))
-        mine = data.Signals(**(vars(signals) | {"table": counted}))
-        found = of_signals(fitted, mine, batch, predictor)
-        place = pl.DataFrame({"recording_id": counted["recording_id"], "place": np.arange(counted.height)})
-        joined = table.select("recording_id").join(place, on="recording_id", how="left", maintain_order="left")
-        if joined["place"].null_count():
-            lost = joined.filter(pl.col("place").is_null())["recording_id"][0]
-            raise UserError(f"{labels}: recording {lost!r} is not in {recordings}; make the labels again")
-        logits = found[joined["place"].to_numpy()]
-    write_parquet(to_table(table, logits, fitted), scores)
-    print(f"{table.height} recordings scored by {fitted['method']}: {', '.join(fitted['outcomes'])}", flush=True)
+        raise UserError(f"{predictor}: of kind {fitted.get('kind')}, no predictor; give what predict.fit wrote")
+    ids = pl.read_parquet(labels or recordings, columns=["recording_id", "person_id"])
+    cohort = Cohort(recordings, strips or (), beats or (), intervals, people)
+    found = module_of(fitted["method"]).score(fitted, cohort, ids["recording_id"], threads=threads, batch=batch)
+    table = to_table(ids, found, fitted)
+    lost = table.filter(pl.col("reason").is_not_null()).height
+    print(f"{table.height} recordings, {lost} of them without a score", flush=True)
+    write_parquet(table, scores)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,16 @@
-"""Labelled recordings and a network -> its weights: learning rates tried, the best pass over the recordings kept."""
+"""A network, examples and learning rates -> the network as it was when those who choose scored best.
 
-import copy
+AdamW, linear warm-up and half a cosine, gradients clipped; each learning rate is a trial from the same initial weights,
+each pass is judged by the recordings that choose, and `patience` passes without a better score end a trial. Passes of
+few recordings are laid end to end, so that few labels do not mean few steps. The state is kept after every pass.
+"""
+
+import hashlib
+import json
 import math
-import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,237 +20,244 @@ from torch import Tensor, nn
 
 from ecgwas import config
 from ecgwas.errors import UserError
-from ecgwas.predict.examples import Examples
-from ecgwas.predict.metrics import macro_auroc
+from ecgwas.predict.judging import quality
 from ecgwas.predict.networks import Network
 from ecgwas.pretrain import checkpoint as files
-from ecgwas.pretrain import data
-from ecgwas.pretrain.augment import Augmenter
-from ecgwas.pretrain.tokens import Grid, on_device
+from ecgwas.pretrain.order import shuffled
 
-WARMUP = 0.1  # share of the steps with rising learning rate
+LEAST_STEPS = 10  # of a pass
+WARMUP, LOWEST = 0.1, 0.02  # share of the steps with rising rate; last rate over the peak
 CLIP = 1.0  # norm that gradients are clipped to
-EVALUATED = 256  # recordings scored at once
-SHIFT_S = 1.0  # the convolutional network's strips are rolled by up to this, since its kernels know no start
+JUDGED = 256  # recordings judged at once
+TRIED = ("epochs", "patience", "learning_rates", "layer_decay", "batch", "weight_decay", "min_cases")
+
+# (network, places of examples, slots in the batch, step; None: no augmentation) -> logits [b, O]
+Forward = Callable[[Network, np.ndarray, np.ndarray, int | None], Tensor]
 
 
 @dataclass(frozen=True)
-class Material:
-    """What networks learn from."""
+class Task:
+    """What is learnt from: forward passes, labels [n, O] (NaN unknown), places of those who train and choose."""
 
-    examples: Examples
-    signals: data.Signals
-    rows: np.ndarray  # row of each example in `signals`
-    grid: Grid
-    augment: config.Augment
-    threads: int = 1
+    forward: Forward
+    y: np.ndarray
+    train: np.ndarray
+    choose: np.ndarray
+    settings: config.Predict
+    seed: int
+    threads: int  # shares of a batch, each with a thread of its own
 
-    def batch(self, chosen: np.ndarray) -> data.Batch:
-        """The signals of these examples; of long recordings the first window."""
-        return self.signals.read(self.rows[chosen])
+    @property
+    def batch(self) -> int:
+        """Recordings a step."""
+        return max(2, min(self.settings.batch, len(self.train)))
+
+    @property
+    def steps(self) -> int:
+        """Steps of a pass."""
+        return max(LEAST_STEPS, math.ceil(len(self.train) / self.batch))
+
+    def rows(self, step: int) -> np.ndarray:
+        """Places of the examples of a step, epochs laid end to end: int [batch]."""
+        first = step * self.batch
+        return self.train[shuffled(len(self.train), first, first + self.batch, [self.seed])]
 
 
-@dataclass
+def fit(make: Callable[[], Network], task: Task, resume: Path | None) -> tuple[Network, dict[str, Any]]:
+    """The best network of all learning rates, and what was chosen; `make` always gives the same initial weights."""
+    key, path = fingerprint(make(), task), resume and resume / "state.pt"
+    state = load_state(path, key) or {"key": key, "trials": [], "weights": None, "running": None}
+    with ThreadPoolExecutor(task.threads) as pool, torch.random.fork_rng(devices=[]):
+        for rate in task.settings.learning_rates[len(state["trials"]) :]:
+            trial = Trial(make(), task, rate, pool)
+            if state["running"]:
+                trial.load(state["running"])
+            while not trial.ended:
+                trial.one_pass()
+                save_state(state | {"running": trial.state()}, path)
+            if all(trial.best > done["score"] for done in state["trials"]):
+                state["weights"] = trial.weights
+            state["trials"].append(trial.told())
+            state["running"] = None
+            save_state(state, path)
+    network = make()
+    network.load_state_dict(state["weights"])
+    chosen = max(state["trials"], key=lambda trial: trial["score"])  # the first of equal ones, as above
+    return network, chosen | {"trials": state["trials"]}
+
+
 class Trial:
-    """What one learning rate came to."""
+    """A network that is trained with one learning rate."""
 
-    rate: float
-    score: float  # macro-AUROC of those who choose; -log loss where it is not to be had
-    loss: float
-    epoch: int  # the pass that was kept; 0: the start
-    weights: dict[str, Tensor]
+    def __init__(self, network: Network, task: Task, rate: float, pool: ThreadPoolExecutor) -> None:
+        self.network, self.task, self.rate, self.pool = network, task, rate, pool
+        self.optimiser = torch.optim.AdamW(groups(network, task.settings), lr=rate, betas=(0.9, 0.95), fused=True)
+        self.passes, self.best_pass = 0, 0
+        self.best, self.weights = self.judged(), copied(network)
+
+    @property
+    def ended(self) -> bool:
+        """No passes are left, or too many since the best."""
+        settings = self.task.settings
+        return self.passes >= settings.epochs or self.passes - self.best_pass >= settings.patience
+
+    def one_pass(self) -> None:
+        """Learn from as many recordings as train, then judge."""
+        self.network.train()
+        for step in range(self.passes * self.task.steps, (self.passes + 1) * self.task.steps):
+            self.one_step(step)
+        self.passes += 1
+        score = self.judged()
+        if score > self.best:
+            self.best, self.best_pass, self.weights = score, self.passes, copied(self.network)
+        print(f"rate {self.rate:g}, pass {self.passes}: {score:.4f}, best {self.best:.4f}", flush=True)
+
+    def one_step(self, step: int) -> None:
+        """Follow the gradient of one batch."""
+        torch.manual_seed(1_000_003 * self.task.seed + step)  # of dropout: a function of the step, as all else
+        level = schedule(step, self.task.steps * self.task.settings.epochs)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate * group["level"] * level
+        weights = self.network.trained()
+        for weight, gradient in zip(weights, self.gradients(step, weights), strict=True):
+            weight.grad = gradient
+        nn.utils.clip_grad_norm_(weights, CLIP)
+        self.optimiser.step()
+
+    def gradients(self, step: int, weights: list[nn.Parameter]) -> list[Tensor | None]:
+        """Of the mean cross-entropy over known labels; shares of the batch in threads, added in their order."""
+        task, network = self.task, self.network
+        rows = task.rows(step)
+        known = max(1, int((~np.isnan(task.y[rows])).sum()))
+        shares = [slots for slots in np.array_split(np.arange(len(rows)), task.threads) if len(slots)]
+
+        def forward(slots: np.ndarray) -> Tensor:
+            cuda = network.device.type == "cuda"
+            with torch.autocast(network.device.type, torch.bfloat16, enabled=cuda):
+                logits = task.forward(network, rows[slots], slots, step)
+            return cross_entropy(logits.float(), torch.from_numpy(task.y[rows[slots]])) / known
+
+        def backward(loss: Tensor) -> tuple[Tensor | None, ...]:
+            return torch.autograd.grad(loss, weights, allow_unused=True)
+
+        losses = list(self.pool.map(forward, shares))
+        if not math.isfinite(sum(float(loss.detach()) for loss in losses)):
+            raise UserError(f"step {step}: the loss is not finite; lower predict.learning_rates ({self.rate:g})")
+        found = [[x for x in parts if x is not None] for parts in zip(*self.pool.map(backward, losses), strict=True)]
+        return [sum(parts[1:], parts[0]) if parts else None for parts in found]
+
+    def judged(self) -> float:
+        """The score of those who choose."""
+        rows = self.task.choose
+        return quality(predicted(self.network, self.task, rows, self.pool), self.task.y[rows], self.task.settings)
+
+    def state(self) -> dict[str, Any]:
+        """All that changes."""
+        now = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict(), "weights": self.weights}
+        return now | {"passes": self.passes, "best_pass": self.best_pass, "best": self.best}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.weights, self.passes, self.best_pass, self.best = (
+            state[name] for name in ("weights", "passes", "best_pass", "best")
+        )
+
+    def told(self) -> dict[str, float | int]:
+        """What is kept of a trial that has ended."""
+        return {"learning_rate": self.rate, "score": self.best, "pass": self.best_pass, "passes": self.passes}
 
 
-def groups(network: nn.Module, rate: float, decay: float, weight_decay: float) -> list[dict[str, Any]]:
-    """Parameters by learning rate: the head's is `rate`, each block's that of the next times `decay`.
-
-    What lies below the first block counts as one more (Howard & Ruder 2018, ACL, discriminative fine-tuning; the decay
-    as in Clark et al. 2020, ICLR). Vectors are not decayed in weight.
-    """
-    depth = len(getattr(getattr(network, "encoder", None), "blocks", []))
-    found: dict[tuple[int, bool], list[nn.Parameter]] = {}
-    for name, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            found.setdefault((distance(name, depth), parameter.ndim > 1), []).append(parameter)
-    return [
-        {"params": parameters, "rate": rate * decay**far, "weight_decay": weight_decay if matrix else 0.0}
-        for (far, matrix), parameters in sorted(found.items(), key=lambda item: item[0])
-    ]
+def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
+    """Sum over known labels y [B, O]; NaN counts nothing."""
+    y = y.to(logits)
+    known = ~y.isnan()
+    return nn.functional.binary_cross_entropy_with_logits(logits[known], y[known], reduction="sum")
 
 
-def distance(name: str, depth: int) -> int:
-    """Blocks between a parameter of a network and its head: 0 of the heads, `depth` + 1 below the first block."""
-    block = re.match(r"encoder\.blocks\.(\d+)\.", name)
-    if block:
-        return depth - int(block[1])
-    return 0 if not name.startswith("encoder.") or name.startswith(("encoder.head.", "encoder.norm.")) else depth + 1
+def predicted(network: Network, task: Task, rows: np.ndarray, pool: ThreadPoolExecutor) -> np.ndarray:
+    """Logits [n, O] of the examples at these places, as they are."""
+    network.eval()
+
+    @torch.no_grad()
+    def forward(part: np.ndarray) -> np.ndarray:
+        return task.forward(network, part, np.arange(len(part)), None).double().cpu().numpy()
+
+    parts = [rows[start : start + JUDGED] for start in range(0, len(rows), JUDGED)]
+    return np.concatenate([np.empty((0, task.y.shape[1])), *pool.map(forward, parts)])
 
 
 def schedule(step: int, steps: int) -> float:
-    """Share of the learning rate: a straight rise, then half a cosine down to 0."""
-    rise = max(1, round(WARMUP * steps))
-    return (step + 1) / rise if step < rise else 0.5 * (1 + math.cos(math.pi * (step - rise) / max(steps - rise, 1)))
+    """Learning rate over its peak: linear warm-up, then half a cosine."""
+    warmup = max(1, round(WARMUP * steps))
+    if step < warmup:
+        return (step + 1) / warmup
+    return LOWEST + (1 - LOWEST) * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
-def masked_loss(logits: Tensor, y: Tensor) -> Tensor:
-    """Summed cross-entropy of logits [B, O] and labels, NaN where there is none or nothing to see."""
-    known = ~(y.isnan() | logits.isnan())
-    each = nn.functional.binary_cross_entropy_with_logits(logits.nan_to_num(), y.nan_to_num(), reduction="none")
-    return (each * known).sum()
+def level(name: str, depth: int, decay: float) -> float:
+    """Learning rate of a weight of a fine-tuned network over the head's (Clark et al. 2020, ICLR, section 3.2).
 
-
-def scores(network: nn.Module, material: Material, chosen: np.ndarray) -> np.ndarray:
-    """Logits [n, O] of some examples, no changes made to their signals."""
-    network.eval()
-    device = next(network.parameters()).device
-    with torch.no_grad():
-        parts = [
-            network.logits(on_device(material.batch(part), device)).cpu().numpy()
-            for part in np.array_split(chosen, max(1, math.ceil(len(chosen) / EVALUATED)))
-        ]
-    return np.concatenate(parts)
-
-
-def judged(logits: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Macro-AUROC over the outcomes with both classes, and mean log loss; -loss for both where there are none."""
-    known = np.isfinite(y) & np.isfinite(logits)
-    eta, target = np.where(known, logits, 0.0), np.where(known, y, 0.0)
-    loss = float(((np.logaddexp(0, eta) - target * eta) * known).sum() / max(known.sum(), 1))
-    values = [
-        macro_auroc(y[k][:, None], logits[k][:, None]) for y, logits, k in zip(y.T, logits.T, known.T, strict=True)
-    ]
-    return (float(np.nanmean(values)) if np.isfinite(values).any() else -loss), loss
-
-
-class Gradients:
-    """The gradient of a batch by threads that take a share each; summed in the order of the shares: always the same."""
-
-    def __init__(self, network: nn.Module, threads: int) -> None:
-        # Batch normalisation needs the whole batch, so that a convolutional network is one share.
-        self.network, self.shares = network, threads if isinstance(network, Network) else 1
-        self.parameters = [p for p in network.parameters() if p.requires_grad]
-        self.pool = ThreadPoolExecutor(self.shares)
-
-    def __call__(self, signals: Any, seen: Tensor, y: Tensor) -> float:
-        """Put the gradient of the mean loss over known labels where the optimiser looks; returns the loss."""
-        count = max(int((~y.isnan()).sum()), 1)
-        rows = [part for part in torch.arange(len(y), device=y.device).tensor_split(self.shares) if len(part)]
-
-        def share(part: Tensor) -> tuple[float, list[Tensor | None]]:
-            loss = masked_loss(self.network.logits(signals[part], seen[part]), y[part]) / count
-            return loss.item(), list(torch.autograd.grad(loss, self.parameters, allow_unused=True))
-
-        found = list(self.pool.map(share, rows))
-        for k, parameter in enumerate(self.parameters):
-            parts = [grads[k] for _, grads in found if grads[k] is not None]
-            parameter.grad = sum(parts[1:], parts[0]) if parts else None
-        return sum(loss for loss, _ in found)
-
-
-def train_once(
-    network: nn.Module,
-    material: Material,
-    settings: config.Predict,
-    rate: float,
-    decay: float,
-    seed: int,
-    fitted: bool,
-) -> Trial:
-    """One learning rate to its end: the weights after the pass that those who choose score best, the start included."""
-    y, train = material.examples.y, np.flatnonzero(material.examples.of("train") & _labelled(material.examples.y))
-    choose = np.flatnonzero(material.examples.of("choose") & _labelled(y))
-    device = next(network.parameters()).device
-    parts = groups(network, rate, decay, settings.weight_decay)
-    optimiser = torch.optim.AdamW([{**g, "lr": 0.0} for g in parts], betas=(0.9, 0.99))
-    gradients, augment = Gradients(network, material.threads), Augmenter(material.augment, material.grid, seed, device)
-    batches = max(1, round(len(train) / settings.batch))
-    steps, step = batches * settings.epochs, 0
-    best = keep(network, material, choose, rate, 0)
-    if not fitted:
-        best = replace(best, score=-math.inf)  # chance may favour weights that have learnt nothing
-    for epoch in range(1, settings.epochs + 1):
-        network.train()
-        order = np.random.default_rng([seed, data.ORDER, epoch]).permutation(train)
-        for rows in np.array_split(order, batches):
-            signals, seen = changed(material, rows, augment, step, [seed, data.AUGMENT, step], network, device)
-            for group in optimiser.param_groups:
-                group["lr"] = group["rate"] * schedule(step, steps)
-            target = torch.from_numpy(y[rows]).float().to(device)
-            if not math.isfinite(gradients(signals, seen, target)):
-                return best  # this rate is too high: what was best so far stands
-            nn.utils.clip_grad_norm_(gradients.parameters, CLIP)
-            optimiser.step()
-            step += 1
-        now = keep(network, material, choose, rate, epoch)
-        best = max(best, now, key=lambda trial: (trial.score, -trial.loss))
-        if epoch - best.epoch >= settings.patience:
-            break
-    return best
-
-
-def changed(material: Material, rows: np.ndarray, augment: Augmenter, step: int, seed: list[int], network, device):
-    """The signals of a batch as augmentation changes them, and the leads that may be seen."""
-    signals = on_device(material.batch(rows), device)
-    _, signals, seen = augment(signals, step, np.arange(len(rows)))
-    if not isinstance(network, Network):
-        reach = round(SHIFT_S * material.grid.strip_rate_hz)
-        shift = int(np.random.default_rng(seed).integers(-reach, reach + 1))
-        signals = replace(signals, strip=signals.strip.roll(shift, 2))
-    return signals, seen
-
-
-def keep(network: nn.Module, material: Material, choose: np.ndarray, rate: float, epoch: int) -> Trial:
-    """How the network does now, and a copy of its weights."""
-    score, loss = judged(scores(network, material, choose), material.examples.y[choose])
-    weights = {name: w.detach().cpu().clone() for name, w in network.state_dict().items()}
-    return Trial(rate, score, loss, epoch, weights)
-
-
-def _labelled(y: np.ndarray) -> np.ndarray:
-    return np.isfinite(y).any(1)
-
-
-def train(
-    start: Callable[[], nn.Module],
-    material: Material,
-    settings: config.Predict,
-    decay: float,
-    seed: int,
-    resume: Path,
-    fitted: bool = False,
-) -> tuple[nn.Module, list[dict[str, float]]]:
-    """Train from the same start with every learning rate: the network with the best trial's weights, and all trials.
-
-    fitted: the start is a solution by itself and may be kept. A trial that is done is kept in `resume`, from which a
-    killed run goes on.
+    Counted from the head: 0 the head, 1 norm and embedding, 2 the last block, …, depth + 2 what makes the tokens.
     """
-    if not (material.examples.of("choose") & _labelled(material.examples.y)).any():
-        raise UserError("no labelled recording is among those who choose; give predict.splits a choose share or folds")
-    network = start()
-    key = repr([settings.model_dump_json(), seed, decay, fitted, material.rows.tolist(), material.examples.y.tolist()])
-    trials = []
-    for k, rate in enumerate(settings.learning_rates):
-        path = resume / f"trial-{k}.pt"
-        trial = saved(path, key)
-        if trial is None:
-            trial = train_once(copy.deepcopy(network), material, settings, rate, decay, seed, fitted)
-            files.save({"key": key, **vars(trial)}, path)
-        print(f"learning rate {rate:g}: {trial.score:.4f} of those who choose, after pass {trial.epoch}", flush=True)
-        trials.append(trial)
-    best = max(trials, key=lambda trial: (trial.score, -trial.loss))
-    network.load_state_dict(best.weights)
-    told = [{"learning_rate": t.rate, "score": t.score, "loss": t.loss, "epoch": t.epoch} for t in trials]
-    return network, told
+    if not name.startswith("encoder."):
+        return 1.0
+    part, *rest = name.removeprefix("encoder.").split(".")
+    if part in ("norm", "head"):
+        return decay
+    return decay ** (1 + depth - int(rest[0])) if part == "blocks" else decay ** (depth + 2)
 
 
-def saved(path: Path, key: str) -> Trial | None:
-    """A trial that an earlier run of the same training finished."""
-    if not path.exists():
+def groups(network: Network, settings: config.Predict) -> list[dict[str, Any]]:
+    """Weights by learning rate and weight decay: matrices of linear maps and convolutions decay, others do not."""
+    maps = {id(m.weight) for m in network.modules() if isinstance(m, (nn.Linear, nn.Conv1d))}
+    trained = {id(w) for w in network.trained()}
+    depth = len(network.encoder.blocks) if hasattr(network, "encoder") else 0
+    found: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for name, weight in network.named_parameters():
+        if id(weight) in trained:
+            at = level(name, depth, settings.layer_decay) if network.method == "finetuned" else 1.0
+            found.setdefault((at, id(weight) in maps), []).append(weight)
+    return [
+        {"params": weights, "level": at, "weight_decay": settings.weight_decay if decays else 0.0}
+        for (at, decays), weights in sorted(found.items(), key=lambda item: item[0])
+    ]
+
+
+def copied(network: nn.Module) -> dict[str, Tensor]:
+    """Its weights, which stay as they are."""
+    return {name: w.detach().cpu().clone() for name, w in network.state_dict().items()}
+
+
+def fingerprint(network: Network, task: Task) -> str:
+    """Hash of what decides a run: settings, seed, labels, initial weights, torch, and how the work is cut."""
+    settings = {name: getattr(task.settings, name) for name in TRIED}
+    what = [network.method, network.outcomes, settings, task.seed, task.threads, torch.__version__, str(network.device)]
+    digest = hashlib.sha256(json.dumps(what).encode())
+    for values in (task.y, task.train, task.choose):
+        digest.update(values.tobytes())
+    for name, w in copied(network).items():
+        digest.update(name.encode() + w.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def save_state(state: dict[str, Any], path: Path | None) -> None:
+    """Keep the state of a run, where it is wanted."""
+    if path:
+        files.save(state, path)
+
+
+def load_state(path: Path | None, key: str) -> dict[str, Any] | None:
+    """The state of this very run, where there is one."""
+    if path is None or not path.is_file():
         return None
     try:
-        found = files.load(path)
+        state = files.load(path)
     except UserError:
-        return None  # torn when the run was killed
-    if found.get("key") != key:
-        return None
-    return Trial(**{name: value for name, value in found.items() if name != "key"})
+        state = {}
+    if state.get("key") == key:
+        print(f"resuming after {len(state['trials'])} trials", flush=True)
+        return state
+    print(f"{path}: of other data or settings; starting anew", flush=True)
+    return None

@@ -1,13 +1,10 @@
-"""Strips -> logits by a convolutional network: the supervised baseline of the field."""
+"""Strips of leads -> outputs: xresnet1d, the convolutional baseline of ECG classification."""
 
 import torch
 from torch import Tensor, nn
 
-from ecgwas.pretrain.data import COLUMNS
-from ecgwas.pretrain.tokens import Signals
-
 WIDTH = 32
-STAGES = ((1, 1), (1, 1), (2, 2), (2, 1), (4, 2), (4, 1))  # widths over `WIDTH`, and stride
+DROPOUT = 0.25  # before the last linear map
 
 
 def convolution(inputs: int, outputs: int, kernel: int = 5, stride: int = 1, act: bool = True) -> nn.Sequential:
@@ -34,21 +31,18 @@ class Residual(nn.Module):
 class XResNet1d(nn.Module):
     """xresnet1d (Strodthoff et al. 2021, IEEE JBHI 25:1519), small: a stem of three convolutions, concat pooling."""
 
-    def __init__(self, outputs: int, width: int = WIDTH) -> None:
+    def __init__(self, leads: int, outputs: int, width: int = WIDTH) -> None:
         super().__init__()
         half = width // 2
-        stem = [convolution(8, half, stride=2), convolution(half, half), convolution(half, width)]
+        stem = [convolution(leads, half, stride=2), convolution(half, half), convolution(half, width)]
         stages, inputs = [], width
-        for times, stride in STAGES:
-            stages.append(Residual(inputs, times * width, stride))
-            inputs = times * width
+        for outs, stride in ((width, 1), (width, 1), (2 * width, 2), (2 * width, 1), (4 * width, 2), (4 * width, 1)):
+            stages.append(Residual(inputs, outs, stride))
+            inputs = outs
         self.body = nn.Sequential(*stem, nn.MaxPool1d(3, 2, 1), *stages)
-        self.head = nn.Sequential(nn.BatchNorm1d(2 * inputs), nn.Dropout(0.25), nn.Linear(2 * inputs, outputs))
+        self.head = nn.Sequential(nn.BatchNorm1d(2 * inputs), nn.Dropout(DROPOUT), nn.Linear(2 * inputs, outputs))
 
-    def logits(self, signals: Signals, seen: Tensor | None = None) -> Tensor:
-        """The strips of the eight independent leads, 0 where missing or not `seen` [B, L] -> [B, outputs]."""
-        strip = signals.strip if seen is None else torch.where(seen[..., None], signals.strip, torch.nan)
-        x = self.body(strip[:, COLUMNS].nan_to_num())
+    def forward(self, strip: Tensor) -> Tensor:
+        """Strips [B, leads, samples], 0 where missing -> [B, outputs]."""
+        x = self.body(strip)
         return self.head(torch.cat([x.mean(2), x.amax(2)], 1))
-
-    forward = logits

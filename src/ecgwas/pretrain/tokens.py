@@ -150,9 +150,9 @@ class Tokenizer(nn.Module):
     def forward(self, signals: Signals, seen: Tensor | None = None) -> Tokens:
         """Tokens of the leads in `seen`, bool [B, L]; without it of all leads but sums of others."""
         strip_sd, beat_sd = deviation(signals.strip), deviation(signals.beat)  # [B, L]
-        strip = (signals.strip / strip_sd[..., None]).clamp(-CLIP_STRIP, CLIP_STRIP)
+        strip = over(signals.strip, strip_sd).clamp(-CLIP_STRIP, CLIP_STRIP)
         mean, scale = named(self.shape_mean, signals.lead), named(self.shape_scale, signals.lead)
-        beat = ((signals.beat / beat_sd[..., None] - mean) / scale).clamp(-CLIP, CLIP)
+        beat = ((over(signals.beat, beat_sd) - mean) / scale).clamp(-CLIP, CLIP)
         size = torch.stack([strip_sd, beat_sd], -1).log()  # [B, L, 2]
         size = (size - named(self.amplitude_mean, signals.lead)) / named(self.amplitude_scale, signals.lead)
         size = torch.where(signals.millivolt[:, None, None], size.clamp(-CLIP_SIZE, CLIP_SIZE), torch.nan)
@@ -188,9 +188,24 @@ def counted(x: Tensor) -> Tensor:
 
 def deviation(x: Tensor) -> Tensor:
     """Standard deviation in time [B, L] of [B, L, samples], at least `SMALLEST_SD`; NaN where all is missing."""
-    n = counted(x)
-    mean = x.nansum(2) / n
-    return ((x - mean[..., None]).square().nansum(2) / n).sqrt().clamp(min=SMALLEST_SD)
+    n, missing = counted(x), x.isnan()
+    x = filled(x, missing)
+    centred = filled(x - (x.nansum(2) / n)[..., None], missing)
+    variance = (centred.square().nansum(2) / n).clamp(min=1e-12)  # the root of 0 has no gradient
+    return variance.sqrt().clamp(min=SMALLEST_SD)
+
+
+def over(x: Tensor, sd: Tensor) -> Tensor:
+    """x [B, L, samples] over sd [B, L]; missing samples stay missing, and no gradient goes through them."""
+    if not x.requires_grad:
+        return x / sd[..., None]
+    missing = x.isnan()
+    return (filled(x, missing) / sd[..., None]).masked_fill(missing, torch.nan)
+
+
+def filled(x: Tensor, missing: Tensor) -> Tensor:
+    """0 for what is missing, where x has a gradient: a NaN that a sum skips would come back in it."""
+    return x.masked_fill(missing, 0) if x.requires_grad else x
 
 
 def named(x: Tensor, lead: Tensor) -> Tensor:
