@@ -40,6 +40,13 @@ PLACES = {
     "CREDIBLE_SETS": "cohorts/{cohort}/finemap/{model}/credible_sets.parquet",
     "FINEMAP_VARIANTS": "cohorts/{cohort}/finemap/{model}/variants.parquet",
     "LD_DIAGNOSTICS": "cohorts/{cohort}/finemap/{model}/ld_diagnostics.parquet",
+    "PREDICT_PERFORMANCE": "predict/{model}/performance.parquet",
+    "PREDICT_DIFFERENCES": "predict/{model}/differences.parquet",
+    "PREDICT_THRESHOLDS": "predict/{model}/thresholds.parquet",
+    "PREDICT_RELIABILITY": "predict/{model}/reliability.parquet",
+    "PREDICT_DECISION": "predict/{model}/decision.parquet",
+    "PREDICT_SUBGROUPS": "predict/{model}/subgroups.parquet",
+    "PREDICT_POPULATION": "predict/{model}/population.parquet",
 }
 
 UNITS = {
@@ -223,7 +230,7 @@ def tables_page() -> str:
 
 
 def _schemas() -> list[tuple[str, tables.Schema]]:
-    rooms = (tables.ecg, tables.genetics)
+    rooms = (tables.ecg, tables.genetics, tables.predict)
     return [(k, v) for room in rooms for k, v in vars(room).items() if k.isupper() and isinstance(v, dict)]
 
 
