@@ -119,13 +119,15 @@ def parts(scored: Scored, group: np.ndarray, least: int, min_cases: int) -> Iter
     shown_people, shown_cases = cells.masked(people, seen.people), cells.masked(cases, seen.cases)
     needed = max(min_cases, least)
     for k, name in enumerate(names):
-        known = {"people": shown_people[k], "cases": shown_cases[k]}
-        if people[k] < least or min(cases[k], people[k] - cases[k]) < needed:
+        about = Part(str(name), None, None, None, shown_people[k], shown_cases[k], None)
+        if not seen.cases[k]:
+            why = f"hidden: fewer than {least} people with, or without, the outcome could be worked out"
+            yield dataclasses.replace(about, reason=why)
+        elif min(cases[k], people[k] - cases[k]) < needed:
             why = f"not estimable: fewer than {needed} people with, or without, the outcome"
-            yield Part(str(name), None, None, None, **known, reason=why)
-            continue
-        note = None if seen.cases[k] else f"counts hidden: others under {least} could be worked out from them"
-        yield from _measured(scored, group == name, Part(str(name), None, None, None, **known, reason=note), needed)
+            yield dataclasses.replace(about, reason=why)
+        else:
+            yield from _measured(scored, group == name, about, needed)
 
 
 def _measured(scored: Scored, inside: np.ndarray, about: Part, needed: int) -> Iterator[Part]:
@@ -137,8 +139,7 @@ def _measured(scored: Scored, inside: np.ndarray, about: Part, needed: int) -> I
     other, other_again = _both(scored, rest) if compared else (values, again)
     for j, measure in enumerate(MEASURES if scored.threshold is not None else MEASURES[:2]):
         gap = (values[j] - other[j], *interval(again[:, j] - other_again[:, j])) if compared else None
-        lacks = [] if compared else [f"no gap: fewer than {needed} people with, or without, the outcome in the rest"]
-        why = "; ".join(([about.reason] if about.reason else []) + lacks) or None
+        why = None if compared else f"no gap: fewer than {needed} people with, or without, the outcome in the rest"
         value = (values[j], *interval(again[:, j]))
         yield dataclasses.replace(about, measure=measure, value=value, gap=gap, reason=why)
 
