@@ -43,6 +43,13 @@ PLACES = {
     "LABELS": "cohorts/{cohort}/predict/labels.parquet",
     "LABELS_EXCLUDED": "cohorts/{cohort}/predict/excluded.parquet",
     "SCORES": "cohorts/{cohort}/predict/{model}/scores-{method}.parquet",
+    "PREDICT_PERFORMANCE": "predict/{model}/performance.parquet",
+    "PREDICT_DIFFERENCES": "predict/{model}/differences.parquet",
+    "PREDICT_THRESHOLDS": "predict/{model}/thresholds.parquet",
+    "PREDICT_RELIABILITY": "predict/{model}/reliability.parquet",
+    "PREDICT_DECISION": "predict/{model}/decision.parquet",
+    "PREDICT_SUBGROUPS": "predict/{model}/subgroups.parquet",
+    "PREDICT_POPULATION": "predict/{model}/population.parquet",
 }
 
 UNITS = {
@@ -226,7 +233,7 @@ def tables_page() -> str:
 
 
 def _schemas() -> list[tuple[str, tables.Schema]]:
-    rooms = (tables.ecg, tables.genetics, tables.labels)
+    rooms = (tables.ecg, tables.genetics, tables.labels, tables.predict)
     return [(k, v) for room in rooms for k, v in vars(room).items() if k.isupper() and isinstance(v, dict)]
 
 

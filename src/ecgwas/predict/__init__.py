@@ -1,1 +1,1 @@
-"""Disease prediction: labels in, one fitted predictor a method out, and what it is worth."""
+"""Embeddings, signals and labels -> disease prediction: fitted, scored and judged by one protocol."""

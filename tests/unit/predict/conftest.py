@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 import scipy.signal
+from tests.unit.predict.evaluated import study  # noqa: F401, a fixture
 
 from ecgwas import config
 from ecgwas.predict import fit, score
