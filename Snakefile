@@ -11,6 +11,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/inputs.smk"
 
 
 workdir: f"{workflow.basedir}/results/{STUDY.study}"
@@ -31,6 +32,7 @@ include: "workflow/rules/genotypes.smk"
 include: "workflow/rules/phenotypes.smk"
 include: "workflow/rules/gwas.smk"
 include: "workflow/rules/finemap.smk"
+include: "workflow/rules/predict.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -44,3 +46,4 @@ rule all:
         "report/index.html",
         EXPORTS,
         RELEASES,
+        JUDGEMENTS,

@@ -1,31 +1,50 @@
 """Labels, embeddings and signals -> predictors of diseases, their scores in every cohort, and what these are worth."""
 
 PREDICT = STUDY.predict
-PREVALENT = [name for name, outcome in PREDICT.outcomes.items() if outcome.kind == "prevalent"]
 PREDICT_MODEL, TRAIN = CHECKED.predict_model, CHECKED.predict_train
-# A predictor is named by its method, and by share and draw of the labels where it learns from few.
-FITTED = [
-    *PREDICT.methods,
-    *(
-        f"{method}-{round(100 * share):03d}-{draw}"
-        for method in PREDICT.methods
-        for share in PREDICT.label_shares
-        for draw in range(PREDICT.label_draws)
-    ),
+# A predictor is named by its method, and by share (per mille) and draw of the labels where it learns from few.
+FITTED = PREDICT.methods + [
+    f"{method}-{round(1000 * share):04d}-{draw}"
+    for method in PREDICT.methods
+    for share in PREDICT.label_shares
+    for draw in range(PREDICT.label_draws)
 ]
 
 
-def signals_of(cohort):
-    """Named inputs: the recordings and signals of one cohort."""
-    return {name: [f for f in files if f.split("/")[1] == cohort] for name, files in ALL_SIGNALS.items()}
+rule labels:
+    input:
+        label_files,
+        recordings="cohorts/{cohort}/ecg/recordings.parquet",
+        people=people_of,
+    output:
+        labels="cohorts/{cohort}/predict/labels.parquet",
+        excluded="cohorts/{cohort}/predict/excluded.parquet",
+    log:
+        "logs/{cohort}/predict/labels.log",
+    conda:
+        "../../envs/stats.yaml"
+    params:
+        labels=lambda wildcards: as_json(COHORTS[wildcards.cohort].labels),
+        people=lambda wildcards, input: optional("people", input.people),
+        withdrawn=lambda wildcards: optional("withdrawn", COHORTS[wildcards.cohort].withdrawn),
+        training=lambda wildcards: str(wildcards.cohort == TRAIN).lower(),
+        settings=settings("predict"),
+        seed=STUDY.seed,
+        code=source("predict"),
+    shell:
+        "python -m ecgwas.predict.labels --cohort {wildcards.cohort} --recordings {input.recordings} {params.people}"
+        " {params.withdrawn} --labels {params.labels:q} --training {params.training} --settings {params.settings:q}"
+        " --seed {params.seed} --labels_out {output.labels} --excluded_out {output.excluded} > {log} 2>&1"
 
 
 rule fit_predictor:
     input:
         **signals_of(TRAIN),
         checkpoint="models/{model}/checkpoint.pt",
+        embeddings=f"cohorts/{TRAIN}/embeddings/{{model}}.parquet",
         labels=f"cohorts/{TRAIN}/predict/labels.parquet",
         intervals=f"cohorts/{TRAIN}/ecg/intervals.parquet",
+        people=COHORTS[TRAIN].people or [],
     output:
         "predict/{model}/{fitted}.pt",
     log:
@@ -38,16 +57,82 @@ rule fit_predictor:
         "../../envs/torch.yaml"
     params:
         lists=lists,
+        people=lambda wildcards, input: optional("people", input.people),
         method=lambda wildcards: wildcards.fitted.split("-")[0],
-        share=lambda wildcards: int((wildcards.fitted.split("-") + ["100"])[1]) / 100,
-        draw=lambda wildcards: (wildcards.fitted.split("-") + ["100", "0"])[2],
+        share=lambda wildcards: int((wildcards.fitted.split("-") + ["1000"])[1]) / 1000,
+        draw=lambda wildcards: (wildcards.fitted.split("-") + ["1000", "0"])[2],
         settings=settings("predict"),
         seed=STUDY.seed,
         resume="predict/{model}/{fitted}-resume",
         code=source("predict"),
     shell:
-        "python -m ecgwas.predict.fit --method {params.method} --checkpoint {input.checkpoint}"
+        "python -m ecgwas.predict.fit --method {params.method} --checkpoint {input.checkpoint} {params.people}"
         " --recordings {input.recordings} --strips {params.lists[strips]:q} --beats {params.lists[beats]:q}"
-        " --labels {input.labels} --intervals {input.intervals} --settings {params.settings:q} --seed {params.seed}"
-        " --label_share {params.share} --label_draw {params.draw} --threads {threads} --resume {params.resume}"
-        " --predictor {output} > {log} 2>&1"
+        " --embeddings {input.embeddings} --labels {input.labels} --intervals {input.intervals}"
+        " --settings {params.settings:q} --seed {params.seed} --label_share {params.share} --label_draw {params.draw}"
+        " --threads {threads} --resume {params.resume} --predictor {output} > {log} 2>&1"
+
+
+rule score:
+    input:
+        unpack(lambda wildcards: signals_of(wildcards.cohort)),
+        predictor="predict/{model}/{fitted}.pt",
+        labels="cohorts/{cohort}/predict/labels.parquet",
+        intervals="cohorts/{cohort}/ecg/intervals.parquet",
+        people=people_of,
+    output:
+        "cohorts/{cohort}/predict/{model}/scores-{fitted}.parquet",
+    log:
+        "logs/{cohort}/predict/{model}-{fitted}-score.log",
+    wildcard_constraints:
+        fitted="|".join(FITTED),
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        lists=lists,
+        people=lambda wildcards, input: optional("people", input.people),
+        code=source("predict"),
+    shell:
+        "python -m ecgwas.predict.score --predictor {input.predictor} --recordings {input.recordings} {params.people}"
+        " --strips {params.lists[strips]:q} --beats {params.lists[beats]:q} --labels {input.labels}"
+        " --intervals {input.intervals} --threads {threads} --scores {output} > {log} 2>&1"
+
+
+JUDGED = ("performance", "differences", "thresholds", "reliability", "decision", "subgroups", "population")
+
+
+rule evaluate:
+    input:
+        labels=expand("cohorts/{cohort}/predict/labels.parquet", cohort=COHORTS),
+        scores=[
+            f"cohorts/{cohort}/predict/{{model}}/scores-{fitted}.parquet" for cohort in COHORTS for fitted in FITTED
+        ],
+        recordings=expand("cohorts/{cohort}/ecg/recordings.parquet", cohort=COHORTS),
+        samples=expand("cohorts/{cohort}/genotypes/samples.parquet", cohort=GENOTYPED),
+        people=[cohort.people for cohort in COHORTS.values() if cohort.people],
+    output:
+        **{name: f"predict/{{model}}/{name}.parquet" for name in JUDGED},
+    log:
+        "logs/predict/{model}-evaluate.log",
+    conda:
+        "../../envs/stats.yaml"
+    params:
+        lists=lists,
+        cohorts=json.dumps(list(COHORTS)),
+        methods=json.dumps([fitted.split("-")[0] for fitted in FITTED]),
+        people=json.dumps([str(cohort.people) if cohort.people else None for cohort in COHORTS.values()]),
+        samples=json.dumps(
+            [f"cohorts/{name}/genotypes/samples.parquet" if name in GENOTYPED else None for name in COHORTS]
+        ),
+        outputs=lambda wildcards, output: " ".join(f"--{name}_out {output[name]}" for name in JUDGED),
+        settings=settings("predict"),
+        seed=STUDY.seed,
+        code=source("predict"),
+    shell:
+        "python -m ecgwas.predict.evaluate_study --cohorts {params.cohorts:q} --methods {params.methods:q}"
+        " --labels {params.lists[labels]:q} --scores {params.lists[scores]:q}"
+        " --recordings {params.lists[recordings]:q} --people {params.people:q} --samples {params.samples:q}"
+        " --settings {params.settings:q} --seed {params.seed} {params.outputs} > {log} 2>&1"
+
+
+JUDGEMENTS = [f"predict/{PREDICT_MODEL}/{name}.parquet" for name in JUDGED] if PREDICT.outcomes else []

@@ -1,21 +1,6 @@
 """Signals of every cohort -> one encoder a model: a transformer, or the PCA baseline."""
 
-SIGNALS = "cohorts/{cohort}/ecg/signals/shard-{shard}"
-ALL_SIGNALS = dict(
-    recordings=expand("cohorts/{cohort}/ecg/recordings.parquet", cohort=COHORTS),
-    strips=expand(
-        f"{SIGNALS}.strip{{bucket}}.npy",
-        cohort=COHORTS,
-        shard=numbered(STUDY.ingest.shards),
-        bucket=STUDY.ingest.buckets,
-    ),
-    beats=expand(
-        f"{SIGNALS}.{{kind}}.npy",
-        cohort=COHORTS,
-        shard=numbered(STUDY.ingest.shards),
-        kind=STUDY.ingest.beat_files,
-    ),
-)
+ALL_SIGNALS = signals_of(COHORTS)
 
 
 rule pretrain_transformer:

@@ -60,7 +60,9 @@ rule recovery_table:
 rule page:
     input:
         expand("cohorts/{cohort}/ecg/{table}.parquet", cohort=COHORTS, table=["recordings", "excluded"]),
-        expand("cohorts/{cohort}/genotypes/{table}.parquet", cohort=GENOTYPED, table=["samples", "variants", "excluded"]),
+        expand(
+            "cohorts/{cohort}/genotypes/{table}.parquet", cohort=GENOTYPED, table=["samples", "variants", "excluded"]
+        ),
         expand(expand("cohorts/{{cohort}}/{table}", table=COMPARED), cohort=GENOTYPED, model=MODELS),
         expand(expand("cohorts/{{cohort}}/{table}", table=TOLD), cohort=GENOTYPED, model=REPORT_MODEL),
         expand(SUMSTATS, cohort=GENOTYPED, model=REPORT_MODEL),
