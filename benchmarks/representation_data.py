@@ -56,8 +56,13 @@ PTBXL_COPIES = "HR"  # recordings of ecg_cinc2021 so named are of PTB-XL, some o
 # ------------------------------------------------------------------------------------------------------- cohorts
 
 
-def write_cohort(folder: Path, table: pl.DataFrame, strip: np.ndarray, beat: np.ndarray) -> Path:
-    """A cohort of one shard: rows of `table` [n], int16 strips and beats [n, 12, samples] in the same order."""
+def write_cohort(
+    folder: Path, table: pl.DataFrame, strip: np.ndarray, beat: np.ndarray, measured: pl.DataFrame | None = None
+) -> Path:
+    """A cohort of one shard: rows of `table` [n], int16 strips and beats [n, 12, samples] in the same order.
+
+    measured: intervals of its recordings, where they are known.
+    """
     place = {name: pl.int_range(pl.len(), dtype=pl.Int32) for name in ("row", "strip_row")}
     zero = {name: pl.lit(0, pl.Int32) for name in ("shard", "bucket")}
     with atomic(folder) as temporary:
@@ -65,6 +70,8 @@ def write_cohort(folder: Path, table: pl.DataFrame, strip: np.ndarray, beat: np.
         np.save(temporary / STRIP, strip)
         np.save(temporary / BEAT, beat)
         table.with_columns(**place, **zero).write_parquet(temporary / RECORDINGS)
+        if measured is not None:
+            measured.write_parquet(temporary / MEASURED)
     return folder
 
 
@@ -107,7 +114,11 @@ def merged(cohorts: list[Path], folder: Path) -> Path:
     ids = [[pl.concat_str(pl.lit(f"{c.name}-"), x).alias(x) for x in ("recording_id", "person_id")] for c in cohorts]
     tables = [table.with_columns(name) for (table, _, _), name in zip(found, ids, strict=True)]
     strip, beat = (np.concatenate([part[k] for part in found]) for k in (1, 2))
-    return write_cohort(folder, pl.concat(tables, how="diagonal_relaxed"), strip, beat)
+    intervals = [cohort / MEASURED for cohort in cohorts]
+    known = all(path.exists() for path in intervals)
+    measured = [pl.read_parquet(p).with_columns(name) for p, name in zip(intervals, ids, strict=True)] if known else []
+    together = pl.concat(measured, how="diagonal_relaxed") if known else None
+    return write_cohort(folder, pl.concat(tables, how="diagonal_relaxed"), strip, beat, together)
 
 
 def selected(cohort: Path, folder: Path, ids: list[str] | None = None, leads: Iterable[str] = LEADS) -> Path:
@@ -120,7 +131,11 @@ def selected(cohort: Path, folder: Path, ids: list[str] | None = None, leads: It
     hidden = [row for row, lead in enumerate(LEADS) if lead not in set(leads)]
     strip[:, hidden], beat[:, hidden] = MISSING, MISSING
     n_leads = pl.Series("n_leads", (strip != MISSING).any(2).sum(1), pl.Int32)
-    return write_cohort(folder, table.filter(pl.Series(keep)).with_columns(n_leads), strip, beat)
+    table = table.filter(pl.Series(keep))
+    measured = pl.read_parquet(cohort / MEASURED) if (cohort / MEASURED).exists() else None
+    if measured is not None:
+        measured = measured.join(table.select("recording_id"), on="recording_id", how="semi")
+    return write_cohort(folder, table.with_columns(n_leads), strip, beat, measured)
 
 
 # --------------------------------------------------------------------------------------------------- recordings

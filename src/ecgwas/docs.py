@@ -234,7 +234,8 @@ def tables_page() -> str:
 
 def _schemas() -> list[tuple[str, tables.Schema]]:
     rooms = (tables.ecg, tables.genetics, tables.labels, tables.predict)
-    return [(k, v) for room in rooms for k, v in vars(room).items() if k[0] != "_" and k.isupper() and isinstance(v, dict)]
+    found = [(name, value) for room in rooms for name, value in vars(room).items()]
+    return [(name, value) for name, value in found if name[0] != "_" and name.isupper() and isinstance(value, dict)]
 
 
 def _dtype(kind: Any) -> str:
