@@ -5,6 +5,8 @@ import scipy.stats
 
 from ecgwas import config
 
+TIE = 1e-4
+
 
 def auroc(y: np.ndarray, s: np.ndarray) -> float:
     """Chance that a case (y = 1) scores above a control, ties half (Mann & Whitney 1947, from ranks)."""
@@ -16,14 +18,15 @@ def auroc(y: np.ndarray, s: np.ndarray) -> float:
 def quality(logits: np.ndarray, y: np.ndarray, settings: config.Predict) -> float:
     """Mean AUROC of the outcomes with `min_cases` cases and controls; where no outcome has, minus the log loss.
 
-    logits, y [n, O]; labels of NaN count nothing. Without any label 0, so that the first pass is as good as the last.
+    logits, y [n, O]; labels of NaN count nothing. Of equal AUROCs that with the smaller log loss is better: `TIE` of it
+    is taken off. Without any label 0, so that the first pass is as good as the last.
     """
-    found = []
-    for s, known, labels in zip(logits.T, ~np.isnan(y).T, y.T, strict=True):
-        cases, controls = (int((labels[known] == k).sum()) for k in (1, 0))
+    known, found = ~np.isnan(y), []
+    if not known.any():
+        return 0.0
+    for s, labels, there in zip(logits.T, y.T, known.T, strict=True):
+        cases, controls = (int((labels[there] == k).sum()) for k in (1, 0))
         if min(cases, controls) >= settings.min_cases:
-            found.append(auroc(labels[known], s[known]))
-    if found:
-        return float(np.mean(found))
-    known = ~np.isnan(y)
-    return -float((np.logaddexp(0, logits) - np.nan_to_num(y) * logits)[known].mean()) if known.any() else 0.0
+            found.append(auroc(labels[there], s[there]))
+    loss = float((np.logaddexp(0, logits) - np.nan_to_num(y) * logits)[known].mean())
+    return float(np.mean(found)) - TIE * loss if found else -loss

@@ -122,7 +122,7 @@ class EncoderNetwork(Network):
 
     def embedding(self, tokens: Tokens) -> Tensor:
         """Embeddings [B, E]; where nothing is seen, the encoder's of nothing."""
-        z = self.encoder.embed_nothing(len(tokens.there)).clone()
+        z = self.encoder.embed_nothing(len(tokens.there)).to(self.head.weight.dtype).clone()
         for rows, index in whole(self.encoder.there(tokens)):
             chosen = tokens[rows]
             z[rows] = self.encoder.embed(self.encoder(chosen, index), index, chosen.lead).to(z.dtype)

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.special
 
 PENALTIES = np.geomspace(1e-2, 1e4, 9)  # on coefficients of standardised features, beside the summed loss
-UNCHOSEN = 90.0  # least penalty where nobody chooses
+UNCHOSEN = PENALTIES[5]  # where nobody chooses
 NEWTON_STEPS = 12
 Scale = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # [n, E] -> mean [E] and scale [E]
 Solve = Callable[[np.ndarray, np.ndarray, float], np.ndarray]  # x [n, width], y [n], penalty -> [1 + width]
@@ -112,12 +112,12 @@ def fit(
 ) -> Linear:
     """The probe of one outcome: labels y 0/1, NaN where unknown; embeddings [n, E], rows of NaN count nothing.
 
-    Where nobody chooses: standardised, with a penalty of 100.
+    Where nobody chooses: standardised, with penalty `UNCHOSEN`.
     """
     (z, y), (z_choose, y_choose) = known(z, y), known(z_choose, y_choose)
     fits = [one for name in SCALES for one in fit_scaled(z, y, name, solve)]
     if not len(y_choose):
-        return next(one for one in fits if one.penalty >= UNCHOSEN)
+        return next(one for one in fits if one.penalty == UNCHOSEN)
     losses = [misfit(one.logits(z_choose), y_choose) / len(y_choose) for one in fits]
     best = int(np.argmin(losses))
     return fits[best]._replace(loss=losses[best])

@@ -1,6 +1,5 @@
 """A small cohort with a planted disease, an encoder of it, and its labels, as files."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 import scipy.signal
+from tests.unit.conftest import make_cohort
 from tests.unit.predict.evaluated import study  # noqa: F401, a fixture
 
 from ecgwas import config
@@ -92,17 +92,23 @@ def write_labels(cohort: Any, case: np.ndarray, rng: np.random.Generator, path: 
     labels.with_columns(pl.when(pl.Series(known)).then("y:slow").alias("y:slow")).write_parquet(path)
 
 
-def make_world(ecg_cohort: Callable[..., Any], folder: Path, n: int = 64, tiny: config.Transformer = TINY) -> World:
+def make_world(folder: Path, n: int) -> World:
     """A cohort of n people, its encoder and labels."""
-    rng, cohort = np.random.default_rng([5]), ecg_cohort(n=n, no_beat=2)
+    rng, cohort = np.random.default_rng([5]), make_cohort(folder / "toy" / "ecg", n, no_beat=2)
     case = plant(cohort, rng)
     paths = {"checkpoint": folder / "checkpoint.pt", "history": folder / "history.parquet", "resume": folder / "resume"}
-    train.main([cohort.recordings], cohort.strips, cohort.beats, tiny, config.Ingest(), **paths)
+    train.main([cohort.recordings], cohort.strips, cohort.beats, TINY, config.Ingest(), **paths)
     write_labels(cohort, case, rng, folder / "labels.parquet")
     return World(cohort, paths["checkpoint"], folder / "labels.parquet", folder)
 
 
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """160 people; tests write predictors beside its files and change nothing."""
+    return make_world(tmp_path_factory.mktemp("world"), 160)
+
+
 @pytest.fixture
-def world(ecg_cohort: Callable[..., Any], tmp_path: Path) -> World:
-    """64 people."""
-    return make_world(ecg_cohort, tmp_path)
+def small_world(tmp_path: Path) -> World:
+    """48 people, for a test of its own."""
+    return make_world(tmp_path, 48)
