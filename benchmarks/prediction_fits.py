@@ -40,13 +40,20 @@ class Job(NamedTuple):
     def predictor(self) -> Path:
         """Where it is kept: the name tells all that it depends on."""
         labels = hashlib.sha256(self.train.labels.read_bytes()).hexdigest()[:12]
-        what = [settings_json(self.settings), str(self.checkpoint), labels, self.seed, code("predict", "pretrain")]
+        what = [settings_json(self.settings), str(self.checkpoint), labels, self.seed, code("pretrain"), fitting()]
         digest = hashlib.sha256(repr(what).encode()).hexdigest()[:10]
         return self.folder / f"{self.method}-{round(1000 * self.share):04d}-{self.draw}-{digest}.pt"
 
     def scores(self, place: Place) -> Path:
         """Where the scores of a cohort are kept."""
         return self.predictor.with_suffix(f".{place.folder.name}.parquet")
+
+
+def fitting() -> str:
+    """Hash of the modules that fit a predictor."""
+    names = ("classical", "draws", "fit", "inputs", "judging", "networks", "probe", "training", "tuning", "xresnet")
+    files = [Path(fit.__file__).with_name(f"{name}.py") for name in names]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
 
 
 def inputs(place: Place) -> dict[str, object]:

@@ -13,6 +13,7 @@ from ecgwas.errors import UserError
 from ecgwas.predict import networks
 from ecgwas.predict.judging import auroc
 from ecgwas.pretrain import checkpoint as files
+from ecgwas.tables import SCORES
 
 QUICK = predict(epochs=1)
 
@@ -121,7 +122,7 @@ def test_rows_have_a_score_or_a_reason(small_world, tmp_path):
     path = tmp_path / "more.parquet"
     pl.concat([labels, pl.DataFrame([row], schema=labels.schema)]).write_parquet(path)
     scores = world.score(predictor, labels=path)
-    assert scores.columns == ["recording_id", "person_id", "big_t", "slow", "none", "reason"]
+    assert scores.columns == [*SCORES, "big_t", "slow", "none"]
     assert scores["recording_id"].to_list() == [*labels["recording_id"], "elsewhere"]
     reasons = dict(scores.select("recording_id", "reason").drop_nulls().iter_rows())
     assert reasons == {"r0003": "nothing recorded", "elsewhere": "no signals"}
