@@ -9,7 +9,6 @@ import torch
 from tests.unit.predict.conftest import predict
 
 from ecgwas import config
-from ecgwas.errors import UserError
 from ecgwas.predict import inputs, judging, networks, training, tuning
 from ecgwas.predict.inputs import Cohort, Fit
 from ecgwas.pretrain import checkpoint as files
@@ -200,6 +199,12 @@ def test_quality_is_the_mean_auroc_or_minus_the_loss():
     assert judging.quality(s[:0], y[:0], few) == 0
 
 
-def test_a_loss_that_is_not_finite_ends_with_a_word(world):
-    with pytest.raises(UserError, match=r"lower predict\.learning_rates"):
-        tuning.fit(given(world, "supervised", predict(epochs=3, learning_rates=[1e30])))
+def test_a_rate_that_diverges_ends_its_trial_and_not_the_run(world, capsys):
+    settings = predict(epochs=2, learning_rates=[1e30, 3e-3])
+    fitted = tuning.fit(given(world, "supervised", settings))
+    assert "rate 1e+30, step" in capsys.readouterr().out
+    assert fitted["chosen"]["learning_rate"] == 3e-3
+    assert all(torch.isfinite(w).all() for w in fitted["weights"].values())
+    lost = tuning.fit(given(world, "supervised", predict(epochs=2, learning_rates=[1e30])))
+    start = networks.make_network("supervised", ["big_t", "slow"], files.load(world.checkpoint), 1)
+    assert same(lost, networks.to_dict(start))  # what is left is the start
