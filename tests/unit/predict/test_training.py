@@ -14,6 +14,13 @@ from ecgwas.predict.inputs import Cohort, Fit
 from ecgwas.pretrain import checkpoint as files
 from ecgwas.pretrain.order import shuffled
 
+
+@pytest.fixture(autouse=True)
+def short_passes(monkeypatch):
+    """Two steps at least, not ten."""
+    monkeypatch.setattr(training, "LEAST_STEPS", 2)
+
+
 TRAINED = ("finetuned", "attention", "supervised", "xresnet1d")
 
 
@@ -34,7 +41,7 @@ def same(a: dict, b: dict) -> bool:
 def test_a_run_broken_off_ends_in_the_same_bytes(world, tmp_path, monkeypatch, method, saves):
     """Broken off after a pass, between two trials, or in the second one: after each number of states kept."""
     settings = predict(epochs=2, patience=2, learning_rates=[1e-3, 3e-3], batch=8)
-    examples, _ = inputs.read_examples(world.labels, settings, 0.1, 0)
+    examples, _ = inputs.read_examples(world.labels, settings, 0.2, 0)
     full = dataclasses.replace(given(world, method, settings), examples=examples)
     whole = tuning.fit(full)
     broken, kept = dataclasses.replace(full, resume=tmp_path), []
