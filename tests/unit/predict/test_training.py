@@ -154,7 +154,7 @@ def test_rates_fall_by_the_layer_decay(world):
         network = networks.make_network(method, ["a"], checkpoint, 1)
         assert {group["level"] for group in training.groups(network, predict(layer_decay=0.5))} == {1.0}
     trained = {id(w) for group in training.groups(network, predict()) for w in group["params"]}
-    assert trained == {id(w) for w in network.head.parameters()}  # attention leaves the encoder
+    assert trained == {id(w) for part in (network.head, network.pooling) for w in part.parameters()}  # no encoder
 
 
 def test_schedule_rises_then_falls():
@@ -181,13 +181,13 @@ def test_unknown_labels_count_nothing(world):
     y = torch.tensor([[1.0, torch.nan], [0.0, 1.0], [torch.nan, torch.nan], [1.0, 0.0]])
     losses = torch.nn.functional.binary_cross_entropy_with_logits(logits, y.nan_to_num(), reduction="none")
     assert torch.isclose(training.cross_entropy(logits, y), losses[~y.isnan()].sum())
-    full = given(world, "attention", predict(epochs=1))
+    full = given(world, "supervised", predict(epochs=1, weight_decay=0))
     y = full.examples.y.copy()
     y[:, 1] = np.nan
     first = tuning.fit(dataclasses.replace(full, examples=dataclasses.replace(full.examples, y=y)))
-    head = networks.make_network("attention", full.examples.outcomes, files.load(world.checkpoint), 1).head
-    assert torch.equal(first["weights"]["head.query"][1], head.query[1])
-    assert first["weights"]["head.bias"][1] == 0
+    head = networks.make_network("supervised", full.examples.outcomes, files.load(world.checkpoint), 1).head
+    assert torch.equal(first["weights"]["head.weight"][1], head.weight[1])
+    assert not torch.equal(first["weights"]["head.weight"][0], head.weight[0])
 
 
 def test_quality_is_the_mean_auroc_or_minus_the_loss():
