@@ -1,6 +1,7 @@
 """Labels and a cohort -> one fitted predictor of a method."""
 
 import importlib
+import shutil
 from pathlib import Path
 from types import ModuleType
 
@@ -61,7 +62,7 @@ def main(
         embeddings: Its embeddings by this checkpoint, where they are there already; for probe and finetuned.
         intervals: Its intervals.parquet; for method intervals.
         people: Its people table; for intervals and demographics.
-        resume: Folder for the state of an unfinished run; without it a killed run starts anew.
+        resume: Folder for the state of an unfinished run, removed in the end; without it a killed run starts anew.
         seed: Seed of initial weights, order and augmentation.
         threads: CPU threads.
         label_share: Share of the training people that keep their labels.
@@ -77,6 +78,8 @@ def main(
     values |= {"settings": settings.model_dump(mode="json"), "seed": seed}
     values |= {"label_share": label_share, "label_draw": label_draw, "train": len(examples.rows("train"))}
     files.save(values | found, predictor)
+    if resume:
+        shutil.rmtree(resume, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,11 @@
 """Logits and labels of those who choose -> one number, higher is better."""
 
 import numpy as np
-import scipy.stats
 
 from ecgwas import config
+from ecgwas.predict.metrics import auroc
 
 TIE = 1e-4
-
-
-def auroc(y: np.ndarray, s: np.ndarray) -> float:
-    """Chance that a case (y = 1) scores above a control, ties half (Mann & Whitney 1947, from ranks)."""
-    cases = y == 1
-    n, m = int(cases.sum()), int((~cases).sum())
-    return float((scipy.stats.rankdata(s)[cases].sum() - n * (n + 1) / 2) / (n * m))
 
 
 def quality(logits: np.ndarray, y: np.ndarray, settings: config.Predict) -> float:

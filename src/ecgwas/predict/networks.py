@@ -29,7 +29,8 @@ KEPT = ("kind", "settings", "ingest", "leads", "statistics", "seed", "recordings
 class Pooling(nn.Module):
     """Attention over the encoded tokens with a learned query for each outcome (Vaswani et al. 2017, eq. 1).
 
-    Queries start at zero: the mean over tokens. Each outcome reads its own average by its own linear map.
+    Queries start at zero: the mean over tokens. Each outcome reads its own average by its own linear map, which starts
+    at zero.
     """
 
     def __init__(self, width: int, heads: int, outputs: int) -> None:
@@ -37,14 +38,13 @@ class Pooling(nn.Module):
         self.heads = heads
         self.norm, self.key, self.value = nn.LayerNorm(width), nn.Linear(width, width), nn.Linear(width, width)
         self.query = nn.Parameter(torch.zeros(outputs, width))
-        self.weight = nn.Parameter(torch.randn(outputs, width) / math.sqrt(width) / 10)
-        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.weight = nn.Parameter(torch.zeros(outputs, width))
 
     def forward(self, x: Tensor, there: Tensor | None = None) -> Tensor:
         """Tokens x [B, K, D], those in `there` bool [B, K] -> logits [B, O]."""
         y = self.norm(x)
         pooled = self.attention(y, there) @ self._by_head(self.value(y))  # [B, heads, O, D/heads]
-        return (pooled.transpose(1, 2).flatten(2) * self.weight).sum(2) + self.bias
+        return (pooled.transpose(1, 2).flatten(2) * self.weight).sum(2)
 
     def attention(self, y: Tensor, there: Tensor | None = None) -> Tensor:
         """Weights of the normalised tokens y [B, K, D] that sum to 1: [B, heads, O, K]."""
@@ -89,7 +89,7 @@ class Network(nn.Module):
 
 
 class EncoderNetwork(Network):
-    """The pipeline's encoder, and a linear map of its embedding or attention over its tokens."""
+    """The pipeline's encoder, and a linear map of its embedding, to which attention adds what its tokens tell."""
 
     def __init__(self, method: str, outcomes: Iterable[str], checkpoint: dict[str, Any]) -> None:
         super().__init__(method, outcomes, checkpoint)
@@ -101,38 +101,52 @@ class EncoderNetwork(Network):
         settings = config.Transformer(**checkpoint["settings"])
         self.encoder = make_encoder(settings, make_grid(settings, self.ingest), checkpoint["statistics"])
         n = len(self.outcomes)
-        pooled = method == "attention"
-        self.head = Pooling(settings.width, settings.heads, n) if pooled else nn.Linear(settings.embedding, n)
+        self.head = nn.Linear(settings.embedding, n)
+        self.pooling = Pooling(settings.width, settings.heads, n) if method == "attention" else None
 
     def logits(self, signals: Signals, seen: Tensor | None = None) -> Tensor:
         tokens = self.encoder.tokenizer(signals, seen)
-        if isinstance(self.head, nn.Linear):
+        if self.pooling is None:
             return self.head(self.embedding(tokens))
-        out = self.head.bias.expand(len(tokens.there), -1).clone()
-        for rows, index in whole(self.encoder.there(tokens)):
-            out[rows] = self.head(self.encoder(tokens[rows], index)).to(out.dtype)
-        return out
+        return self.pooled(*self.encoded(tokens))
 
-    def pooled(self, x: Tensor, there: Tensor) -> Tensor:
-        """Logits of encoded tokens x [B, N, D] of which those in `there` [B, N] exist: what `logits` gives them."""
-        out = self.head.bias.expand(len(x), -1).clone()
-        rows = there.any(1)
-        out[rows] = self.head(x[rows], there[rows]).to(out.dtype)
-        return out
+    def pooled(self, z: Tensor, x: Tensor, there: Tensor) -> Tensor:
+        """Logits of embeddings z [B, E] and encoded tokens x [B, N, D] of which those in `there` [B, N] exist."""
+        out, rows = self.head(z), there.any(1)
+        told = torch.zeros_like(out)
+        told[rows] = self.pooling(x[rows], there[rows]).to(out.dtype)
+        return out + told
 
     def embedding(self, tokens: Tokens) -> Tensor:
         """Embeddings [B, E]; where nothing is seen, the encoder's of nothing."""
-        z = self.encoder.embed_nothing(len(tokens.there)).to(self.head.weight.dtype).clone()
+        z = self._nothing(tokens)
         for rows, index in whole(self.encoder.there(tokens)):
             chosen = tokens[rows]
             z[rows] = self.encoder.embed(self.encoder(chosen, index), index, chosen.lead).to(z.dtype)
         return z
 
+    def encoded(self, tokens: Tokens) -> tuple[Tensor, Tensor, Tensor]:
+        """Embeddings [B, E], encoded tokens each at its place [B, N, D], and which are there [B, N]."""
+        z, there = self._nothing(tokens), self.encoder.there(tokens)
+        x = z.new_zeros(*there.shape, self.encoder.norm.normalized_shape[0])
+        for rows, index in whole(there):
+            chosen = tokens[rows]
+            found = self.encoder(chosen, index)
+            x[rows[:, None], index] = found.to(x.dtype)
+            z[rows] = self.encoder.embed(found, index, chosen.lead).to(z.dtype)
+        return z, x, there
+
+    def _nothing(self, tokens: Tokens) -> Tensor:
+        """Embeddings [B, E] of recordings of which nothing is seen."""
+        return self.encoder.embed_nothing(len(tokens.there)).to(self.head.weight.dtype).clone()
+
     def readable(self, signals: Signals) -> Tensor:
         return self.encoder.there(self.encoder.tokenizer(signals)).any(1)
 
     def trained(self) -> list[nn.Parameter]:
-        return list((self.head if self.method in FROZEN else self).parameters())
+        if self.method not in FROZEN:
+            return list(self.parameters())
+        return [*self.head.parameters(), *(self.pooling.parameters() if self.pooling is not None else ())]
 
 
 class Convolutional(Network):

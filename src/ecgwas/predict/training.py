@@ -92,20 +92,25 @@ class Trial:
     def __init__(self, network: Network, task: Task, rate: float, pool: ThreadPoolExecutor) -> None:
         self.network, self.task, self.rate, self.pool = network, task, rate, pool
         self.optimiser = torch.optim.AdamW(groups(network, task.settings), lr=rate, betas=(0.9, 0.95), fused=True)
-        self.passes, self.best_pass = 0, 0
+        self.passes, self.best_pass, self.diverged = 0, 0, False
         self.best, self.weights = self.judged(), copied(network)
 
     @property
     def ended(self) -> bool:
-        """No passes are left, or too many since the best."""
+        """No passes are left, or too many since the best, or the loss is not finite."""
         settings = self.task.settings
-        return self.passes >= settings.epochs or self.passes - self.best_pass >= settings.patience
+        return self.diverged or self.passes >= settings.epochs or self.passes - self.best_pass >= settings.patience
 
     def one_pass(self) -> None:
         """Learn from as many recordings as train, then judge."""
         self.network.train()
-        for step in range(self.passes * self.task.steps, (self.passes + 1) * self.task.steps):
-            self.one_step(step)
+        try:
+            for step in range(self.passes * self.task.steps, (self.passes + 1) * self.task.steps):
+                self.one_step(step)
+        except FloatingPointError as error:  # too high a rate is no reason to give up the others
+            print(error, flush=True)
+            self.diverged = True
+            return
         self.passes += 1
         score = self.judged()
         if score > self.best:
@@ -142,14 +147,15 @@ class Trial:
 
         losses = list(self.pool.map(forward, shares))
         if not math.isfinite(sum(float(loss.detach()) for loss in losses)):
-            raise UserError(f"step {step}: the loss is not finite; lower predict.learning_rates ({self.rate:g})")
+            raise FloatingPointError(f"rate {self.rate:g}, step {step}: the loss is not finite; the trial ends")
         found = [[x for x in parts if x is not None] for parts in zip(*self.pool.map(backward, losses), strict=True)]
         return [sum(parts[1:], parts[0]) if parts else None for parts in found]
 
     def judged(self) -> float:
-        """The score of those who choose."""
+        """The score of those who choose; of a network that has diverged the worst."""
         rows = self.task.choose
-        return quality(predicted(self.network, self.task, rows, self.pool), self.task.y[rows], self.task.settings)
+        logits = predicted(self.network, self.task, rows, self.pool)
+        return quality(logits, self.task.y[rows], self.task.settings) if np.isfinite(logits).all() else -math.inf
 
     def state(self) -> dict[str, Any]:
         """All that changes."""

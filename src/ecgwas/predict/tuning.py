@@ -19,13 +19,13 @@ from ecgwas.predict.networks import EncoderNetwork, Network
 from ecgwas.pretrain import checkpoint as files
 from ecgwas.pretrain import data
 from ecgwas.pretrain.augment import Augmenter
-from ecgwas.pretrain.model import whole
 from ecgwas.pretrain.tokens import make_grid, on_device
 from ecgwas.pretrain.train import set_threads
 from ecgwas.pretrain.trainer import read_windows
 
 PROBES = ("probe", "random")
 BATCH = 128  # windows encoded at once
+CHECKED = 8  # recordings whose given embeddings are held against the encoder's own
 NOTHING, NO_SIGNALS = "nothing recorded", "no signals"
 
 
@@ -102,7 +102,7 @@ def fit_outcomes(setting: Setting, columns: list[int]) -> tuple[Network, dict[st
 
     if given.method in PROBES:
         return probed(setting, make(), y)
-    start = probed(setting, make(), y)[0] if given.method == "finetuned" else make()
+    start = probed(setting, make(), y)[0] if given.method in ("finetuned", "attention") else make()
     initial = training.copied(start)
 
     def begin() -> Network:
@@ -140,16 +140,17 @@ def probed(setting: Setting, network: EncoderNetwork, y: np.ndarray) -> tuple[En
 
 def embeddings(setting: Setting, network: EncoderNetwork) -> np.ndarray:
     """Embeddings [n, E] of the examples, float32, NaN where there is none; read where they are there already."""
-    given = setting.given
-    if given.embeddings is None or given.method == "random":
-        return encoded(embedder(network), setting.signals, setting.rows)
-    table = pl.read_parquet(given.embeddings)
-    width = network.head.in_features
-    columns = [f"e{i:04d}" for i in range(width)]
-    if [name for name in table.columns if name.startswith("e")] != columns:
-        raise UserError(f"{given.embeddings}: not {width} numbers a recording; give embeddings of {given.checkpoint}")
-    ids = given.examples.table.select("recording_id")
-    return ids.join(table, on="recording_id", how="left", maintain_order="left").select(columns).to_numpy()
+    given, encode = setting.given, embedder(network)
+    if given.embeddings is not None and given.method != "random":
+        ids = given.examples.table.select("recording_id")
+        table = ids.join(pl.read_parquet(given.embeddings), on="recording_id", how="left", maintain_order="left")
+        z = table.select("^e\\d+$").to_numpy()
+        some = np.linspace(0, len(z) - 1, min(CHECKED, len(z))).astype(int)
+        own = encoded(encode, setting.signals, setting.rows[some])
+        if own.shape == z[some].shape and np.allclose(own, z[some], rtol=1e-3, atol=1e-3, equal_nan=True):
+            return z
+        print(f"{given.embeddings}: not this encoder's own embedding; encoding anew", flush=True)
+    return encoded(encode, setting.signals, setting.rows)
 
 
 def embedder(network: EncoderNetwork) -> Encoder:
@@ -195,34 +196,26 @@ def on_signals(setting: Setting) -> training.Forward:
 
 
 def on_tokens(setting: Setting, network: EncoderNetwork) -> training.Forward:
-    """Tokens of a frozen encoder, made once and kept in memory: [n, N, D] and which are there."""
-    chosen = np.concatenate([setting.train, setting.choose])
-    width, n = network.head.norm.normalized_shape[0], len(setting.rows)
-    x = there = None
-    for start in range(0, len(chosen), BATCH):
-        rows = chosen[start : start + BATCH]
-        key = [setting.given.seed, data.WINDOWS, 0]
-        found, seen = tokens_of(network, read_windows(setting.signals, setting.rows[rows], key))
-        if x is None:
-            x, there = torch.zeros(n, found.shape[1], width), torch.zeros(n, found.shape[1], dtype=torch.bool)
-        x[rows], there[rows] = found.cpu(), seen.cpu()
+    """Embeddings [n, E] and tokens [n, N, D] of a frozen encoder, and which are there: made once, kept in memory."""
+    n, parts = len(setting.rows), []
+    for start in range(0, n, BATCH):
+        batch = read_windows(
+            setting.signals, setting.rows[start : start + BATCH], [setting.given.seed, data.WINDOWS, 0]
+        )
+        parts.append([x.cpu() for x in tokens_of(network, batch)])
+    kept = [torch.cat(x) for x in zip(*parts, strict=True)]
 
     def forward(network: Network, rows: np.ndarray, slots: np.ndarray, step: int | None) -> Tensor:
-        return network.pooled(x[rows].to(network.device), there[rows].to(network.device))
+        return network.pooled(*(x[rows].to(network.device) for x in kept))
 
     return forward
 
 
 @torch.no_grad()
-def tokens_of(network: EncoderNetwork, batch: data.Batch) -> tuple[Tensor, Tensor]:
-    """Encoded tokens of recordings, each at its place, [B, N, D], and which are there, bool [B, N]."""
+def tokens_of(network: EncoderNetwork, batch: data.Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """Embeddings and encoded tokens of recordings, as `EncoderNetwork.encoded`."""
     network.eval()
-    tokens = network.encoder.tokenizer(on_device(batch, network.device))
-    there = network.encoder.there(tokens)
-    x = torch.zeros(*there.shape, network.encoder.norm.normalized_shape[0], device=network.device)
-    for rows, index in whole(there):
-        x[rows[:, None], index] = network.encoder(tokens[rows], index)
-    return x, there
+    return network.encoded(network.encoder.tokenizer(on_device(batch, network.device)))
 
 
 # ---------------------------------------------------------------------------------------------------------- scores

@@ -7,13 +7,12 @@ import polars as pl
 import pytest
 from tests.unit.predict.conftest import predict
 
-from ecgwas import config
+from ecgwas import config, tables
 from ecgwas.embed import embed
 from ecgwas.errors import UserError
 from ecgwas.predict import networks
-from ecgwas.predict.judging import auroc
+from ecgwas.predict.metrics import auroc
 from ecgwas.pretrain import checkpoint as files
-from ecgwas.tables import SCORES
 
 QUICK = predict(epochs=1)
 
@@ -83,6 +82,15 @@ def test_the_network_of_a_probe_has_the_logits_of_the_probe(world, tmp_path):
     np.testing.assert_allclose(scores.select("big_t", "slow").to_numpy(), expected, atol=1e-5)
 
 
+def test_embeddings_of_another_encoder_are_not_used(world, tmp_path, capsys):
+    """Such as means of blocks, which may be as wide."""
+    path, cohort = tmp_path / "embeddings.parquet", world.cohort
+    embed.main(world.checkpoint, cohort.recordings, cohort.strips, cohort.beats, path, config.Embed(layers=[2]))
+    given, own = world.fit("probe", "layers", embeddings=path), world.fit("probe", "own")
+    assert given.read_bytes() == own.read_bytes()
+    assert "embeddings.parquet: not this encoder's own embedding; encoding anew" in capsys.readouterr().out
+
+
 def test_fine_tuning_starts_from_the_probe(world):
     """No pass that is better than the start leaves the probe."""
     probe = world.score(world.fit("probe", "start"))
@@ -122,7 +130,7 @@ def test_rows_have_a_score_or_a_reason(small_world, tmp_path):
     path = tmp_path / "more.parquet"
     pl.concat([labels, pl.DataFrame([row], schema=labels.schema)]).write_parquet(path)
     scores = world.score(predictor, labels=path)
-    assert scores.columns == [*SCORES, "big_t", "slow", "none"]
+    assert set(scores.columns) == {*tables.SCORES, "big_t", "slow", "none"}
     assert scores["recording_id"].to_list() == [*labels["recording_id"], "elsewhere"]
     reasons = dict(scores.select("recording_id", "reason").drop_nulls().iter_rows())
     assert reasons == {"r0003": "nothing recorded", "elsewhere": "no signals"}

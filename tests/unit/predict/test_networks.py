@@ -141,6 +141,7 @@ def test_attention_weights_are_of_the_tokens_that_are_there(checkpoint):
     assert torch.allclose(head.attention(torch.randn(4, 7, 16)), torch.full((4, 2, 3, 7), 1 / 7))  # at first, a mean
     with torch.no_grad():
         head.query.normal_()
+        head.weight.normal_()
     x, there = torch.randn(4, 7, 16), torch.ones(4, 7, dtype=torch.bool)
     there[:, 5:] = False
     weights = head.attention(head.norm(x), there)
