@@ -1,0 +1,178 @@
+"""The tables of a study: fixed by those who choose, the same rows for every method, nothing small shown."""
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from ecgwas import tables
+from ecgwas.config import Predict
+from ecgwas.errors import UserError
+from ecgwas.predict import evaluate_study, metrics, thresholds
+
+METHODS = ["finetuned", "probe", "finetuned"]
+
+
+def run(folder, out, cohorts="ab", **changes):
+    files = [f"{c}-{m}" for c in cohorts for m in ("finetuned", "probe", "few")]
+    inputs = {
+        "labels": [folder / f"{c}-labels.parquet" for c in cohorts],
+        "scores": [folder / f"{name}.parquet" for name in files],
+        "recordings": [folder / f"{c}-recordings.parquet" for c in cohorts],
+    } | changes
+    outputs = {f"{name}_out": out / f"{name}.parquet" for name in evaluate_study.SCHEMAS}
+    none = [None] * len(cohorts)
+    settings = Predict(resamples=100, subgroups=["sex", "age", "device", "leads", "ancestry"])
+    evaluate_study.main(list(cohorts), METHODS, people=none, samples=none, settings=settings, **inputs, **outputs)
+    return {name: pl.read_parquet(path) for name, path in zip(evaluate_study.SCHEMAS, outputs.values(), strict=True)}
+
+
+@pytest.fixture(scope="module")
+def made(study, tmp_path_factory):
+    return run(study, tmp_path_factory.mktemp("tables"))
+
+
+def scored(study, cohort, split="test", method="finetuned", outcome="af"):
+    labels = pl.read_parquet(study / f"{cohort}-labels.parquet").filter(pl.col("split") == split)
+    scores = pl.read_parquet(study / f"{cohort}-{method}.parquet").select("recording_id", outcome)
+    both = labels.join(scores, on="recording_id").filter(pl.col(f"y:{outcome}").is_not_null())
+    return both[f"y:{outcome}"].to_numpy(), both[outcome].to_numpy()
+
+
+def one(table, **wanted):
+    rows = table.filter(*(pl.col(name) == value for name, value in wanted.items()))
+    assert rows.height == 1
+    return rows.row(0, named=True)
+
+
+def test_tables_have_their_schemas(made):
+    for name, table in made.items():
+        expected = {column: kind for column, (kind, _) in evaluate_study.SCHEMAS[name].items()}
+        assert dict(table.schema) == expected
+        assert tables.typed(table, evaluate_study.SCHEMAS[name]).height > 0
+
+
+def test_performance_is_scikit_learns_by_outcome_and_macro(made, study):
+    for cohort in "ab":
+        values = []
+        for outcome in ("af", "mi"):
+            y, s = scored(study, cohort, outcome=outcome)
+            about = {"cohort": cohort, "split": "test", "method": "finetuned", "label_share": 1.0, "metric": "auroc"}
+            row = one(made["performance"], outcome=outcome, **about)
+            values.append(roc_auc_score(y, s))
+            assert row["value"] == pytest.approx(values[-1], abs=1e-14)
+            assert row["low"] < row["value"] < row["high"]
+            assert (row["n"], row["n_cases"]) == (len(y), y.sum())
+        macro = one(made["performance"], outcome="macro", **about)
+        assert macro["value"] == pytest.approx(np.mean(values), abs=1e-14)
+        assert macro["reason"] == "without rare: not estimable"
+
+
+def test_an_outcome_with_few_cases_is_not_estimable_and_its_count_not_told(made):
+    rows = made["performance"].filter(pl.col("outcome") == "rare")
+    assert rows["value"].is_null().all()
+    assert rows["n_cases"].is_null().all()
+    assert rows["reason"].str.starts_with("not estimable").all()
+
+
+def test_few_labels_are_the_mean_over_draws(made, study):
+    labels = pl.read_parquet(study / "b-labels.parquet")
+    few = pl.read_parquet(study / "b-few.parquet").join(labels, on="recording_id")
+    each = [roc_auc_score(part["y:af"], part["af"]) for part in few.partition_by("draw")]
+    row = one(made["performance"], cohort="b", outcome="af", label_share=0.1, metric="auroc", split="test")
+    assert row["value"] == pytest.approx(np.mean(each), abs=1e-12)
+
+
+def test_thresholds_are_fixed_by_those_who_choose_and_carried_over(made, study):
+    y, s = scored(study, "a", "choose")
+    fixed = thresholds.choose(y, s, "youden").value
+    rows = made["thresholds"].filter(method="finetuned", outcome="af")
+    assert rows["threshold"].unique().to_list() == [fixed]
+    y, s = scored(study, "b")
+    sensitivity = one(rows, cohort="b", split="test", metric="sensitivity")
+    assert sensitivity["value"] == pytest.approx((s[y == 1] >= fixed).mean())
+    assert sensitivity["n"] == y.sum()
+    ppv, screened = (one(rows, cohort="b", split="test", metric=metric) for metric in ("ppv", "screened"))
+    ends = [screened[name] for name in ("value", "low", "high")]
+    assert ends == pytest.approx([1 / ppv["value"], 1 / ppv["high"], 1 / ppv["low"]])
+
+
+def test_probabilities_are_fitted_by_those_who_choose(made, study):
+    y, s = scored(study, "a", "choose")
+    intercept, slope = metrics.logistic(s, y)
+    rows = made["performance"].filter(method="finetuned", outcome="af", label_share=1.0, split="test")
+    for cohort in "ab":
+        assert one(rows, cohort=cohort, metric="platt_slope")["value"] == pytest.approx(slope)
+    y, s = scored(study, "b")
+    expected = metrics.calibration(y, 1 / (1 + np.exp(-(intercept + slope * s))))
+    found = [one(rows, cohort="b", metric=metric)["value"] for metric in ("slope", "intercept")]
+    assert found == pytest.approx(expected)
+
+
+def test_differences_are_paired(made, study):
+    y, ours = scored(study, "b")
+    _, theirs = scored(study, "b", method="probe")
+    rows = made["differences"].filter(cohort="b", outcome="af", metric="auroc", split="test")
+    for row in rows.iter_rows(named=True):
+        assert row["value"] == pytest.approx(roc_auc_score(y, ours) - roc_auc_score(y, theirs))
+    ends = {row["test"]: (row["low"], row["high"]) for row in rows.iter_rows(named=True)}
+    assert ends["bootstrap"] == pytest.approx(ends["delong"], abs=0.02)
+
+
+def test_no_table_shows_a_small_count(made):
+    for table in made.values():
+        for column in ("n", "n_people", "n_cases"):
+            if column in table.columns:
+                assert (table[column].drop_nulls() >= 5).all()
+    cases = made["population"].drop_nulls(["n_people", "n_cases"])
+    assert (cases["n_people"] - cases["n_cases"] >= 5).all()
+
+
+def test_a_column_that_a_cohort_lacks_has_a_row(made):
+    rows = made["subgroups"].filter(column="ancestry", outcome="af", method="probe", cohort="b")
+    assert rows["reason"].to_list() == ["the cohort has no column ancestry"]
+
+
+def test_every_method_is_judged_on_the_recordings_that_all_scored(study, tmp_path):
+    probe = pl.read_parquet(study / "b-probe.parquet")
+    lost = pl.when(pl.arange(probe.height) < 20).then(None).otherwise("af").alias("af")
+    probe.with_columns(lost).write_parquet(tmp_path / "probe.parquet")
+    files = [study / "b-finetuned.parquet", tmp_path / "probe.parquet", study / "b-few.parquet"]
+    scores = [study / f"a-{name}.parquet" for name in ("finetuned", "probe", "few")] + files
+    rows = run(study, tmp_path, scores=scores)["performance"]
+    assert rows.filter(cohort="b", outcome="af", split="test")["n"].unique().to_list() == [380]
+    lost = pl.when(pl.arange(probe.height) < 200).then(None).otherwise("af").alias("af")
+    probe.with_columns(lost).write_parquet(tmp_path / "probe.parquet")
+    rows = run(study, tmp_path, scores=scores)["performance"].filter(cohort="b", outcome="af", metric="auroc")
+    left = one(rows, method="probe")
+    assert left["value"] is None
+    assert "scored 200 of 400 recordings" in left["reason"]
+    assert one(rows, method="finetuned", label_share=1.0)["n"] == 400
+
+
+def test_the_order_of_the_files_rows_does_not_matter(made, study, tmp_path):
+    shuffled = []
+    for cohort in "ab":
+        shuffled.append(tmp_path / f"{cohort}-labels.parquet")
+        table = pl.read_parquet(study / f"{cohort}-labels.parquet")
+        table.sample(fraction=1, shuffle=True, seed=3).write_parquet(shuffled[-1])
+    again = run(study, tmp_path, labels=shuffled)
+    assert all(again[name].equals(made[name]) for name in made)
+
+
+def test_bad_tables_are_refused(study, tmp_path):
+    labels = pl.read_parquet(study / "a-labels.parquet")
+    bad = tmp_path / "labels.parquet"
+    labels.with_columns(pl.lit(2.0).alias("y:af")).write_parquet(bad)
+    with pytest.raises(UserError, match=r"column y:af has 2\.0; labels are 0, 1 or empty"):
+        run(study, tmp_path, "a", labels=[bad])
+    labels.drop("split").write_parquet(bad)
+    with pytest.raises(UserError, match=r"columns \['split'\] are missing"):
+        run(study, tmp_path, "a", labels=[bad])
+    pl.concat([labels, labels.head(1)]).write_parquet(bad)
+    with pytest.raises(UserError, match="stands more than once"):
+        run(study, tmp_path, "a", labels=[bad])
+    with pytest.raises(UserError, match="give one a method, cohort by cohort"):
+        run(study, tmp_path, "a", scores=[study / "a-probe.parquet"])
+    with pytest.raises(UserError, match="no such file"):
+        run(study, tmp_path, "a", scores=[tmp_path / "none.parquet"] * 3)
