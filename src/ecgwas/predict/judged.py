@@ -89,6 +89,11 @@ def read_scores(labels: pl.DataFrame, methods: list[str], paths: list[Path]) -> 
         table = pl.read_parquet(path)
         if "recording_id" not in table.columns:
             raise UserError(f"{path}: no column recording_id; the table has {', '.join(table.columns)}")
+        others = table["method"].unique().to_list() if "method" in table.columns else [method]
+        if others not in ([method], []):
+            raise UserError(
+                f"{path}: scores of {', '.join(map(str, others))}, given as {method}; order them by methods"
+            )
         missing = {"share": pl.lit(1.0), "draw": pl.lit(0)}
         table = table.with_columns(**{name: value for name, value in missing.items() if name not in table.columns})
         for (share, _), part in sorted(table.partition_by("share", "draw", as_dict=True).items()):

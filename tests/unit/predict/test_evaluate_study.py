@@ -174,5 +174,8 @@ def test_bad_tables_are_refused(study, tmp_path):
         run(study, tmp_path, "a", labels=[bad])
     with pytest.raises(UserError, match="give one a method, cohort by cohort"):
         run(study, tmp_path, "a", scores=[study / "a-probe.parquet"])
+    pl.read_parquet(study / "a-probe.parquet").with_columns(method=pl.lit("probe")).write_parquet(bad)
+    with pytest.raises(UserError, match="scores of probe, given as finetuned"):
+        run(study, tmp_path, "a", scores=[bad] * 3)
     with pytest.raises(UserError, match="no such file"):
         run(study, tmp_path, "a", scores=[tmp_path / "none.parquet"] * 3)
