@@ -160,6 +160,25 @@ def test_the_order_of_the_files_rows_does_not_matter(made, study, tmp_path):
     assert all(again[name].equals(made[name]) for name in made)
 
 
+def test_incident_outcomes_stay_out_of_the_macro_mean(study, tmp_path):
+    labels = pl.read_parquet(study / "a-labels.parquet").with_columns(pl.lit(1.0).alias("years:mi"))
+    labels.write_parquet(tmp_path / "incident.parquet")
+    rows = run(study, tmp_path, "a", labels=[tmp_path / "incident.parquet"])["performance"]
+    about = {"method": "probe", "metric": "auroc", "split": "test"}
+    assert one(rows, outcome="macro", **about)["value"] == one(rows, outcome="af", **about)["value"]
+
+
+def test_without_those_who_choose_there_is_no_threshold_and_the_logit_is_the_risk(study, tmp_path):
+    labels = pl.read_parquet(study / "a-labels.parquet").with_columns(split=pl.lit("test"))
+    labels.write_parquet(tmp_path / "labels.parquet")
+    made = run(study, tmp_path, "a", labels=[tmp_path / "labels.parquet"])
+    assert made["thresholds"].filter(split="test")["value"].is_null().all()
+    assert made["thresholds"].filter(split="test")["reason"].is_not_null().all()
+    rows = made["performance"].filter(outcome="af", method="probe", split="test", label_share=1.0)
+    assert one(rows, metric="auroc")["value"] > 0.7
+    assert "too few cases among those who choose" in one(rows, metric="slope")["reason"]
+
+
 def test_bad_tables_are_refused(study, tmp_path):
     labels = pl.read_parquet(study / "a-labels.parquet")
     bad = tmp_path / "labels.parquet"
