@@ -13,7 +13,7 @@ from ecgwas.predict import evaluate_study, metrics, thresholds
 METHODS = ["finetuned", "probe", "finetuned"]
 
 
-def run(folder, out, cohorts="ab", **changes):
+def run(folder, out, cohorts="ab", settings=None, **changes):
     files = [f"{c}-{m}" for c in cohorts for m in ("finetuned", "probe", "few")]
     inputs = {
         "labels": [folder / f"{c}-labels.parquet" for c in cohorts],
@@ -22,7 +22,7 @@ def run(folder, out, cohorts="ab", **changes):
     } | changes
     outputs = {f"{name}_out": out / f"{name}.parquet" for name in evaluate_study.SCHEMAS}
     none = [None] * len(cohorts)
-    settings = Predict(resamples=100, subgroups=["sex", "age", "device", "leads", "ancestry"])
+    settings = settings or Predict(resamples=100, subgroups=["sex", "age", "device", "leads", "ancestry"])
     evaluate_study.main(list(cohorts), METHODS, people=none, samples=none, settings=settings, **inputs, **outputs)
     return {name: pl.read_parquet(path) for name, path in zip(evaluate_study.SCHEMAS, outputs.values(), strict=True)}
 
@@ -126,6 +126,13 @@ def test_no_table_shows_a_small_count(made):
                 assert (table[column].drop_nulls() >= 5).all()
     cases = made["population"].drop_nulls(["n_people", "n_cases"])
     assert (cases["n_people"] - cases["n_cases"] >= 5).all()
+
+
+def test_no_statistic_of_fewer_cases_than_a_cell_may_show(study, tmp_path):
+    made = run(study, tmp_path, "a", Predict(resamples=100, min_cases=1, min_cell=200, subgroups=[]))
+    assert made["performance"].filter(split="test", outcome="af")["value"].is_null().all()
+    for name in ("decision", "reliability", "subgroups"):
+        assert made[name].filter(outcome="af").is_empty()
 
 
 def test_a_column_that_a_cohort_lacks_has_a_row(made):
