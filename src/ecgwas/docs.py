@@ -234,8 +234,7 @@ def tables_page() -> str:
 
 def _schemas() -> list[tuple[str, tables.Schema]]:
     rooms = (tables.ecg, tables.genetics, tables.labels, tables.predict)
-    found = [(name, value) for room in rooms for name, value in vars(room).items()]
-    return [(name, value) for name, value in found if name[0] != "_" and name.isupper() and isinstance(value, dict)]
+    return [(k, v) for room in rooms for k, v in vars(room).items() if k.isupper() and isinstance(v, dict)]
 
 
 def _dtype(kind: Any) -> str:

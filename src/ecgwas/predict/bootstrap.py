@@ -7,7 +7,7 @@ import numpy as np
 
 LEVEL = 0.95
 ROUNDS = 200  # times the resamples asked for, after which a drawing that keeps lacking a class is given up
-CELLS = 2_000_000  # weights held at once
+CELLS = 200_000  # weights held at once: as many as a cache holds
 LOST_SHARE = 0.5  # of resamples without a value, over which there is no interval
 
 

@@ -34,18 +34,25 @@ def read(labels: Path, scores: Path) -> tuple[np.ndarray, np.ndarray]:
     return y.astype(np.int8), s
 
 
-def _array(path: Path) -> np.ndarray:
-    """Numbers of a .npy file; pickled objects are not read."""
+def _loaded(path: Path) -> np.ndarray:
+    """The array of a .npy file; pickled objects are not read."""
     if not path.exists():
         raise UserError(f"{path}: no such file")
     try:
         values = np.load(path, allow_pickle=False)
-    except ValueError as error:
-        remedy = "save a plain array with numpy.save(path, values.astype(float))"
-        raise UserError(f"{path}: cannot be read as one array of numbers ({error}); {remedy}") from error
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
-        kind = getattr(values, "dtype", "several arrays")
-        raise UserError(f"{path}: {kind}, not numbers; save one array of 0/1 labels or of scores")
+    except (ValueError, EOFError, OSError) as error:
+        remedy = "save a plain array with numpy.save, such as values.astype(float)"
+        raise UserError(f"{path}: cannot be read as one array ({error}); {remedy}") from error
+    if not isinstance(values, np.ndarray):
+        raise UserError(f"{path}: several arrays; save one with numpy.save")
+    return values
+
+
+def _array(path: Path) -> np.ndarray:
+    """Numbers of a .npy file."""
+    values = _loaded(path)
+    if values.dtype.kind not in "biuf":
+        raise UserError(f"{path}: {values.dtype}, not numbers; save one array of 0/1 labels or of scores")
     return values
 
 
@@ -62,9 +69,7 @@ def people(path: Path | None, n: int) -> np.ndarray:
     """Person [n] of each recording, numbered; without a file each is another's."""
     if path is None:
         return np.arange(n)
-    if not path.exists():
-        raise UserError(f"{path}: no such file")
-    groups = np.load(path, allow_pickle=False)
+    groups = _loaded(path)
     if groups.shape != (n,):
         raise UserError(f"{path}: shape {groups.shape}; give the person of each of the {n} recordings")
     return bootstrap.codes(groups)[0]

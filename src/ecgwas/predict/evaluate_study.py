@@ -63,7 +63,8 @@ def evaluated(
     if learnt not in cohorts:
         raise UserError(f"predict.train names {learnt!r}; the cohorts are {', '.join(cohorts)}; name one of them")
     labels, scores, _ = cohorts[learnt]
-    cases, resamples = settings.min_cases, settings.resamples
+    # A prevalence, or the net benefit of acting on all, tells how many cases there are.
+    cases, resamples = max(settings.min_cases, settings.min_cell), settings.resamples
     choosing = judged.judge(learnt, "choose", labels, scores, cases, resamples, seed)
     fixed = carried.fix(choosing, settings)
     made = discriminated(choosing, settings)

@@ -36,6 +36,7 @@ class Outcome:
     controls: int  # people without a case
     reason: str | None  # why it is not estimable
     unscored: dict[Key, str]  # methods left out, and why
+    incident: bool = False
 
     @property
     def methods(self) -> dict[str, np.ndarray]:
@@ -127,7 +128,10 @@ def judge(
         logits = {key: values[:, inside, k] for key, values in scores.logits.items()}
         parts.append(_outcome(name, y, logits, person, min_cases))
     drawn = _draws(parts, person, people, resamples, seed)
-    joined = [Outcome(*part[:4], part[4], draws, *part[5:]) for part, draws in zip(parts, drawn[1:], strict=True)]
+    joined = [
+        Outcome(*part[:5], draws, *part[5:], incident=f"years:{part[0]}" in labels.columns)
+        for part, draws in zip(parts, drawn[1:], strict=True)
+    ]
     return Judged(cohort, split, chosen, joined, drawn[0])
 
 

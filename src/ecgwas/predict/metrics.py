@@ -40,20 +40,20 @@ def ranked(ranks: Ranking, weights: np.ndarray) -> np.ndarray:
     average precision is the sum over distinct scores of precision times the gain in recall.
     """
     weights = np.asarray(weights)
-    kind = np.int64 if weights.dtype.kind in "iub" else np.float64
+    kind = np.int32 if weights.dtype.kind in "iub" else np.float64
     w = np.take(weights, ranks.order, axis=1)
     total = np.cumsum(w, axis=1, dtype=kind)
     true = np.cumsum(np.take(w, ranks.positives, axis=1), axis=1, dtype=kind)[:, ranks.last].astype(np.float64)
     gained = np.diff(true, axis=1, prepend=0.0)
     padded = np.concatenate([np.zeros((len(w), 1), kind), total], axis=1)
-    above, before = padded[:, ranks.ends + 1].astype(np.float64), padded[:, ranks.before + 1].astype(np.float64)
+    above, before = np.take(padded, ranks.ends + 1, axis=1), np.take(padded, ranks.before + 1, axis=1)
     positive = true[:, -1] if true.shape[1] else np.zeros(len(w))
     negative = total[:, -1] - positive
-    false, false_before = above - true, before - (true - gained)
+    halves = above + before - 2 * true + gained  # twice the negatives above a positive, ties half
     with np.errstate(invalid="ignore", divide="ignore"):
-        wins = (gained * (negative[:, None] - (false + false_before) / 2)).sum(1)
-        precision = np.where(above > 0, true / above, 0.0)
-        both = np.column_stack([wins / (positive * negative), (gained * precision).sum(1) / positive])
+        wins = positive * negative - np.einsum("bk,bk->b", gained, halves) / 2
+        precision = np.einsum("bk,bk->b", gained, true / np.maximum(above, SMALLEST))
+        both = np.column_stack([wins / (positive * negative), precision / positive])
     return np.where(((positive > 0) & (negative > 0))[:, None], both, np.nan)
 
 

@@ -60,17 +60,21 @@ def _delong(outcome: Outcome, s: np.ndarray) -> tuple[float, float, float]:
 
 
 def macros(judged: Judged, found: dict[str, Resampled]) -> tuple[Resampled, dict[Key, str | None]]:
-    """Means over estimable outcomes, [1 + b, METRICS], and what each leaves out; without resamples where it must be."""
+    """Means over estimable outcomes, [1 + b, METRICS], and what each leaves out; without resamples where it must be.
+
+    Incident outcomes are left out, unless there are no others.
+    """
     values, left = {}, {}
+    averaged = [outcome for outcome in judged.outcomes if not outcome.incident] or judged.outcomes
     keys = dict.fromkeys(key for outcome in judged.outcomes for key in [*outcome.logits, *outcome.unscored])
-    estimable = [outcome.name for outcome in judged.outcomes if found[outcome.name]]
+    estimable = [outcome.name for outcome in averaged if found[outcome.name]]
     for key in keys:
         if not estimable or any(key not in found[name] for name in estimable):
             left[key] = "not every estimable outcome is scored" if estimable else "no outcome is estimable"
             continue
         rows = slice(None) if judged.joint.reason is None else slice(1)
         values[key] = np.mean([found[name][key][rows] for name in estimable], axis=0)
-        lost = [outcome.name for outcome in judged.outcomes if outcome.name not in estimable]
+        lost = [outcome.name for outcome in averaged if outcome.name not in estimable]
         notes = [f"without {', '.join(lost)}: not estimable"] if lost else []
         left[key] = "; ".join(notes + ([judged.joint.reason] if judged.joint.reason else [])) or None
     return values, left

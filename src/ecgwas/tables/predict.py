@@ -7,7 +7,7 @@ from ecgwas.tables.base import Schema
 _who = {
     "cohort": (pl.String(), "The cohort judged."),
     "method": (pl.String(), "The method, of predict.methods."),
-    "outcome": (pl.String(), "The outcome, or macro: the unweighted mean over those estimable."),
+    "outcome": (pl.String(), "The outcome, or macro: the unweighted mean over those estimable and, where there are such, prevalent."),
     "split": (pl.String(), "test; or choose: those by whom settings and thresholds were chosen."),
 }
 _value = {

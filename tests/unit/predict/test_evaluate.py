@@ -143,6 +143,9 @@ def test_files_that_are_not_arrays_are_refused(tmp_path):
     np.save(scores, np.array([{"a": 1}], dtype=object))
     with pytest.raises(UserError, match=r"scores\.npy: cannot be read"):
         evaluate.main(labels, scores)
+    scores.write_bytes(b"")
+    with pytest.raises(UserError, match=r"scores\.npy: cannot be read"):
+        evaluate.main(labels, scores)
     np.save(tmp_path / "people.npy", np.arange(7))
     labels, scores = saved(tmp_path, *drawn())
     with pytest.raises(UserError, match=r"people\.npy: shape \(7,\)"):

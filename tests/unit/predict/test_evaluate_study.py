@@ -13,7 +13,7 @@ from ecgwas.predict import evaluate_study, metrics, thresholds
 METHODS = ["finetuned", "probe", "finetuned"]
 
 
-def run(folder, out, cohorts="ab", **changes):
+def run(folder, out, cohorts="ab", settings=None, **changes):
     files = [f"{c}-{m}" for c in cohorts for m in ("finetuned", "probe", "few")]
     inputs = {
         "labels": [folder / f"{c}-labels.parquet" for c in cohorts],
@@ -22,7 +22,7 @@ def run(folder, out, cohorts="ab", **changes):
     } | changes
     outputs = {f"{name}_out": out / f"{name}.parquet" for name in evaluate_study.SCHEMAS}
     none = [None] * len(cohorts)
-    settings = Predict(resamples=100, subgroups=["sex", "age", "device", "leads", "ancestry"])
+    settings = settings or Predict(resamples=100, subgroups=["sex", "age", "device", "leads", "ancestry"])
     evaluate_study.main(list(cohorts), METHODS, people=none, samples=none, settings=settings, **inputs, **outputs)
     return {name: pl.read_parquet(path) for name, path in zip(evaluate_study.SCHEMAS, outputs.values(), strict=True)}
 
@@ -128,6 +128,13 @@ def test_no_table_shows_a_small_count(made):
     assert (cases["n_people"] - cases["n_cases"] >= 5).all()
 
 
+def test_no_statistic_of_fewer_cases_than_a_cell_may_show(study, tmp_path):
+    made = run(study, tmp_path, "a", Predict(resamples=100, min_cases=1, min_cell=200, subgroups=[]))
+    assert made["performance"].filter(split="test", outcome="af")["value"].is_null().all()
+    for name in ("decision", "reliability", "subgroups"):
+        assert made[name].filter(outcome="af").is_empty()
+
+
 def test_a_column_that_a_cohort_lacks_has_a_row(made):
     rows = made["subgroups"].filter(column="ancestry", outcome="af", method="probe", cohort="b")
     assert rows["reason"].to_list() == ["the cohort has no column ancestry"]
@@ -158,6 +165,25 @@ def test_the_order_of_the_files_rows_does_not_matter(made, study, tmp_path):
         table.sample(fraction=1, shuffle=True, seed=3).write_parquet(shuffled[-1])
     again = run(study, tmp_path, labels=shuffled)
     assert all(again[name].equals(made[name]) for name in made)
+
+
+def test_incident_outcomes_stay_out_of_the_macro_mean(study, tmp_path):
+    labels = pl.read_parquet(study / "a-labels.parquet").with_columns(pl.lit(1.0).alias("years:mi"))
+    labels.write_parquet(tmp_path / "incident.parquet")
+    rows = run(study, tmp_path, "a", labels=[tmp_path / "incident.parquet"])["performance"]
+    about = {"method": "probe", "metric": "auroc", "split": "test"}
+    assert one(rows, outcome="macro", **about)["value"] == one(rows, outcome="af", **about)["value"]
+
+
+def test_without_those_who_choose_there_is_no_threshold_and_the_logit_is_the_risk(study, tmp_path):
+    labels = pl.read_parquet(study / "a-labels.parquet").with_columns(split=pl.lit("test"))
+    labels.write_parquet(tmp_path / "labels.parquet")
+    made = run(study, tmp_path, "a", labels=[tmp_path / "labels.parquet"])
+    assert made["thresholds"].filter(split="test")["value"].is_null().all()
+    assert made["thresholds"].filter(split="test")["reason"].is_not_null().all()
+    rows = made["performance"].filter(outcome="af", method="probe", split="test", label_share=1.0)
+    assert one(rows, metric="auroc")["value"] > 0.7
+    assert "too few cases among those who choose" in one(rows, metric="slope")["reason"]
 
 
 def test_bad_tables_are_refused(study, tmp_path):
