@@ -234,7 +234,9 @@ def tables_page() -> str:
 
 def _schemas() -> list[tuple[str, tables.Schema]]:
     rooms = (tables.ecg, tables.genetics, tables.labels, tables.predict)
-    return [(k, v) for room in rooms for k, v in vars(room).items() if k[0] != "_" and k.isupper() and isinstance(v, dict)]
+    return [
+        (k, v) for room in rooms for k, v in vars(room).items() if k[0] != "_" and k.isupper() and isinstance(v, dict)
+    ]
 
 
 def _dtype(kind: Any) -> str:

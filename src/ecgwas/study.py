@@ -134,7 +134,7 @@ def load_model(name: str, root: Path) -> config.Model:
 
 
 def simulated(cohort: config.Cohort) -> config.Cohort:
-    """The cohort with `ecg`, `people`, `genotypes`, `labels` at the paths its simulation writes, relative to the results."""
+    """The cohort with its files, and `labels`, at the paths its simulation writes, relative to the results."""
     folder = Path("simulated") / cohort.cohort
     ecg = config.EcgSource(format="wfdb", path=folder / "ecg", recordings=folder / "recordings.csv")
     if cohort.simulate.kind == "spike":

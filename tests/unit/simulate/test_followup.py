@@ -41,10 +41,9 @@ def labelled(folder, seed: int):
     blank = pl.DataFrame(schema={name: dtype for name, (dtype, _) in tables.RECORDINGS.items()})
     named = given["recordings"].select("recording_id", person_id=pl.Series(person))
     pl.concat([blank, named], how="diagonal").write_parquet(folder / "recordings.parquet")
-    block = config.Labels(
-        codes_column="codes", time_column="time", **{name: folder / f"{name}.csv" for name in made}
-    )
-    outcomes = {name: config.Outcome(codes=[f"{code}*"], kind="incident") for name, code in (("af", "I48"), ("hf", "I50"))}
+    block = config.Labels(codes_column="codes", time_column="time", **{name: folder / f"{name}.csv" for name in made})
+    patterns = {"af": "I48*", "hf": "I50*"}
+    outcomes = {name: config.Outcome(codes=[code], kind="incident") for name, code in patterns.items()}
     out = folder / "labels.parquet", folder / "excluded.parquet"
     labels.main("made", folder / "recordings.parquet", config.Predict(outcomes=outcomes), *out, block, training=True)
     return given, made, pl.read_parquet(out[0]), pl.read_parquet(out[1])
