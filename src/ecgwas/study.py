@@ -134,7 +134,7 @@ def load_model(name: str, root: Path) -> config.Model:
 
 
 def simulated(cohort: config.Cohort) -> config.Cohort:
-    """The cohort with `ecg`, `people`, `genotypes` at the paths its simulation writes, relative to the results."""
+    """The cohort with its files, and `labels`, at the paths its simulation writes, relative to the results."""
     folder = Path("simulated") / cohort.cohort
     ecg = config.EcgSource(format="wfdb", path=folder / "ecg", recordings=folder / "recordings.csv")
     if cohort.simulate.kind == "spike":
@@ -149,6 +149,9 @@ def simulated(cohort: config.Cohort) -> config.Cohort:
             build="GRCh37",
         )
     tables = {"people": folder / "people.csv", "id_bridge": folder / "id_bridge.csv"}
+    if cohort.simulate.kind == "cohort" and cohort.labels is None:
+        dated = {name: folder / f"{name}.csv" for name in ("statements", "diagnoses", "followup")}
+        tables["labels"] = config.Labels(codes_column="codes", time_column="time", **dated)
     return cohort.model_copy(update={"ecg": ecg, "genotypes": genotypes, **tables})
 
 

@@ -6,6 +6,7 @@ rule simulate_cohort:
         ecg=directory("simulated/{cohort}/ecg"),
         tables=multiext("simulated/{cohort}/", "recordings.csv", "people.csv", "id_bridge.csv", "truth.json"),
         parameters="simulated/{cohort}/parameters.parquet",
+        dated=multiext("simulated/{cohort}/", "statements.csv", "diagnoses.csv", "followup.csv"),
     log:
         "logs/{cohort}/simulate.log",
     benchmark:

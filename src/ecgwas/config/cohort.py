@@ -88,6 +88,7 @@ class Simulate(Strict):
     genotype_format: Literal["plink", "vcf", "bgen"] = Field("plink", description="Format the genotypes are written in.")
     rate_hz: int = Field(500, description="Sampling rate of the recordings, Hz.")
     seconds: float = Field(10.0, description="Length of the recordings, s.")
+    device: Literal["a", "b"] = Field("a", description="Recorder: a, or b with a narrow band (25 Hz), 3 % more gain, 60-Hz mains and more noise.")
 
 
 class SpikeEffect(Strict):

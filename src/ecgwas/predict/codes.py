@@ -45,7 +45,7 @@ def matches(code: pl.Expr, patterns: list[str]) -> pl.Expr:
 
 
 def statements(labels: config.Labels) -> pl.DataFrame:
-    """recording_id, codes (list of normal codes), and fold and time where the cohort names them."""
+    """recording_id; codes (list of normal codes), fold and time where the cohort names them."""
     path, key = labels.statements, labels.recording_column
     named = {labels.fold_column: "labels.fold_column", labels.time_column: "labels.time_column"}
     wanted = {key: "labels.recording_column", labels.codes_column: "labels.codes_column"} | named
@@ -54,7 +54,9 @@ def statements(labels: config.Labels) -> pl.DataFrame:
     twice = table.filter(pl.col(key).is_duplicated())
     if twice.height:
         raise UserError(f"{path}: recording {twice[key][0]!r} stands more than once; keep one row a recording")
-    columns = {"recording_id": pl.col(key), "codes": _codes(table, labels, path)}
+    columns = {"recording_id": pl.col(key)}
+    if labels.codes_column:
+        columns["codes"] = _codes(table, labels, path)
     if labels.fold_column:
         columns["fold"] = pl.col(labels.fold_column).cast(pl.Int32, strict=False)
     if labels.time_column:
@@ -62,10 +64,8 @@ def statements(labels: config.Labels) -> pl.DataFrame:
     return table.select(**columns)
 
 
-def _codes(table: pl.DataFrame, labels: config.Labels, path: Path) -> pl.Expr | pl.Series:
+def _codes(table: pl.DataFrame, labels: config.Labels, path: Path) -> pl.Series:
     """Lists of normal codes, null where the cell is empty."""
-    if labels.codes_column is None:
-        return pl.lit(None, pl.List(pl.String))
     column = table[labels.codes_column]
     if column.str.starts_with("{").any():
         lists = [None if text is None else _keys(text, path) for text in column]

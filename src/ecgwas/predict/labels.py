@@ -22,9 +22,14 @@ class Sources:
 
     cohort: str
     people: Path | None
-    statements: pl.DataFrame | None  # recording_id, codes, fold, time
+    statements: pl.DataFrame | None  # recording_id and, where there are such columns, codes, fold, time
     diagnoses: pl.DataFrame | None  # person_id, code, date
     followup: pl.DataFrame | None  # person_id, end, death
+
+    @property
+    def coded(self) -> bool:
+        """Whether statements have codes; they may be there for the time or the fold alone."""
+        return self.statements is not None and "codes" in self.statements.columns
 
 
 def read_sources(cohort: str, labels: config.Labels | None, people: Path | None) -> Sources:
@@ -117,7 +122,7 @@ def prevalent(table: pl.DataFrame, outcome: config.Outcome, sources: Sources) ->
         return by_column(table, outcome.column, sources)
     stated = matches_any(outcome.codes)
     of_statement = pl.when(pl.col("stated") & pl.col("codes").is_not_null()).then(stated)
-    table = table.with_columns(s=of_statement if sources.statements is not None else pl.lit(False))
+    table = table.with_columns(s=of_statement if sources.coded else pl.lit(False))
     table = table.with_columns(d=pl.lit(False), open=pl.lit(False))
     if sources.diagnoses is not None:
         table = table.drop("d", "open").join(
@@ -169,7 +174,7 @@ def incident(table: pl.DataFrame, outcome: config.Outcome, sources: Sources) -> 
     last = pl.min_horizontal("end", "death")
     had = pl.col("first").is_not_null() & (pl.col("first") <= last)
     stop = pl.when(had).then(pl.col("first")).otherwise(last)
-    here = matches_any(outcome.codes).fill_null(False) if sources.statements is not None else pl.lit(False)
+    here = matches_any(outcome.codes).fill_null(False) if sources.coded else pl.lit(False)
     reason = (
         pl.when(pl.col("date").is_null()).then(pl.lit("no_time"))
         .when(pl.col("end").is_null()).then(pl.lit("no_followup"))
@@ -205,7 +210,7 @@ def has_source(outcome: config.Outcome, sources: Sources) -> bool:
         return sources.people is not None and outcome.column in codes.read_table(sources.people, ()).columns
     if outcome.kind == "incident":
         return sources.diagnoses is not None and sources.followup is not None
-    return sources.statements is not None or sources.diagnoses is not None
+    return sources.coded or sources.diagnoses is not None
 
 
 def remedy(name: str, outcome: config.Outcome, cohort: str) -> str:

@@ -11,8 +11,10 @@ from ecgwas.cli import run
 from ecgwas.config import Simulate
 from ecgwas.errors import UserError
 from ecgwas.files import atomic, write_json, write_parquet
+from ecgwas.simulate.devices import as_recorded
 from ecgwas.simulate.ecg import PARAMETERS, recording_parameters, simulate_recordings
 from ecgwas.simulate.ecg_noise import ARTEFACTS
+from ecgwas.simulate.followup import simulate_followup, tell_followup
 from ecgwas.simulate.genotype_files import write_genotypes
 from ecgwas.simulate.genotypes import CONTIGS, Variants, simulate_genotypes
 from ecgwas.simulate.genotypes_faults import Faults, choose_faults, spoil
@@ -181,7 +183,7 @@ def reported_male(cohort: Cohort) -> np.ndarray:
 
 
 def write_tables(cohort: Cohort, folder: Path) -> None:
-    """people.csv, recordings.csv and parameters.parquet."""
+    """people.csv, recordings.csv, parameters.parquet, and the dated statements.csv, diagnoses.csv, followup.csv."""
     members, deme, rng = cohort.members, cohort.pedigree.deme, np.random.default_rng([cohort.seed, 10])
     other = (deme + rng.integers(1, len(DEMES), len(deme))) % len(DEMES)
     label = np.array(DEMES)[np.where(rng.random(len(deme)) < MISLABELLED, other, deme)]
@@ -192,6 +194,11 @@ def write_tables(cohort: Cohort, folder: Path) -> None:
     cohort.recordings.select("recording_id", "person_id", "path").write_csv(folder / "recordings.csv")
     parameters = pl.DataFrame({"person_id": members.person_id, **cohort.truth.values})
     write_parquet(parameters.filter(members.has_ecg).sort("person_id"), folder / "parameters.parquet")
+    dated = simulate_followup(
+        members.person_id, cohort.truth.values, cohort.pedigree.male, cohort.people, cohort.recordings, cohort.seed
+    )
+    for name, dated_table in dated.items():
+        dated_table.write_csv(folder / f"{name}.csv")
 
 
 def tell_truth(cohort: Cohort) -> dict[str, Any]:
@@ -226,6 +233,7 @@ def tell_truth(cohort: Cohort) -> dict[str, Any]:
             name: {"variant": [names[row] for row in rows], "beta": betas.tolist()}
             for name, (rows, betas) in cohort.truth.polygenic.items()
         },
+        "followup": tell_followup(cohort.truth.values, cohort.people["age"]),
     }
 
 
@@ -243,6 +251,9 @@ def write_recordings(cohort: Cohort, folder: Path) -> None:
             settings.rate_hz,
             settings.seconds,
             recordings["artefact"].to_numpy()[rows],
+        )
+        signals = as_recorded(
+            signals, settings.device, np.random.default_rng([cohort.seed, 15, number]), settings.rate_hz
         )
         write_wfdb(folder, recordings["path"][rows].to_list(), signals, settings.rate_hz)
         print(f"{min(start + CHUNK, len(recordings))} of {len(recordings)} recordings", flush=True)

@@ -16,13 +16,15 @@ from ecgwas import config, study
 from ecgwas.config import LEADS
 from ecgwas.ingest.canonical import twelve_leads
 from ecgwas.ingest.readers import open_source
+from ecgwas.predict import codes
 
 MIMIC_ORDER = [0, 1, 2, 3, 5, 4, 6, 7, 8, 9, 10, 11]
 
 
-def cohort(name: str) -> config.Cohort:
-    """The cohort file with its environment variables filled in."""
-    values = yaml.safe_load((PROJECT / f"config/cohorts/{name}.yaml").read_text())
+def cohort(name: str, labels: bool = False) -> config.Cohort:
+    """The cohort file with its environment variables filled in, and the comment signs taken from `labels`."""
+    text = (PROJECT / f"config/cohorts/{name}.yaml").read_text()
+    values = yaml.safe_load(re.sub(r"^# (labels:|  \w+: )", r"\1", text, flags=re.MULTILINE) if labels else text)
     return study._validate(config.Cohort, study._expand(values), name)
 
 
@@ -30,9 +32,9 @@ def lay_out_ptbxl(folder: Path, counts: np.ndarray) -> dict[str, str]:
     """One record of 500 Hz in its folder of a thousand, and two rows of the database, the second without a file."""
     (folder / "records500/00000").mkdir(parents=True)
     writers.write_wfdb(folder / "records500/00000", "00001_hr", counts)
-    rows = ["1,15709.0,56.0,1,,63.0,3,records100/00000/00001_lr,records500/00000/00001_hr"]
-    rows.append("2,13243.0,300.0,0,180,81.0,2,records100/00000/00002_lr,records500/00000/00002_hr")
-    head = "ecg_id,patient_id,age,sex,height,weight,strat_fold,filename_lr,filename_hr"
+    rows = ["1,15709.0,56.0,1,,63.0,3,{'AFIB': 0.0},1984-11-09 09:17:34,", "2,13243.0,300.0,0,180,81.0,2,{},,"]
+    rows = [f"{row}records100/00000/0000{k}_lr,records500/00000/0000{k}_hr" for k, row in enumerate(rows, 1)]
+    head = "ecg_id,patient_id,age,sex,height,weight,strat_fold,scp_codes,recording_date,filename_lr,filename_hr"
     (folder / "ptbxl_database.csv").write_text("\n".join([head, *rows]) + "\n")
     return {"PTBXL": str(folder)}
 
@@ -50,6 +52,10 @@ def lay_out_mimic(folder: Path, counts: np.ndarray) -> dict[str, str]:
     (folder / "clinical/hosp").mkdir(parents=True)
     with gzip.open(folder / "clinical/hosp/patients.csv.gz", "wt") as file:
         file.write("subject_id,gender,anchor_age,anchor_year,anchor_year_group,dod\n10000032,F,52,2178,2014 - 2016,\n")
+    with gzip.open(folder / "clinical/hosp/admissions.csv.gz", "wt") as file:
+        file.write("subject_id,hadm_id,dischtime\n10000032,7,2180-07-25 10:00:00\n")
+    with gzip.open(folder / "clinical/hosp/diagnoses_icd.csv.gz", "wt") as file:
+        file.write("subject_id,hadm_id,seq_num,icd_code,icd_version\n10000032,7,1,I4891,10\n10000032,7,2,4280,9\n")
     return {"MIMIC_IV_ECG": str(folder / "ecg"), "MIMIC_IV": str(folder / "clinical")}
 
 
@@ -66,9 +72,13 @@ def lay_out_ukb(folder: Path, counts: np.ndarray) -> dict[str, str]:
     """One XML file in its folder by the first digits, and a table of fields."""
     (folder / "xml/10").mkdir(parents=True)
     writers.write_cardiosoft(folder / "xml/10", "1000015_20205_2_0", counts)
-    (folder / "fields.csv").write_text("eid,p31,p21003_i2,p21001_i2\n1000015,0,63,24.5\n1000027,1,,\n")
+    (folder / "fields.csv").write_text(
+        "eid,p31,p21003_i2,p21001_i2,p41270,p41280_a0,p41280_a1,p40000_i0\n"
+        '1000015,0,63,24.5,"[""I10"",""I480""]",2012-01-02,2013-04-05,\n1000027,1,,,,,,2020-01-01\n'
+    )
     paths = {"UKB_ECG": "xml", "UKB_FIELDS": "fields.csv", "UKB_PEOPLE": "people.csv", "UKB_GENOTYPES": "g"}
-    return {name: str(folder / path) for name, path in paths.items()}
+    paths |= {"UKB_LABELS": "."}
+    return {name: str(folder / path) for name, path in paths.items()} | {"UKB_END": "2022-05-31"}
 
 
 CASES = {
@@ -79,6 +89,22 @@ CASES = {
 }
 
 
+def assert_labels(name: str, found: config.Cohort, recording_id: str, person_id: str) -> None:
+    """The tables of the page are read as predict.labels reads them."""
+    stated = codes.statements(found.labels) if found.labels.statements else None
+    if name in ("ptbxl", "code15"):
+        given = dict(zip(stated["recording_id"], stated["codes"].to_list(), strict=True))[recording_id]
+        assert given == {"ptbxl": ["AFIB"], "code15": ["NORMAL_ECG"]}[name]
+        return
+    diagnoses = codes.diagnoses(found.labels.diagnoses).filter(person_id=person_id)
+    dated = dict(zip(diagnoses["code"], diagnoses["date"].cast(pl.String), strict=True))
+    stay = "2180-07-25"
+    expected = {"mimic-iv-ecg": {"I4891": stay, "ICD9:4280": stay}, "ukb": {"I10": "2012-01-02", "I480": "2013-04-05"}}
+    assert dated == expected[name]
+    end = codes.followup(found.labels.followup).filter(person_id=person_id)["end"].cast(pl.String).item()
+    assert end == {"mimic-iv-ecg": "2181-07-25", "ukb": "2022-05-31"}[name]
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_a_copy_laid_out_as_distributed_is_read(tmp_path: Path, sinus, monkeypatch, name: str) -> None:
     """Recording, person, leads in our order; and the people made by the lines of the cohort's page."""
@@ -86,14 +112,16 @@ def test_a_copy_laid_out_as_distributed_is_read(tmp_path: Path, sinus, monkeypat
     counts = (np.rint(sinus[1][0][:, :4000] / 10) * 10).astype(int)
     for variable, value in lay_out(tmp_path, counts).items():
         monkeypatch.setenv(variable, value)
-    found = cohort(name)
+    found = cohort(name, labels=True)
     entry = open_source(found.ecg, 10.0).entries.filter(recording_id=recording_id).row(0, named=True)
     assert entry["person_id"] == person_id
     signal, unit = twelve_leads(open_source(found.ecg, 10.0).read(entry["key"]))
     assert unit == ("unknown" if name == "code15" else "mV")
     assert np.abs(signal * 1000 - counts).max() < 1e-3
     page = (PROJECT / f"docs/cohorts/{name}.md").read_text()
-    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], {})
+    for lines in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(lines, {})
+    assert_labels(name, found, recording_id, person_id)
     people = pl.read_csv(found.people, schema_overrides={"person_id": pl.String})
     row = people.filter(person_id=person_id).row(0, named=True)
     assert row["age"] == age

@@ -88,6 +88,16 @@ def test_a_case_by_statement_or_by_a_diagnosis_that_is_there_in_time(cohort):
     assert why(alone[1], "af") == {"r1": "no_statement", "r5": "no_statement"}
 
 
+def test_statements_for_the_time_alone_make_nobody_unlabelled(cohort):
+    (cohort / "times.csv").write_text("recording_id,time\na,2010-01-01\nr1,2010-01-01\nr2,2010-01-01\nr3,2010-01-01\n")
+    block = {"statements": cohort / "times.csv", "time_column": "time", "diagnoses": cohort / "diagnoses.csv"}
+    table, gone = made(cohort, {"af": AF}, block)
+    assert set(of(table, "y:af").values()) == {0, 1}
+    assert "no_statement" not in why(gone, "af").values()
+    with pytest.raises(UserError, match=r"outcomes\.af: cohort toy has no table for it"):
+        made(cohort, {"af": AF}, {"statements": cohort / "times.csv", "time_column": "time"})
+
+
 def test_a_column_of_people_and_who_has_no_value(cohort):
     table, gone = made(cohort, {"mi": config.Outcome(column="mi")})
     assert of(table, "y:mi") == {"a": 1, "r1": 0, "r3": 0, "r4": 1}
