@@ -63,7 +63,7 @@ def _tied(values: np.ndarray, data: Ordered) -> np.ndarray:
 
 
 def likelihood(beta: np.ndarray, z: np.ndarray, data: Ordered) -> tuple[float, np.ndarray, np.ndarray]:
-    """Log partial likelihood, its gradient [p] and information [p, p] (Efron 1977, JASA 72:557); z in `data`'s order."""
+    """Log partial likelihood, gradient [p], information [p, p] (Efron 1977, JASA 72:557); z in `data`'s order."""
     eta = z @ beta
     top = eta.max(initial=0.0)
     weight = np.exp(eta - top)

@@ -14,7 +14,7 @@ STEPS = 60
 
 @dataclass(frozen=True)
 class Censoring:
-    """Chance to be still under watch (Kaplan–Meier of the end of follow-up); events come before ends of the same time."""
+    """Chance to be still under watch (Kaplan–Meier of the end of follow-up); events come before ends at a tie."""
 
     times: np.ndarray
     left: np.ndarray
@@ -40,6 +40,12 @@ def censoring(years: np.ndarray, event: np.ndarray, weight: np.ndarray | None = 
     ends = np.bincount(np.searchsorted(times, years[event == 0]), weight[event == 0], len(times))
     staying = later - gone
     return Censoring(times, np.cumprod(1 - np.divide(ends, staying, out=np.zeros_like(ends), where=staying > 0)))
+
+
+def inverse(chance: np.ndarray) -> np.ndarray:
+    """1/chance; 0 where it is 0, since nobody could have been seen."""
+    chance = np.asarray(chance, float)
+    return np.divide(1.0, chance, out=np.zeros_like(chance), where=chance > 0)
 
 
 def earlier_below(rank: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -75,7 +81,7 @@ def pairs(
     """
     rank = np.unique(risk, return_inverse=True)[1]
     hit, died = event == 1, event == 2
-    own = 1 / left.before(years) if left is not None else np.ones(len(years))
+    own = inverse(left.before(years)) if left is not None else np.ones(len(years))
     order = np.lexsort((hit, -years))
     above, total = np.zeros(len(years)), np.zeros(len(years))
     above[order], total[order] = _longer(rank[order], weight[order], years[order], hit[order])
@@ -139,7 +145,7 @@ def at_horizon(years: np.ndarray, event: np.ndarray, when: float, left: Censorin
     Graf et al. 1999, Stat Med 18:2529; with competing death Blanche et al. 2013, Stat Med 32:5381.
     """
     ended = (years <= when) & (event > 0)
-    weight = np.where(ended, 1 / left.before(years), np.where(years > when, 1 / left.at(when), 0.0))
+    weight = np.where(ended, inverse(left.before(years)), np.where(years > when, inverse(left.at(when)), 0.0))
     return ended & (event == 1), weight
 
 
