@@ -50,6 +50,11 @@ PLACES = {
     "PREDICT_DECISION": "predict/{model}/decision.parquet",
     "PREDICT_SUBGROUPS": "predict/{model}/subgroups.parquet",
     "PREDICT_POPULATION": "predict/{model}/population.parquet",
+    "SURVIVAL": "predict/{model}/survival.parquet",
+    "SURVIVAL_HAZARD_RATIOS": "predict/{model}/hazard_ratios.parquet",
+    "SURVIVAL_CURVES": "predict/{model}/survival_curves.parquet",
+    "SURVIVAL_CALIBRATION": "predict/{model}/survival_calibration.parquet",
+    "SURVIVAL_RISKS": "predict/{model}/survival_risks.parquet",
 }
 
 UNITS = {
@@ -233,8 +238,10 @@ def tables_page() -> str:
 
 
 def _schemas() -> list[tuple[str, tables.Schema]]:
-    rooms = (tables.ecg, tables.genetics, tables.labels, tables.predict)
-    return [(k, v) for room in rooms for k, v in vars(room).items() if k.isupper() and isinstance(v, dict)]
+    rooms = (tables.ecg, tables.genetics, tables.labels, tables.predict, tables.survival)
+    return [
+        (k, v) for room in rooms for k, v in vars(room).items() if k[0] != "_" and k.isupper() and isinstance(v, dict)
+    ]
 
 
 def _dtype(kind: Any) -> str:

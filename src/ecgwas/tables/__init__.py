@@ -36,3 +36,10 @@ from ecgwas.tables.predict import (
     PREDICT_SUBGROUPS,
     PREDICT_THRESHOLDS,
 )
+from ecgwas.tables.survival import (
+    SURVIVAL,
+    SURVIVAL_CALIBRATION,
+    SURVIVAL_CURVES,
+    SURVIVAL_HAZARD_RATIOS,
+    SURVIVAL_RISKS,
+)
