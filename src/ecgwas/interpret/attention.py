@@ -7,6 +7,7 @@ weighted by what each encoded token adds to the logit to first order, (∇x ⊙ 
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from ecgwas.pretrain.tokens import Grid, Signals
 
 @contextlib.contextmanager
 def watched(network: nn.Module) -> Iterator[list[Tensor]]:
-    """The blocks of a network compute attention explicitly; weights [B, heads, K, K] are gathered, first block first."""
+    """Blocks of a network compute attention explicitly; weights [B, heads, K, K] are gathered, first block first."""
     found: list[Tensor] = []
     blocks = [module for module in network.modules() if isinstance(module, Block)]
     for block in blocks:
@@ -41,7 +42,10 @@ def readable(network: Network) -> bool:
 def relevance(network: EncoderNetwork, signals: Signals, outcome: int) -> np.ndarray:
     """Relevance of each token of one recording, signals [1, …], for a logit: float64 [N], 0 where there is no token."""
     if not readable(network):
-        raise UserError(f"method {network.method}: no attention to look at; explain an encoder of backbone transformer")
+        raise UserError(f"method {network.method}: no attention to look at; explain a transformer")
+    signals = replace(
+        signals, strip=signals.strip.detach().requires_grad_(), beat=signals.beat.detach().requires_grad_()
+    )
     tokens = network.encoder.tokenizer(signals)
     out = np.zeros(tokens.there.shape[1])
     for _, index in whole(network.encoder.there(tokens)):
@@ -92,5 +96,3 @@ def untimed(values: np.ndarray, grid: Grid) -> float:
     """Share of the relevance that tokens of size and rate have."""
     total = values.sum()
     return float(values[grid.n_strip + grid.n_beat :].sum() / total) if total > 0 else float("nan")
-
-

@@ -1,6 +1,6 @@
-"""Explanation and predictor -> is it worth printing: deletion, insertion, random weights, agreement of seeds.
+"""Explanation and predictor -> is it worth printing: deletion, insertion, random weights, seeds that agree.
 
-Deletion and insertion: Petsiuk et al. 2018 (RISE), over cells of segment × lead, so that a curve has few, legible steps.
+Deletion and insertion: Petsiuk et al. 2018 (RISE), over cells of segment by lead: a curve has few, legible steps.
 Random weights: Adebayo et al. 2018. Agreement: Spearman correlation of tables.
 """
 
@@ -39,8 +39,14 @@ def curves(
 
 
 def faithfulness(
-    logits: Logits, signals: Signals, found: Layout, channels: list[str], values: np.ndarray, outcome: int,
-    rng: np.random.Generator, draws: int = 3,
+    logits: Logits,
+    signals: Signals,
+    found: Layout,
+    channels: list[str],
+    values: np.ndarray,
+    outcome: int,
+    rng: np.random.Generator,
+    draws: int = 3,
 ) -> dict[str, float]:
     """Areas, in logits, under deletion (low is good) and insertion (high is good) by `values`, and by random orders."""
     deletion, insertion = curves(logits, signals, found, channels, values, outcome)

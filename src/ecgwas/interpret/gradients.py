@@ -1,6 +1,6 @@
-"""Recording and baseline -> integrated gradients of a logit, by sample: Sundararajan et al. 2017, eq. 1.
+"""Recording and baseline -> integrated gradients of a logit, by sample (Sundararajan et al. 2017, eq. 1).
 
-IG_i = (x_i - b_i) ∫ ∂f(b + α (x - b))/∂x_i dα over α from 0 to 1; their sum is f(x) - f(b) (completeness, proposition 1).
+IG_i = (x_i - b_i) ∫ ∂f(b + α (x - b))/∂x_i dα over α from 0 to 1; they sum to f(x) - f(b) (completeness).
 The integral is a Gauss-Legendre sum. Letters of the shapes as in `segments`.
 """
 
@@ -11,10 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ecgwas import config
 from ecgwas.interpret.occlusion import Logits
 from ecgwas.interpret.segments import SEGMENTS, Layout
-from ecgwas.pretrain.tokens import Signals, deviation
+from ecgwas.pretrain.tokens import Signals
 
 BATCH = 64  # points of the path at once
 
@@ -28,30 +27,9 @@ class Attribution(NamedTuple):
     total: float  # f(x) - f(b)
 
 
-def held(signals: Signals) -> Signals:
-    """The same recordings, whose leads keep their present gain whatever is done to samples: it is not computed again."""
-    gain = torch.stack([deviation(signals.strip), deviation(signals.beat)], 1)  # [B, 2, L]
-    return replace(signals, gain=gain.detach())
-
-
 def flat(signals: Signals) -> Signals:
     """The recordings with a line at 0 mV in the place of all that is recorded."""
     return replace(signals, strip=signals.strip * 0, beat=signals.beat * 0)
-
-
-def repeated(signals: Signals, beat: Tensor, found: Layout, ingest: config.Ingest) -> Signals:
-    """One recording as if every beat were `beat` [L, T] (mV, NaN missing), at its own R peaks, with lines between."""
-    at = np.arange(beat.shape[1]) / ingest.beat_rate_hz - ingest.beat_before_s
-    values, own = beat.double().cpu().numpy(), signals.beat[0].double().cpu().numpy()
-    values = np.where(np.isfinite(values), values, np.nan_to_num(own))
-    inside = (found.phase_s >= at[0]) & (found.phase_s <= at[-1])
-    place = np.arange(len(inside))
-    rows = [np.interp(found.phase_s, at, row) for row in values]
-    rows = [np.interp(place, place[inside], row[inside]) for row in rows]
-    strip = torch.from_numpy(np.stack(rows)).to(signals.strip)[None]
-    strip = torch.where(signals.strip.isnan(), torch.nan, strip)
-    filled = torch.from_numpy(values).to(signals.beat)[None]
-    return replace(signals, strip=strip, beat=torch.where(signals.beat.isnan(), torch.nan, filled))
 
 
 def integrated(logits: Logits, signals: Signals, baseline: Signals, outcome: int, steps: int) -> Attribution:
@@ -76,8 +54,7 @@ def integrated(logits: Logits, signals: Signals, baseline: Signals, outcome: int
 def many(signals: Signals, strip: Tensor, beat: Tensor) -> Signals:
     """Signals [1, …] with other samples, strip and beat [A, L, …]."""
     n = len(strip)
-    gain = None if signals.gain is None else signals.gain.expand(n, -1, -1)
-    return Signals(strip, beat, signals.rr_ms.expand(n), signals.millivolt.expand(n), signals.lead.expand(n, -1), gain)
+    return Signals(strip, beat, signals.rr_ms.expand(n), signals.millivolt.expand(n), signals.lead.expand(n, -1))
 
 
 def by_segment(strip: np.ndarray, beat: np.ndarray, found: Layout) -> np.ndarray:
@@ -95,7 +72,7 @@ def shares(mass: np.ndarray) -> np.ndarray:
 
 
 def folded(strip: np.ndarray, found: Layout, at_s: np.ndarray) -> np.ndarray:
-    """Attributions of a strip [L, S] summed over its beats at each time `at_s` from the R peak (evenly spaced): [L, A]."""
+    """Attributions of a strip [L, S] summed over its beats at times `at_s`, evenly spaced, from R: [L, A]."""
     step = at_s[1] - at_s[0]
     place = np.rint((found.phase_s - at_s[0]) / step)
     inside = (place >= 0) & (place < len(at_s))

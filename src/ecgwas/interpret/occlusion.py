@@ -1,4 +1,4 @@
-"""Recording, segments and leads -> how a predictor's logits change where a segment of a lead is a straight line.
+"""Recording, segments and leads -> how a predictor's logits change where a segment of a lead is a line or another.
 
 Letters of the shapes: L leads, G segments, C occlusions, O outcomes; S and T as in `segments`.
 """
@@ -38,8 +38,12 @@ def bridged(x: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     return out
 
 
-def occluded(x: np.ndarray, labels: np.ndarray, cells: np.ndarray, channels: Sequence[str]) -> np.ndarray:
+def occluded(
+    x: np.ndarray, labels: np.ndarray, cells: np.ndarray, channels: Sequence[str], instead: np.ndarray | None = None
+) -> np.ndarray:
     """One view x [L, samples] of a recording with the segments `cells` [C, L, G] occluded: [C, L, samples].
+
+    By straight lines, or by what is there in `instead` [L, samples].
 
     With I and II, the other limb leads follow them; one of these is occluded by what I and II lose with it.
     """
@@ -47,7 +51,8 @@ def occluded(x: np.ndarray, labels: np.ndarray, cells: np.ndarray, channels: Seq
     hidden = cells[:, :, place] & (labels >= 0)  # [C, L, samples]
     out = np.repeat(x[None], len(cells), 0)
     for c, lead in np.argwhere(hidden.any(2)):
-        out[c, lead] = bridged(x[lead], hidden[c, lead])
+        there = hidden[c, lead]
+        out[c, lead] = bridged(x[lead], there) if instead is None else np.where(there, instead[lead], x[lead])
     if not summed(x, channels):
         return out
     row = {name: k for k, name in enumerate(channels)}
@@ -68,29 +73,39 @@ def summed(x: np.ndarray, channels: Sequence[str]) -> bool:
     return {"I", "II"} <= set(channels) and all(np.isfinite(x[channels.index(name)]).any() for name in ("I", "II"))
 
 
-def copies(signals: Signals, found: Layout, cells: np.ndarray, channels: Sequence[str]) -> Signals:
+def copies(
+    signals: Signals, found: Layout, cells: np.ndarray, channels: Sequence[str], instead: Signals | None = None
+) -> Signals:
     """One recording, signals [1, …], in as many copies as there are occlusions `cells` [C, L, G]."""
-    views = {"strip": (signals.strip, found.strip), "beat": (signals.beat, found.beat)}
-    changed = {
-        name: torch.from_numpy(occluded(x[0].cpu().numpy(), labels, cells, channels)).to(x)
-        for name, (x, labels) in views.items()
-    }
+    changed = {}
+    for name, labels in (("strip", found.strip), ("beat", found.beat)):
+        x, other = getattr(signals, name), None if instead is None else getattr(instead, name)[0].cpu().numpy()
+        changed[name] = torch.from_numpy(occluded(x[0].cpu().numpy(), labels, cells, channels, other)).to(x)
     n = len(cells)
-    gain = None if signals.gain is None else signals.gain.expand(n, -1, -1)
     return Signals(**changed, rr_ms=signals.rr_ms.expand(n), millivolt=signals.millivolt.expand(n),
-                   lead=signals.lead.expand(n, -1), gain=gain)  # fmt: skip
+                   lead=signals.lead.expand(n, -1))  # fmt: skip
 
 
 @torch.no_grad()
 def scored(
-    logits: Logits, signals: Signals, found: Layout, cells: np.ndarray, channels: Sequence[str], batch: int = BATCH
+    logits: Logits,
+    signals: Signals,
+    found: Layout,
+    cells: np.ndarray,
+    channels: Sequence[str],
+    batch: int = BATCH,
+    instead: Signals | None = None,
 ) -> np.ndarray:
     """Logits [C, O] of one recording with each of `cells` [C, L, G] occluded, `batch` at once."""
     parts = [cells[k : k + batch] for k in range(0, len(cells), batch)]
-    return np.concatenate([logits(copies(signals, found, part, channels)).double().cpu().numpy() for part in parts])
+    return np.concatenate(
+        [logits(copies(signals, found, part, channels, instead)).double().cpu().numpy() for part in parts]
+    )
 
 
-def changes(logits: Logits, signals: Signals, found: Layout, channels: Sequence[str]) -> np.ndarray:
+def changes(
+    logits: Logits, signals: Signals, found: Layout, channels: Sequence[str], instead: Signals | None = None
+) -> np.ndarray:
     """Change of each logit with each segment of each lead occluded, [L, G, O]; NaN where there is no such segment."""
     n_leads = len(channels)
     with torch.no_grad():
@@ -99,5 +114,5 @@ def changes(logits: Logits, signals: Signals, found: Layout, channels: Sequence[
     seen = np.array([(found.strip == k).any() or (found.beat == k).any() for k in range(len(SEGMENTS))])
     asked = np.flatnonzero((there[:, None] & seen).ravel())
     out = np.full((n_leads * len(SEGMENTS), before.shape[1]), np.nan)
-    out[asked] = scored(logits, signals, found, single(n_leads)[asked], channels) - before
+    out[asked] = scored(logits, signals, found, single(n_leads)[asked], channels, instead=instead) - before
     return out.reshape(n_leads, len(SEGMENTS), -1)

@@ -107,7 +107,7 @@ def limits_of(beat: np.ndarray, own: MedianBeat, rr_s: float, ingest: config.Ing
 
 
 def t_onset(signal: np.ndarray, marks: Marks) -> float:
-    """Where T begins in [lead, sample] at 1 kHz, ms: `FEET` times as far from its peak as the tangent meets the PQ level.
+    """Where T begins in [lead, sample] at 1 kHz, ms: `FEET` times as far from its peak as its tangent meets the level.
 
     On the principal direction of the ST-T segment, as `delineate` finds T end, but never within 20 ms of QRS offset.
     """

@@ -107,11 +107,9 @@ class Signals:
     rr_ms: Tensor  # [B], median RR interval, NaN where there is none
     millivolt: Tensor  # bool [B]
     lead: Tensor  # int [B, L], number of each lead's name; L where it is not known
-    gain: Tensor | None = None  # [B, 2, L], standard deviations of strip and beat to go by; None: their own
 
     def __getitem__(self, rows: Tensor) -> "Signals":
-        values = (getattr(self, field.name) for field in fields(self))
-        return Signals(*(None if x is None else x[rows] for x in values))
+        return Signals(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -151,10 +149,7 @@ class Tokenizer(nn.Module):
 
     def forward(self, signals: Signals, seen: Tensor | None = None) -> Tokens:
         """Tokens of the leads in `seen`, bool [B, L]; without it of all leads but sums of others."""
-        if signals.gain is None:
-            strip_sd, beat_sd = deviation(signals.strip), deviation(signals.beat)  # [B, L]
-        else:
-            strip_sd, beat_sd = signals.gain.unbind(1)
+        strip_sd, beat_sd = deviation(signals.strip), deviation(signals.beat)  # [B, L]
         strip = over(signals.strip, strip_sd).clamp(-CLIP_STRIP, CLIP_STRIP)
         mean, scale = named(self.shape_mean, signals.lead), named(self.shape_scale, signals.lead)
         beat = ((over(signals.beat, beat_sd) - mean) / scale).clamp(-CLIP, CLIP)
