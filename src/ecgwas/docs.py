@@ -43,6 +43,10 @@ PLACES = {
     "LABELS": "cohorts/{cohort}/predict/labels.parquet",
     "LABELS_EXCLUDED": "cohorts/{cohort}/predict/excluded.parquet",
     "SCORES": "cohorts/{cohort}/predict/{model}/scores-{method}.parquet",
+    "INTERPRET_OCCLUSION": "cohorts/{cohort}/interpret/{model}/{method}/occlusion.parquet",
+    "INTERPRET_ATTRIBUTIONS": "cohorts/{cohort}/interpret/{model}/{method}/attributions.parquet",
+    "INTERPRET_BEAT_MAPS": "cohorts/{cohort}/interpret/{model}/{method}/beat_maps.parquet",
+    "INTERPRET_CHECKS": "cohorts/{cohort}/interpret/{model}/{method}/checks.parquet",
     "PREDICT_PERFORMANCE": "predict/{model}/performance.parquet",
     "PREDICT_DIFFERENCES": "predict/{model}/differences.parquet",
     "PREDICT_THRESHOLDS": "predict/{model}/thresholds.parquet",
@@ -238,7 +242,7 @@ def tables_page() -> str:
 
 
 def _schemas() -> list[tuple[str, tables.Schema]]:
-    rooms = (tables.ecg, tables.genetics, tables.labels, tables.predict, tables.survival)
+    rooms = (tables.ecg, tables.genetics, tables.labels, tables.predict, tables.survival, tables.interpret)
     return [
         (k, v) for room in rooms for k, v in vars(room).items() if k[0] != "_" and k.isupper() and isinstance(v, dict)
     ]

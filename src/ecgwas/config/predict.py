@@ -89,4 +89,5 @@ class Interpret(Strict):
     methods: list[Literal["finetuned", "attention", "probe"]] = Field(["finetuned"], description="Predictors explained, among predict.methods.")
     recordings: int = Field(100, ge=1, description="Test recordings explained an outcome, highest scores first.")
     steps: int = Field(32, ge=2, description="Steps of integrated gradients.")
+    checked: int = Field(10, ge=1, description="Recordings an outcome, of those explained, on which the maps are checked.")
     loci: int = Field(20, ge=0, description="Loci of a model whose change of the median beat per allele is told, strongest first.")

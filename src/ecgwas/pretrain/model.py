@@ -50,6 +50,13 @@ class Block(nn.Module):
         self.query, self.key_value = nn.Linear(width, width), nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
         self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.watched: list[Tensor] | None = None  # where weights go that someone wants to see
+
+    def explicit(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attention whose weights [B, heads, tokens, tokens] are kept in `watched`; the fused one has none to give."""
+        weights = (q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])).softmax(-1)
+        self.watched.append(weights)
+        return weights @ v
 
     def forward(
         self,
@@ -63,7 +70,7 @@ class Block(nn.Module):
         k, v = self.key_value(y if memory is None else memory).chunk(2, -1)
         q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v))  # [B, heads, tokens, D/heads]
         q, k = turn(q, turns), turn(k, turns if memory_turns is None else memory_turns)
-        y = nn.functional.scaled_dot_product_attention(q, k, v)
+        y = nn.functional.scaled_dot_product_attention(q, k, v) if self.watched is None else self.explicit(q, k, v)
         x = x + self.out(y.transpose(1, 2).flatten(2))
         return x + self.mlp(self.norm_mlp(x))
 

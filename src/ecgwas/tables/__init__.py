@@ -26,6 +26,12 @@ from ecgwas.tables.genetics import (
     TRAITS_EXCLUDED,
     VARIANTS,
 )
+from ecgwas.tables.interpret import (
+    INTERPRET_ATTRIBUTIONS,
+    INTERPRET_BEAT_MAPS,
+    INTERPRET_CHECKS,
+    INTERPRET_OCCLUSION,
+)
 from ecgwas.tables.labels import LABELS, LABELS_EXCLUDED, SCORES
 from ecgwas.tables.predict import (
     PREDICT_DECISION,
