@@ -186,6 +186,3 @@ def test_tables_that_mix_outcomes_and_numbers_are_refused(study):
     table.with_columns(mi=pl.col("mi").cast(pl.Float64)).write_parquet(study / "traits.parquet")
     with pytest.raises(UserError, match="a model of their own"):
         run(study)
-    table.write_parquet(study / "traits.parquet")
-    with pytest.raises(UserError, match="write auto"):
-        run(study, engine="hail")
