@@ -37,7 +37,7 @@ class Cohort:
         self.files, self.samples, self.mt, self.settings = files, samples, mt, settings
         self.excluded: list[pl.DataFrame] = []
         self.keep = np.ones(samples.height, bool)
-        variants = files.variants.with_columns(flipped=pl.lit(False))
+        variants = files.variants.with_columns(flipped=pl.lit(False), ref_checked=pl.lit(False))
         self.panel = source.panel
         if source.fasta is not None:
             variants, unfit = reference.check(files.variants, source.fasta, files.build)

@@ -28,6 +28,7 @@ VARIANTS: Schema = {
     "source": (pl.Int32(), "Which file of the manifest."),
     "source_index": (pl.Int32(), "Row in that file, from 0."),
     "flipped": (pl.Boolean(), "REF and ALT stand the other way round in the file; the reader turns its dosages."),
+    "ref_checked": (pl.Boolean(), "The FASTA has REF there and not ALT; false without a FASTA and where it does not tell."),
     "af": (pl.Float64(), "ALT frequency in kept samples."),
     "mac": (pl.Float64(), "Minor allele count in kept samples."),
     "call_rate": (pl.Float64(), "Share of kept samples called."),
