@@ -183,8 +183,8 @@ def write(tables: Iterator[pl.DataFrame], files: dict[Path, Format], imputed: bo
         opened = {path: stack.enter_context(pysam.BGZFile(str(path), MODE)) for path in files}
         for number, table in enumerate(tables):
             for path, kind in files.items():
-                rows = table.filter(kind.keep()).select(kind.columns(imputed, binary))
-                rows = rows.with_columns(pl.selectors.float().round_sig_figs(DIGITS))
+                wanted = table.lazy().filter(kind.keep()).select(kind.columns(imputed, binary))
+                rows = wanted.with_columns(pl.selectors.float().round_sig_figs(DIGITS)).collect()
                 text = rows.write_csv(
                     separator=kind.separator, include_header=number == 0, null_value="#NA", quote_style="never"
                 )

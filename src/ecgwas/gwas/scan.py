@@ -64,13 +64,16 @@ def runs(contigs: list[str]) -> Iterator[tuple[str, int, int]]:
 
 
 def trait_table(groups: list[grouping.Group], traits: list[str], contig: str | None) -> pl.DataFrame:
-    """trait, group, n, df, contig, yy: what turns t into beta and standard error; contig is null for any."""
+    """trait, group, n, df, contig (null: any), yy: what turns t into beta and standard error; reason: why no test."""
     rows = {}
     for group in (g for g in groups if g.name != "joint"):
-        for j, yy in zip(group.traits, group.yy, strict=True):
-            rows[int(j)] = (traits[j], group.name, len(group.rows), group.df, contig, float(yy))
+        reasons = grouping.aside(group.y, group.q.shape[1] + 1 + grouping.MIN_PEOPLE)
+        n = np.isfinite(group.y).sum(axis=0)
+        for k, j in enumerate(group.traits):
+            why = (reasons[k] or "too_few") if np.isnan(group.yy[k]) else None
+            rows[int(j)] = (traits[j], group.name, int(n[k]), group.df, contig, float(group.yy[k]), why)
     schema = {"trait": pl.String, "group": pl.String, "n": pl.Int32, "df": pl.Int32, "contig": pl.String}
-    schema |= {"yy": pl.Float64}
+    schema |= {"yy": pl.Float64, "reason": pl.String}
     return pl.DataFrame([rows[j] for j in range(len(traits))], schema=schema, orient="row")
 
 

@@ -85,7 +85,8 @@ SCAN_TRAITS: Schema = {
     "n": (pl.Int32(), "People analysed; missing calls are at the mean."),
     "df": (pl.Int32(), "Residual degrees of freedom of t."),
     "contig": (pl.String(), "Contig it is about, where predictions of step 1 are taken away; null: every one."),
-    "yy": (pl.Float64(), "Squared length of the trait's residual on the covariates."),
+    "yy": (pl.Float64(), "Squared length of the trait's residual on the covariates; NaN where the trait has no test."),
+    "reason": (pl.String(), "Why the trait has no test: no_values, too_few, constant; null where it has one."),
 }
 
 LOCI: Schema = {
