@@ -118,6 +118,7 @@ def load_cohort(name: str, root: Path) -> config.Cohort:
         raise UserError(f"{path}: cohort is '{cohort.cohort}'; write 'cohort: {name}', the name of the file")
     cohort = _resolve(cohort, root)
     _check_files(cohort, path)
+    _check_indices(cohort, path)
     return simulated(cohort) if cohort.simulate else _complete(cohort, path)
 
 
@@ -238,6 +239,14 @@ def _check_files(block: Any, where: Path, key: str = "") -> None:
             _check_files(item, where, key)
     elif isinstance(block, Path) and not block.exists():
         raise UserError(f"{where}: {key}: no such file: {block}; correct the path or put the file there")
+
+
+def _check_indices(cohort: config.Cohort, where: Path) -> None:
+    """A FASTA must have its index: one made in passing would be a new input, and the stage would run twice."""
+    for path in cohort.genotypes.indices() if cohort.genotypes else []:
+        if not path.exists():
+            run = f"run samtools faidx {cohort.genotypes.fasta}"
+            raise UserError(f"{where}: genotypes.fasta: no such index: {path}; {run}")
 
 
 def _complete(cohort: config.Cohort, path: Path) -> config.Cohort:

@@ -1,11 +1,14 @@
 """0/1 outcomes: score, Wald, likelihood-ratio and Firth tests, ours and Hail's, are one answer."""
 
 import numpy as np
+import polars as pl
 import pytest
+import statsmodels.api as sm
 from scipy import special
+from tests.unit.gwas.test_binary import N, arrays, filled, run, study  # noqa: F401 (a fixture)
 
 from ecgwas.config import Gwas
-from ecgwas.gwas import crosscheck_binary, inputs
+from ecgwas.gwas import binary, crosscheck_binary, groups, inputs, scan_binary
 from ecgwas.hail_session import hail_session
 
 pytestmark = pytest.mark.hail
@@ -29,13 +32,25 @@ def data():
     return g, inputs.People(y, c, ["common", "rare"], np.arange(n), binary=True)
 
 
+TESTS = ["score", "wald", "lrt", "firth"]
+
+
 @pytest.fixture(scope="module")
-def by_hail(data):
+def from_hail(data):
+    """What Hail finds, and what engine `hail` makes of it for each test."""
     from ecgwas.gwas import engine_hail
 
     g, people = data
     with hail_session(threads=2, memory_gb=1.5):
-        return engine_hail.logistic(g, people.y, people.c, ["score", "wald", "lrt", "firth"])
+        raw = engine_hail.logistic(g, people.y, people.c, TESTS)
+        made = groups.build(people.y, people.c, axes=False)
+        wanted = {test: Gwas(engine="hail", hail_test=test) for test in TESTS}
+        return raw, {test: scan_binary.tester(people, "", made, wanted[test])(g) for test in TESTS}
+
+
+@pytest.fixture(scope="module")
+def by_hail(from_hail):
+    return from_hail[0]
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-5), ("float32", 1e-3)])
@@ -47,3 +62,43 @@ def test_every_test_is_hails(data, by_hail, dtype, tolerance):
         assert value.max() < tolerance, name
     assert np.isfinite(by_hail["firth_chi_sq_stat"]).all()
     assert np.isfinite(by_hail["wald_beta"]).sum() >= 14
+
+
+@pytest.mark.parametrize("test", TESTS)
+def test_the_scan_by_hail_has_its_chi_square_and_a_beta_and_error_that_agree(data, from_hail, test):
+    raw, found = from_hail[0], from_hail[1][test]
+    good = found.test == inputs.TESTS.index(test)
+    assert good.sum() >= 14
+    assert np.isin(found.test, [inputs.TESTS.index(test), binary.FAILED]).all()
+    assert np.isnan(found.z[~good]).all()
+    z, v = found.z[good], found.v[good]
+    if test == "wald":
+        np.testing.assert_allclose(z / np.sqrt(v), raw["wald_beta"][good], rtol=1e-9)
+        np.testing.assert_allclose(1 / np.sqrt(v), raw["wald_standard_error"][good], rtol=1e-9)
+        return
+    np.testing.assert_allclose(z**2, raw[f"{test}_chi_sq_stat"][good], rtol=1e-9)
+    if test == "score":
+        g, people = data
+        ours = scan_binary.tester(people, "", groups.build(people.y, people.c, axes=False), Gwas(correction="none"))(g)
+        np.testing.assert_allclose(z, ours.z[good], atol=1e-3)
+    else:
+        np.testing.assert_allclose(z / np.sqrt(v), raw[f"{test}_beta"][good], rtol=1e-6)
+
+
+def test_outcomes_go_through_the_scan_by_hail_with_predictions_as_covariates(study):  # noqa: F811
+    rng = np.random.default_rng(5)
+    order, traits = pl.read_parquet(study / "traits.parquet")["person_id"].to_list(), ["hf", "mi", "dead"]
+    predicted = {contig: rng.normal(0.3, 0.1, (N, 3)) for contig in "12"}
+    pieces = [pl.DataFrame(p, schema=traits).with_columns(contig=pl.lit(k)) for k, p in predicted.items()]
+    pl.concat(pieces).select("contig", *traits).write_parquet(study / "loco.parquet")
+    found = run(study, loco=study / "loco.parquet", engine="hail", hail_test="wald", block=120)
+    y, x, g = arrays(study)
+    assert order[0] == f"s{N - 1}"
+    beta, se = inputs.effects(found.t, found.gg(), found.yy(np.arange(240)), found.df)
+    for j, t in ((40, 0), (150, 2)):
+        seen, own = np.isfinite(y[:, t]), predicted["1" if j < 120 else "2"][::-1][:, t]
+        design = np.column_stack([x[seen], own[seen], filled(g[j, seen])])
+        theirs = sm.Logit(y[seen, t], design).fit(disp=0, tol=1e-12)
+        np.testing.assert_allclose([beta[j, t], se[j, t]], [theirs.params[-1], theirs.bse[-1]], rtol=1e-4)
+    assert np.isnan(found.t[7]).all()
+    assert (found.variants["test:hf"].to_numpy()[np.arange(240) != 7] == inputs.TESTS.index("wald")).all()

@@ -101,6 +101,21 @@ def test_a_cohort_without_genotypes(root):
         check(root)
 
 
+def test_every_file_behind_the_genotypes_is_an_input_and_a_fasta_needs_its_index(root):
+    names = ["g.bed", "g.bim", "g.fam", "hg.fa", "p.bed", "p.bim", "groups.csv"]
+    for name in names:
+        (root / "geno" / name).write_text("")
+    more = {"fasta": "geno/hg.fa", "panel": {"paths": ["geno/p.bed"], "labels": "geno/groups.csv"}}
+    path = root / "config/cohorts/real.yaml"
+    values = yaml.safe_load(path.read_text())
+    write(path, **values | {"genotypes": values["genotypes"] | more})
+    with pytest.raises(UserError, match=r"genotypes\.fasta: no such index: .*hg\.fa\.fai; run samtools faidx"):
+        check(root)
+    (root / "geno/hg.fa.fai").write_text("")
+    files = check(root).cohorts["real"].genotypes.files()
+    assert sorted(file.name for file in files) == sorted([*names, "hg.fa.fai"])
+
+
 @pytest.mark.parametrize(
     ("predict", "words"),
     [

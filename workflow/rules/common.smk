@@ -83,11 +83,11 @@ def ecg_files(wildcards):
 
 
 def genotype_files(wildcards):
-    """The files of the cohort; a simulated cohort's come with its truth."""
+    """The files of the cohort, its reference and panel; a simulated cohort's come with its truth."""
     cohort = COHORTS[wildcards.cohort]
     if cohort.simulate and cohort.simulate.kind == "cohort":
         return f"simulated/{wildcards.cohort}/truth.json"
-    return cohort.genotypes.paths
+    return cohort.genotypes.files()
 
 
 def genotype_flags(wildcards):

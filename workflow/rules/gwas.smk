@@ -19,6 +19,7 @@ ANALYSED = (
     " --traits {input.traits} --covariates {input.covariates}"
 )
 LESS = "--loco {input.loco}" if LOCO else ""
+BY_HAIL = f"{HAIL} --memory_mb {{resources.mem_mb}}" if STUDY.gwas.engine == "hail" else ""
 
 
 rule step1:
@@ -56,13 +57,13 @@ rule scan:
     benchmark:
         "benchmarks/{cohort}/gwas/{model}-{part}.tsv"
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/hail.yaml" if STUDY.gwas.engine == "hail" else "../../envs/torch.yaml"
     params:
         settings=settings("gwas"),
         seed=STUDY.seed,
         code=source("gwas"),
     shell:
-        f"python -m ecgwas.gwas.scan {ANALYSED} {LESS} --part {{wildcards.part}} --settings {{params.settings:q}}"
+        f"python -m ecgwas.gwas.scan {BY_HAIL} {ANALYSED} {LESS} --part {{wildcards.part}} --settings {{params.settings:q}}"
         " --seed {params.seed} --threads {threads} --sumstats {output.sumstats}"
         " --traits_out {output.trait_table} > {log} 2>&1"
 

@@ -34,6 +34,14 @@ class EcgSource(Strict):
     )
 
 
+SIBLINGS = {".bed": (".bim", ".fam"), ".pgen": (".pvar", ".psam")}
+
+
+def with_siblings(paths: list[Path]) -> list[Path]:
+    """`paths` and the files beside them that say what is in them, where they are there."""
+    return [*paths, *(p.with_suffix(s) for p in paths for s in SIBLINGS.get(p.suffix, ()) if p.with_suffix(s).exists())]
+
+
 class Panel(Strict):
     """People of known ancestry, onto whose principal components a cohort is projected."""
 
@@ -60,6 +68,18 @@ class GenotypeSource(Strict):
         description="FASTA of that genome with its .fai: REF is checked against it and swapped alleles turned, indels are left-aligned.",
     )
     panel: Panel | None = Field(None, description="Reference panel with labels, to name each person's ancestry by.")
+
+    def indices(self) -> list[Path]:
+        """The index of the FASTA; two where it is compressed."""
+        if self.fasta is None:
+            return []
+        return [Path(f"{self.fasta}{end}") for end in (".fai", *((".gzi",) if self.fasta.suffix == ".gz" else ()))]
+
+    def files(self) -> list[Path]:
+        """Every file that a change of the genotypes' quality control can come from."""
+        panel = [*with_siblings(self.panel.paths), self.panel.labels] if self.panel else []
+        named = [path for path in (self.sample_file, self.fasta) if path is not None]
+        return [*with_siblings(self.paths), *named, *self.indices(), *panel]
 
 
 class PlantedLocus(Strict):

@@ -133,7 +133,8 @@ class Step1(Strict):
 class Gwas(Strict):
     """Association."""
 
-    engine: Literal["auto", "torch", "hail"] = Field("auto", description="auto takes torch; both give the same numbers.")
+    engine: Literal["auto", "torch", "hail"] = Field("auto", description="auto takes torch; both give the same numbers, of 0/1 outcomes by `hail_test`.")
+    hail_test: Literal["score", "wald", "lrt", "firth"] = Field("firth", description="Test of 0/1 outcomes by engine hail.")
     dtype: Literal["float32", "float64"] = Field("float32", description="Arithmetic of the torch engine.")
     correction: Literal["firth", "exact-firth", "saddlepoint", "none"] = Field(
         "firth",
@@ -180,7 +181,7 @@ class Finemap(Strict):
 
 
 class Hail(Strict):
-    """Where Hail runs: in the genotypes stage and the cross-check."""
+    """Where Hail runs: in the genotypes stage, the cross-check, and the scan where gwas.engine is hail."""
 
     master: str = Field(
         "local",

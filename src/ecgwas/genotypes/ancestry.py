@@ -1,4 +1,4 @@
-"""principal components -> groups of like ancestry, to test Hardy-Weinberg proportions within."""
+"""principal components or a panel's names -> groups of like ancestry, to test Hardy-Weinberg proportions within."""
 
 import numpy as np
 
@@ -48,3 +48,31 @@ def groups(scores: np.ndarray, n_structural: int) -> np.ndarray:
             result[core] = number
             number += 1
     return result if number else np.zeros(len(scores), int)
+
+
+def named_groups(names: np.ndarray) -> np.ndarray:
+    """Group number [sample] from 0 of ancestries by name (None: undecided), -1 for none.
+
+    Groups of fewer than 50 are not tested, as in `groups`; where no group is as large, everyone has -1.
+    """
+    result = np.full(len(names), -1)
+    known = sorted({name for name in names.tolist() if name is not None})
+    large = [name for name in known if (names == name).sum() >= MIN_GROUP]
+    for number, name in enumerate(large):
+        result[names == name] = number
+    return result
+
+
+def by_panel(names: np.ndarray, components: np.ndarray) -> np.ndarray:
+    """`named_groups`, or the groups by `components` where no ancestry has enough people; says who is left out."""
+    group = named_groups(names)
+    if not (group >= 0).any():
+        print(f"  note: no ancestry of the panel has {MIN_GROUP} people; groups are by components", flush=True)
+        return components
+    undecided = sum(name is None for name in names.tolist())
+    print(
+        f"Hardy-Weinberg within {group.max() + 1} ancestries of the panel; left out: {undecided} people undecided,"
+        f" {(group < 0).sum() - undecided} in ancestries of fewer than {MIN_GROUP}",
+        flush=True,
+    )
+    return group

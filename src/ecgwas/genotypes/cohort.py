@@ -1,5 +1,6 @@
 """a cohort's genotypes -> the same after each step of quality control, with what was dropped and why."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import polars as pl
 
 from ecgwas.config import Genotypes, GenotypeSource
 from ecgwas.errors import UserError
-from ecgwas.genotypes import contigs, counts, hail_steps, panel, pcs, prune, qc, sources
+from ecgwas.genotypes import ancestry, contigs, counts, hail_steps, panel, pcs, prune, qc, sources
 from ecgwas.genotypes import fasta as reference
 from ecgwas.genotypes.hardy_weinberg import hardy_weinberg_p
 from ecgwas.genotypes.reader import GenotypeReader
@@ -36,7 +37,7 @@ class Cohort:
         self.files, self.samples, self.mt, self.settings = files, samples, mt, settings
         self.excluded: list[pl.DataFrame] = []
         self.keep = np.ones(samples.height, bool)
-        variants = files.variants.with_columns(flipped=pl.lit(False))
+        variants = files.variants.with_columns(flipped=pl.lit(False), ref_checked=pl.lit(False))
         self.panel = source.panel
         if source.fasta is not None:
             variants, unfit = reference.check(files.variants, source.fasta, files.build)
@@ -270,6 +271,9 @@ def quality_control(cohort: Cohort) -> Relatedness:
     print("relatedness", flush=True)
     related = relate(calls, preferred, cohort.settings)
     name_ancestry(cohort, calls, pruned)
+    if cohort.panel is not None:
+        names = cohort.samples["ancestry"].to_numpy()[cohort.keep]
+        related = replace(related, group=ancestry.by_panel(names, related.group))
     both = (related.unrelated & preferred).sum()
     print(
         f"unrelated: {related.unrelated.sum()} of {cohort.keep.sum()} kept samples, {both} of them with an ECG",

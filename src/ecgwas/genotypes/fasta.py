@@ -29,6 +29,11 @@ def state(sequence: str, position: int, ref: str, alt: str) -> str:
     return "strand" if there[0] == other[0] or there[1] == other[1] else "ref_mismatch"
 
 
+def told(sequence: str, position: int, ref: str, alt: str) -> bool:
+    """Whether a reference that has REF rules ALT out: in a repeat it may have a longer ALT as well."""
+    return len(alt) <= len(ref) or sequence[position - 1 : position - 1 + len(alt)] != alt
+
+
 def left_align(sequence: str, position: int, ref: str, alt: str) -> tuple[int, str, str]:
     """The leftmost, shortest form of a variant (Tan et al. 2015, doi:10.1093/bioinformatics/btv112, algorithm 1)."""
     given = position, ref, alt
@@ -51,7 +56,7 @@ def _sequence(fasta: object, contig: str) -> str:
 
 
 def _look(variants: pl.DataFrame, path: Path) -> pl.DataFrame:
-    """Columns seen (what `state` says), position, ref, alt (turned and aligned), flipped; one contig in memory."""
+    """Columns seen (what `state` says), position, ref, alt (turned and aligned), flipped, ref_checked (`told`)."""
     import pysam
 
     try:
@@ -65,23 +70,27 @@ def _look(variants: pl.DataFrame, path: Path) -> pl.DataFrame:
             seen = state(sequence, position, ref, alt)
             turned = seen == "swapped"
             ref, alt = (alt, ref) if turned else (ref, alt)
-            if len(ref) != len(alt) and seen in ("fits", "swapped"):
-                position, ref, alt = left_align(sequence, position, ref, alt)
-            parts.append((row, seen, position, ref, alt, turned))
+            fits = seen in ("fits", "swapped")
+            known = fits and (turned or told(sequence, position, ref, alt))
+            aligned = fits and len(ref) != len(alt)
+            place = left_align(sequence, position, ref, alt) if aligned else (position, ref, alt)
+            parts.append((row, seen, *place, turned, known))
     types = {"row": pl.UInt32, "seen": pl.String, "position": pl.Int32, "ref": pl.String, "alt": pl.String}
-    found = pl.DataFrame(parts, schema=types | {"flipped": pl.Boolean}, orient="row")
+    found = pl.DataFrame(parts, schema=types | {"flipped": pl.Boolean, "ref_checked": pl.Boolean}, orient="row")
     return found.sort("row").drop("row")
 
 
 def check(variants: pl.DataFrame, path: Path, build: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Variants that fit the reference, turned and left-aligned (column flipped), and the excluded rows of the others.
+    """Variants that fit the reference, turned and left-aligned, and the excluded rows of the others.
+
+    Column flipped: turned; ref_checked: the reference has REF and not ALT.
 
     A/T and C/G SNPs look the same on both strands: where the reference base is their ALT they are `ambiguous`, and all
     of them are where more than one in a hundred other SNPs is on the other strand.
     """
     bases = pl.col("ref").str.contains("^[ACGTN]+$") & pl.col("alt").str.contains("^[ACGTN]+$")
     usable = pl.col("contig").is_in(contigs.CONTIGS) & bases & (pl.col("position") > 0)
-    others = variants.filter(~usable).with_columns(flipped=pl.lit(False))
+    others = variants.filter(~usable).with_columns(flipped=pl.lit(False), ref_checked=pl.lit(False))
     variants = variants.filter(usable)
     found = _look(variants, path)
     pair = variants["ref"] + variants["alt"]

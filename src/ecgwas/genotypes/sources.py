@@ -129,6 +129,19 @@ def _read_bgen(path: Path, source: int, sample_file: Path) -> tuple[pl.DataFrame
     return table.with_columns(*types, **index), samples
 
 
+def _some_haploid(path: Path, variants: pl.DataFrame, build: str) -> bool:
+    """Whether some sample has one copy of the first variant of a BGEN file, or of its first on X outside the PARs."""
+    from bgen import BgenReader
+
+    if bgen_layout.check(path):
+        return True
+    on_x = variants.filter(contigs.haploid_in_males(build) & ~pl.col("alt").str.contains(","))["source_index"]
+    if on_x.is_empty():
+        return False
+    with BgenReader(str(path)) as stream:
+        return bool((stream[int(on_x[0])].ploidy == 1).any())
+
+
 def _one_list_of_samples(paths: list[Path], lists: list[list[str]]) -> list[str]:
     """The sample ids common to all files; the same in the same order, each once."""
     for path, ids in zip(paths, lists, strict=True):
@@ -201,7 +214,8 @@ def open_files(source: GenotypeSource) -> Files:
     check_build(variants, source.build, where)
     samples = _one_list_of_samples(paths, [ids for _, ids in parts])
     columns = ["contig", "position", "ref", "alt", "rsid", "source", "source_index"]
-    haploid = tuple(bgen_layout.check(path) for path in paths) if source.format == "bgen" else ()
+    bgen = paths if source.format == "bgen" else []
+    haploid = tuple(_some_haploid(p, variants.filter(source=i), source.build) for i, p in enumerate(bgen))
     variants = variants.select(columns)
     return Files(paths, source.format, source.build, samples, variants, found, source.sample_file, haploid)
 

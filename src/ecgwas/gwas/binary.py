@@ -18,7 +18,7 @@ from ecgwas.gwas import firth, groups, inputs, logistic, pairs, score, spa
 from ecgwas.gwas.engine_torch import DTYPES, coded
 from ecgwas.gwas.groups import Group
 
-NONE, SCORE, FIRTH, SADDLEPOINT, FAILED = range(len(inputs.TESTS))
+NONE, SCORE, FIRTH, SADDLEPOINT, FAILED = range(5)  # the others are Hail's alone
 ZERO = 1e-3  # |z| below this says nothing of the information
 
 
@@ -152,7 +152,7 @@ def trait_table(found: list[Group], traits: list[str]) -> pl.DataFrame:
     schema = {"trait": pl.String, "group": pl.String, "n": pl.Int32, "df": pl.Int32, "contig": pl.String}
     schema |= {"yy": pl.Float64, "cases": pl.Int32}
     rows = {
-        int(j): (traits[j], group.name, len(group.rows), None, None, 1.0, int(group.y[:, k].sum()))
+        int(j): (traits[j], group.name, len(group.rows), None, None, 1.0, int(np.nansum(group.y[:, k])))
         for group in found
         for k, j in enumerate(group.traits)
     }

@@ -7,7 +7,9 @@ Lane 1983, J Bus Econ Stat 1:292; Winkler et al. 2014, NeuroImage 92:381), so LD
 """
 
 import functools
+import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +84,7 @@ def permuted_r2(
 
 
 def everyone(groups: list[grouping.Group], c: np.ndarray, n_traits: int) -> grouping.Group:
-    """One group of all people: residual traits, 0 (their expectation) where missing.
+    """One group of all people with all traits that have a test: their residuals, 0 (the expectation) where missing.
 
     Missing values change the median of a permuted statistic next to nothing, and one group is one matrix product.
     """
@@ -90,18 +92,25 @@ def everyone(groups: list[grouping.Group], c: np.ndarray, n_traits: int) -> grou
     for group in groups:
         if group.name != "joint":
             y[np.ix_(group.rows, group.traits)] = group.unit * np.sqrt(len(group.rows))
-    return grouping.build(y, c)[0]
+    tested = np.flatnonzero(np.isfinite(y).all(axis=0))
+    return replace(grouping.build(y[:, tested], c)[0], traits=tested)
 
 
-def permuted_lambdas(blocks: Blocks, group: grouping.Group, subsets: list[np.ndarray], keys: np.ndarray) -> np.ndarray:
-    """[subset, P, T + 2] lambda of each trait, the joint test and the mean over traits under permutation by `keys`."""
+def permuted_lambdas(
+    blocks: Blocks, group: grouping.Group, subsets: list[np.ndarray], keys: np.ndarray, n_traits: int
+) -> np.ndarray:
+    """[subset, P, T + 2] lambda of each trait, the joint test and the mean over traits under permutation by `keys`.
+
+    NaN for the traits that are not of the group.
+    """
     k = group.w.shape[1]
     r2, joint = permuted_r2(blocks, len(subsets[0]), group, keys)
     out = []
     for rows in subsets:
-        each = lambda_trait(r2[:, :, rows], group.df)
+        each = np.full((len(r2), n_traits), np.nan)
+        each[:, group.traits] = lambda_trait(r2[:, :, rows], group.df)
         whole = lambda_joint(joint[:, rows], k, group.df + 1 - k)
-        out.append(np.column_stack([each, whole, each.mean(axis=1)]))
+        out.append(np.column_stack([each, whole, np.nanmean(each, axis=1)]))
     return np.stack(out)
 
 
@@ -110,7 +119,9 @@ def observed_lambdas(scan: inputs.Scan, groups: list[grouping.Group], rows: np.n
     df = scan.df
     step = max(1, MAX_CELLS // max(scan.variants.height, 1))
     some = [scan.names[first : first + step] for first in range(0, len(df), step)]
-    chi2 = np.concatenate([np.nanmedian(scan.t_of(names)[rows] ** 2, axis=0) for names in some])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice")  # a trait without a test
+        chi2 = np.concatenate([np.nanmedian(scan.t_of(names)[rows] ** 2, axis=0) for names in some])
     chi2 /= np.where(np.isinf(df), stats.chi2.ppf(0.5, 1), stats.f.ppf(0.5, 1, df))
     joint = np.nan
     for group in groups:
@@ -183,7 +194,7 @@ def main(
         for first in range(0, settings.permutations, step):
             subsets = [chosen[some] for chosen in sets.values()]
             blocks = functools.partial(reader.blocks, settings.block)
-            made.append(permuted_lambdas(blocks, whole, subsets, keys[first : first + step]))
+            made.append(permuted_lambdas(blocks, whole, subsets, keys[first : first + step], len(people.traits)))
             print(f"{first + len(made[-1][0])} of {settings.permutations} permutations", flush=True)
     drawn = np.concatenate(made, axis=1) if made else np.zeros((len(sets), 0, len(people.traits) + 2))
     rows = [

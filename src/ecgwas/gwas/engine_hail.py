@@ -59,27 +59,45 @@ LOGISTIC = {"wald": ("beta", "standard_error"), "lrt": ("beta", "chi_sq_stat"), 
             "firth": ("beta", "chi_sq_stat")}  # fmt: skip
 
 
-def logistic(dosage: np.ndarray, y: np.ndarray, c: np.ndarray, tests: list[str]) -> dict[str, np.ndarray]:
-    """Hail's logistic_regression_rows: {test_field: [V, T]} of 0/1 traits `y` [n, T], NaN missing, in turn.
+def fit_one(dosage: np.ndarray, y: np.ndarray, x: np.ndarray, tests: list[str]) -> dict[str, np.ndarray]:
+    """Hail's logistic_regression_rows of a 0/1 trait `y` [n] on each of `dosage` [V, n] with covariates `x` [n, c].
 
-    An intercept is added to the covariates `c` [n, c]; missing genotypes take the mean. NaN where Hail's fit fails.
+    The first column is the intercept: Hail starts its fit from it. {test_field: [V]}; missing genotypes take the mean.
+    NaN where Hail's fit fails, everywhere where that of the null model does.
     """
-    out = {f"{test}_{field}": np.full((len(dosage), y.shape[1]), np.nan) for test in tests for field in LOGISTIC[test]}
-    for j in range(y.shape[1]):
-        seen = np.isfinite(y[:, j])
-        with tempfile.TemporaryDirectory() as folder:
-            mt = matrix_table(dosage[:, seen], Path(folder))
-            columns = hl.literal(np.column_stack([y[seen, j], c[seen]]).tolist(), "array<array<float64>>")
-            mt = mt.annotate_cols(v=columns[mt.col_idx])
-            covariates = [1.0, *(mt.v[1 + k] for k in range(c.shape[1]))]
-            for test in tests:
+    out = {f"{test}_{field}": np.full(len(dosage), np.nan) for test in tests for field in LOGISTIC[test]}
+    with tempfile.TemporaryDirectory() as folder:
+        mt = matrix_table(dosage, Path(folder))
+        columns = hl.literal(np.column_stack([y, x]).tolist(), "array<array<float64>>")
+        mt = mt.annotate_cols(v=columns[mt.col_idx])
+        covariates = [mt.v[1 + k] for k in range(x.shape[1])]
+        for test in tests:
+            try:
                 rows = hl.logistic_regression_rows(
                     test, mt.v[0], mt.x, covariates, max_iterations=MAX_ITERATIONS, tolerance=1e-8
                 )
                 found = sorted(rows.select(*LOGISTIC[test]).collect(), key=lambda row: row.row_idx)
-                for field in LOGISTIC[test]:
-                    out[f"{test}_{field}"][:, j] = np.array([row[field] for row in found], dtype=float)
+            except hl.utils.java.FatalError as error:
+                if "null model" not in str(error):
+                    raise
+                print(f"Hail fits no null model to an outcome of {int(y.sum())} cases in {len(y)} people", flush=True)
+                continue
+            for field in LOGISTIC[test]:
+                out[f"{test}_{field}"] = np.array([row[field] for row in found], dtype=float)
     return out
+
+
+def logistic(dosage: np.ndarray, y: np.ndarray, c: np.ndarray, tests: list[str]) -> dict[str, np.ndarray]:
+    """`fit_one` of each 0/1 trait of `y` [n, T], NaN missing: {test_field: [V, T]}.
+
+    An intercept is added to the covariates `c` [n, c].
+    """
+    found = []
+    for trait in y.T:
+        seen = np.isfinite(trait)
+        x = np.column_stack([np.ones(seen.sum()), c[seen]])
+        found.append(fit_one(dosage[:, seen], trait[seen], x, tests))
+    return {name: np.stack([one[name] for one in found], axis=1) for name in found[0]}
 
 
 class Engine:

@@ -4,6 +4,7 @@ The effect allele is ALT in every format. p is given as -log10 p where the forma
 that nothing is 0. Variants without a test have no line.
 """
 
+import contextlib
 import hashlib
 import json
 import re
@@ -26,6 +27,7 @@ from ecgwas.gwas import inputs, tails
 X_NUMBER = "23"
 # t is stored in float32; plink2 and REGENIE print six digits. All of float64's would double the files.
 DIGITS = 7
+MODE = "wb2"  # of BGZF: level 6, the default, takes four times as long for 9 % less
 SAME_STRANDS = ["AT", "TA", "CG", "GC"]  # alleles that do not tell the strand
 
 
@@ -40,11 +42,12 @@ class Format:
     indexed: bool  # by tabix, on its first two columns
 
 
-def p_text(neg_log10_p: float) -> str:
-    """p with four digits, also where it is no normal number: 1.2345e-400."""
-    exponent = int(np.ceil(neg_log10_p))
-    mantissa = f"{10 ** (exponent - neg_log10_p):.4f}"
-    return f"1.0000e-{exponent - 1}" if mantissa == "10.0000" else f"{mantissa}e-{exponent}"
+def p_text() -> pl.Expr:
+    """p with up to four digits from neg_log10_p, also where it is no normal number: 1.2345e-400."""
+    exponent = pl.col("neg_log10_p").ceil()
+    mantissa = (10 ** (exponent - pl.col("neg_log10_p"))).round(4)
+    up = mantissa >= 10
+    return pl.format("{}e-{}", pl.when(up).then(1.0).otherwise(mantissa), exponent.cast(pl.Int64) - up.cast(pl.Int64))
 
 
 def number() -> pl.Expr:
@@ -66,7 +69,8 @@ def gwas_ssf(imputed: bool, binary: bool) -> list[pl.Expr]:
         pl.col("neg_log10_p").alias("neg_log_10_p_value"),
         pl.concat_str(number(), "position", "ref", "alt", separator="_").alias("variant_id"),
         pl.when(pl.col("rsid").str.contains(r"^rs\d+$")).then("rsid").otherwise(pl.lit("#NA")).alias("rsid"),
-        pl.lit("#NA").alias("ref_allele"),  # REF is the source's word (A2 of PLINK files), not looked up in a genome
+        # Elsewhere REF is the source's word (A2 of PLINK files), not looked up in a genome.
+        pl.when("ref_checked").then(pl.lit("OA")).otherwise(pl.lit("#NA")).alias("ref_allele"),
         *optional,
         "n",
         *more,
@@ -80,7 +84,7 @@ def pheweb(*_: bool) -> list[pl.Expr]:
         pl.col("position").alias("pos"),
         "ref",
         "alt",
-        pl.col("neg_log10_p").map_elements(p_text, return_dtype=pl.String).alias("pval"),
+        p_text().alias("pval"),
         "beta",
         pl.col("se").alias("sebeta"),
         "af",
@@ -144,45 +148,65 @@ FORMATS = {
 def statistics(part: pl.DataFrame, trait: dict, yy: np.ndarray) -> pl.DataFrame:
     """Variant, af, info, n, beta, se, t and neg_log10_p of one trait from a sumstats part; null where not tested.
 
-    `yy` [V]: squared length of the residual trait tested at each variant.
+    The part has ref_checked as well. `yy` [V]: squared length of the residual trait tested at each variant.
     """
     group = trait["group"]
     own = {name: pl.col(name if group == "all" else f"{name}:{group}") for name in ("n", "af")}
     own |= {"gg": pl.col(inputs.gg_name(trait)).cast(pl.Float64)}
     if inputs.test_name(trait):
         own["test"] = pl.col(inputs.test_name(trait)).replace_strict(dict(enumerate(inputs.TESTS)), default=None)
-    table = part.select(*inputs.VARIANT, "rsid", "info", t=pl.col(f"t:{trait['trait']}").cast(pl.Float64), **own)
+    table = part.select(
+        *inputs.VARIANT, "rsid", "info", "ref_checked", t=pl.col(f"t:{trait['trait']}").cast(pl.Float64), **own
+    )
     t, df = table["t"].fill_null(float("nan")).to_numpy(), float(trait["df"] or np.inf)
     beta, se = inputs.effects(t, table["gg"].fill_null(float("nan")).to_numpy(), yy, np.array(df))
     made = {"beta": beta, "se": se, "neg_log10_p": tails.from_t(t, df)}
     return table.with_columns(*(pl.Series(name, x) for name, x in made.items())).fill_nan(None)
 
 
-def tables(sumstats: list[Path], lengths: pl.DataFrame, trait: dict) -> Iterator[pl.DataFrame]:
-    """`statistics` of one trait, part by part."""
-    group = trait["group"]
+def tables(sumstats: list[Path], lengths: pl.DataFrame, checked: pl.Series, trait: dict) -> Iterator[pl.DataFrame]:
+    """`statistics` of one trait, part by part; `checked` [V]: ref_checked of all their variants."""
+    group, first = trait["group"], 0
     own = ["n", "af"] if group == "all" else [f"n:{group}", f"af:{group}"]
     own += [name for name in (inputs.gg_name(trait), inputs.test_name(trait)) if name]
     for path in sumstats:
         part = pl.read_parquet(path, columns=[*inputs.VARIANT, "rsid", "info", *own, f"t:{trait['trait']}"])
+        part = part.with_columns(ref_checked=checked[first : first + part.height])
+        first += part.height
         yield statistics(part, trait, inputs.lengths_at(lengths, part, trait["trait"]))
 
 
-def write(tables: Iterator[pl.DataFrame], kind: Format, imputed: bool, path: Path, binary: bool = False) -> int:
-    """Write one file and, where the format has it, its tabix index; returns the number of lines."""
-    lines = 0
-    with pysam.BGZFile(str(path), "wb") as file:
+def write(tables: Iterator[pl.DataFrame], files: dict[Path, Format], imputed: bool, binary: bool = False) -> list[int]:
+    """Write one trait in every format and, where that has it, its tabix index; returns the number of lines of each."""
+    lines = dict.fromkeys(files, 0)
+    with contextlib.ExitStack() as stack:
+        opened = {path: stack.enter_context(pysam.BGZFile(str(path), MODE)) for path in files}
         for number, table in enumerate(tables):
-            rows = table.filter(kind.keep()).select(kind.columns(imputed, binary))
-            rows = rows.with_columns(pl.selectors.float().round_sig_figs(DIGITS))
-            text = rows.write_csv(
-                separator=kind.separator, include_header=number == 0, null_value="#NA", quote_style="never"
-            )
-            file.write(text.encode())
-            lines += rows.height
-    if kind.indexed and lines:
-        pysam.tabix_index(str(path), force=True, seq_col=0, start_col=1, end_col=1, line_skip=1)
-    return lines
+            for path, kind in files.items():
+                wanted = table.lazy().filter(kind.keep()).select(kind.columns(imputed, binary))
+                rows = wanted.with_columns(pl.selectors.float().round_sig_figs(DIGITS)).collect()
+                text = rows.write_csv(
+                    separator=kind.separator, include_header=number == 0, null_value="#NA", quote_style="never"
+                )
+                opened[path].write(text.encode())
+                lines[path] += rows.height
+    for path, kind in files.items():
+        if kind.indexed and lines[path]:
+            pysam.tabix_index(str(path), force=True, seq_col=0, start_col=1, end_col=1, line_skip=1)
+    return list(lines.values())
+
+
+def ref_checked(variants: pl.DataFrame, sumstats: list[Path]) -> pl.Series:
+    """Whether REF of each variant is known to be the reference's; the parts must hold these `variants`, row by row."""
+    first = 0
+    for path in sumstats:
+        part = pl.read_parquet(path, columns=inputs.VARIANT)
+        inputs.same_rows(variants[first : first + part.height], part)
+        first += part.height
+    inputs.same_rows(variants, variants[:first])
+    return (
+        variants["ref_checked"] if "ref_checked" in variants.columns else pl.repeat(False, variants.height, eager=True)
+    )
 
 
 def md5(path: Path) -> str:
@@ -250,21 +274,23 @@ def main(
     min_maf = table.select(minor.min()).item() or 0.0
     adjusted = [name for name in pl.read_parquet_schema(covariates) if name not in ("person_id", "sample_id")]
     stems = file_names(lengths["trait"].unique(maintain_order=True).to_list())
+    formats, checked = list(dict.fromkeys(settings.formats)), ref_checked(table, sumstats)
     written, imputed = {}, table["info"].count() > 0
     with atomic(exports) as folder:
-        for name in dict.fromkeys(settings.formats):
-            kind = FORMATS[name]
+        for name in formats:
             (folder / name).mkdir(parents=True)
-            for trait in lengths.unique("trait", keep="first", maintain_order=True).iter_rows(named=True):
-                path = folder / name / f"{stems[trait['trait']]}{kind.suffix}"
-                made = tables(sumstats, lengths, trait)
-                written[f"{name}/{path.name}"] = write(made, kind, imputed, path, trait["df"] is None)
-                if name == "gwas-ssf":
-                    about = metadata(trait, path, build, adjusted, min_maf, cohort) | settings.metadata
-                    path.with_name(f"{path.name}-meta.yaml").write_text(yaml.safe_dump(about, sort_keys=False))
-            if name == "pheweb":
-                (folder / name / "pheno-list.json").write_text(json.dumps(pheno_list(stems), indent=1) + "\n")
-            print(f"{name}: {sum(k.startswith(name) for k in written)} files", flush=True)
+        for trait in lengths.unique("trait", keep="first", maintain_order=True).iter_rows(named=True):
+            stem = stems[trait["trait"]]
+            files = {folder / name / f"{stem}{FORMATS[name].suffix}": FORMATS[name] for name in formats}
+            lines = write(tables(sumstats, lengths, checked, trait), files, imputed, trait["df"] is None)
+            written |= {f"{path.parent.name}/{path.name}": n for path, n in zip(files, lines, strict=True)}
+            if "gwas-ssf" in formats:
+                path = folder / "gwas-ssf" / f"{stem}{FORMATS['gwas-ssf'].suffix}"
+                about = metadata(trait, path, build, adjusted, min_maf, cohort) | settings.metadata
+                path.with_name(f"{path.name}-meta.yaml").write_text(yaml.safe_dump(about, sort_keys=False))
+        if "pheweb" in formats:
+            (folder / "pheweb" / "pheno-list.json").write_text(json.dumps(pheno_list(stems), indent=1) + "\n")
+        print(f"{len(written)} files of {len(stems)} traits: {', '.join(formats)}", flush=True)
         (folder / "_SUCCESS").write_text(json.dumps(written, indent=1) + "\n")
 
 

@@ -11,6 +11,8 @@ import numpy as np
 from ecgwas.errors import UserError
 
 EIGEN_FLOOR = 1e-4  # of the correlation matrix: traits more collinear than this are one trait to the joint test
+MIN_PEOPLE = 10  # degrees of freedom of a test, and one
+ROUNDING = 1e-9  # a trait that varies by less than this share of its size does not vary
 RANK = 1e-8  # a covariate direction below this share of the largest is no direction
 
 
@@ -68,35 +70,57 @@ def make(name: str, rows: np.ndarray, traits: np.ndarray, y: np.ndarray, c: np.n
     return Group(name, rows, traits, y, c, q, unit, length**2)
 
 
-def build(y: np.ndarray, c: np.ndarray, min_people: int = 10, axes: bool = True) -> list[Group]:
+def aside(y: np.ndarray, fewest: int) -> list[str | None]:
+    """Why each trait of `y` [n, T] has no test: no values, fewer than `fewest`, one value; None where it has one."""
+    seen = np.isfinite(y)
+    n, size = seen.sum(axis=0), np.abs(np.where(seen, y, 0)).max(axis=0, initial=0)
+    top, bottom = np.where(seen, y, -np.inf).max(axis=0), np.where(seen, y, np.inf).min(axis=0)
+    spread = np.where(n > 0, top - bottom, 0)
+    words = np.select([n == 0, n < fewest, spread <= ROUNDING * size], ["no_values", "too_few", "constant"], "")
+    return [str(word) or None for word in words]
+
+
+def build(y: np.ndarray, c: np.ndarray, min_people: int = MIN_PEOPLE, axes: bool = True) -> list[Group]:
     """Groups for traits `y` [n, T] (NaN missing) and covariates `c` [n, c].
 
-    The first is "all": everyone, with the traits that miss nobody. Then g1, g2, … one a pattern of missing values.
+    The first is "all": everyone, with the traits that miss nobody, and those set `aside`, whose statistics are NaN.
+    Then g1, g2, … one a pattern of missing values.
     The joint test runs on people complete in all traits: in "all" where nothing is missing, else in a last group
     "joint", whose single-trait numbers nobody reports. It is left out where those people are too few, or
     without `axes`.
     """
     seen = np.isfinite(y)
-    everyone, n_traits = np.arange(len(y)), y.shape[1]
+    everyone = np.arange(len(y))
     spare = c.shape[1] + 2 + min_people
     if len(y) < spare:
         raise UserError(f"{len(y)} people for {c.shape[1]} covariates: too few; give fewer covariates or more people")
+    dropped = np.array([reason is not None for reason in aside(y, spare)], bool)
+    tested = np.flatnonzero(~dropped)
     patterns: dict[bytes, list[int]] = {}
-    for j in range(n_traits):
-        patterns.setdefault(seen[:, j].tobytes(), []).append(j)
-    whole = np.array(patterns.pop(np.ones(len(y), bool).tobytes(), []), dtype=int)
-    groups = [make("all", everyone, whole, y, c)]
+    for j in tested:
+        patterns.setdefault(seen[:, j].tobytes(), []).append(int(j))
+    whole = patterns.pop(np.ones(len(y), bool).tobytes(), [])
+    whole = np.array(sorted([*whole, *np.flatnonzero(dropped)]), dtype=int)
+    groups = [without(make("all", everyone, whole, np.where(dropped, 0, y), c), dropped[whole], y)]
     for k, members in enumerate(patterns.values()):
         rows = np.flatnonzero(seen[:, members[0]])
         groups.append(make(f"g{k + 1}", rows, np.array(members), y, c))
-    complete = np.flatnonzero(seen.all(axis=1))
-    if not axes:
+    complete = np.flatnonzero(seen[:, tested].all(axis=1))
+    if not axes or not len(tested):
         return groups
-    if not patterns:
+    if len(groups) == 1 and not dropped.any():
         groups[0] = replace(groups[0], w=joint_axes(groups[0].unit))
-    elif len(complete) >= spare + n_traits:
-        joint = make("joint", complete, np.arange(n_traits), y, c)
+    elif len(complete) >= spare + len(tested):
+        joint = make("joint", complete, tested, y, c)
         groups.append(replace(joint, w=joint_axes(joint.unit)))
     else:
-        print(f"no joint test: only {len(complete)} people have all {n_traits} traits", flush=True)
+        print(f"no joint test: only {len(complete)} people have all {len(tested)} traits", flush=True)
     return groups
+
+
+def without(group: Group, dropped: np.ndarray, y: np.ndarray) -> Group:
+    """The group with its traits as in `y` again and no residual of those `dropped` (bool [T]): they have no test."""
+    if not dropped.any():
+        return group
+    own = {"y": y[np.ix_(group.rows, group.traits)], "unit": np.where(dropped, np.nan, group.unit)}
+    return replace(group, **own, yy=np.where(dropped, np.nan, group.yy))

@@ -13,7 +13,7 @@ from ecgwas.genotypes import contigs
 
 VARIANT = ["contig", "position", "ref", "alt"]
 # What the numbers of column test:{trait} mean.
-TESTS = ("none", "score", "firth", "saddlepoint", "failed")
+TESTS = ("none", "score", "firth", "saddlepoint", "failed", "wald", "lrt")
 EVERY = "all"  # predictions from every chromosome: for contigs that step 1 does not use
 
 

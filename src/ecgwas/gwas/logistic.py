@@ -143,9 +143,11 @@ def null_model(y: np.ndarray, x: np.ndarray, offset: np.ndarray | None = None, f
 
     With `firth` the residuals are y - mu + leverage (1/2 - mu), those of the penalised score, also orthogonal to X.
     """
-    found = fit(y, x, offset, firth)
-    if found.reason:
-        return Null(*(np.full(len(y), np.nan) for _ in range(3)), np.full(x.shape, np.nan), found.reason)
+    known = np.isfinite(y).all()  # a trait of few or no values comes with everyone (groups.build)
+    found = fit(y, x, offset, firth) if known else None
+    if found is None or found.reason:
+        reason = "too_few" if found is None else found.reason
+        return Null(*(np.full(len(y), np.nan) for _ in range(3)), np.full(x.shape, np.nan), reason)
     mu, w = found.mu, found.mu * (1 - found.mu)
     factor = np.linalg.cholesky((x * w[:, None]).T @ x)
     h = linalg.solve_triangular(factor, x.T, lower=True).T

@@ -18,7 +18,7 @@ from ecgwas.gwas import binary, blocks, inputs, joint, scan_binary
 from ecgwas.gwas import groups as grouping
 from ecgwas.gwas.engine_torch import Engine, Stats, Tests
 from ecgwas.gwas.sumstats import Writer
-from ecgwas.hail_session import hail_session
+from ecgwas.hail_session import LOCAL, hail_session
 
 Test = Callable[[blocks.Block], list[Tests]]
 
@@ -36,8 +36,10 @@ def of_stats(stats: Stats, group: grouping.Group) -> Tests:
 
 
 @contextlib.contextmanager
-def engine(settings: Gwas, threads: int) -> Iterator[Callable[[list[grouping.Group]], Test]]:
-    """groups -> (block -> Tests per group), by the engine of the settings."""
+def engine(
+    settings: Gwas, threads: int, memory_gb: float = 2.0, master: str = LOCAL
+) -> Iterator[Callable[[list[grouping.Group]], Test]]:
+    """groups -> (block -> Tests per group), by the engine of the settings; Hail runs with `memory_gb` at `master`."""
     if settings.engine == "hail":
         from ecgwas.gwas import engine_hail
 
@@ -45,7 +47,7 @@ def engine(settings: Gwas, threads: int) -> Iterator[Callable[[list[grouping.Gro
             found = engine_hail.Engine(groups)
             return lambda block: [of_stats(s, g) for s, g in zip(found.block(block.dosages()), groups, strict=True)]
 
-        with hail_session(threads=threads):
+        with hail_session(threads=threads, memory_gb=memory_gb, master=master):
             yield by_hail
     else:
         torch.set_num_threads(threads)
@@ -62,13 +64,16 @@ def runs(contigs: list[str]) -> Iterator[tuple[str, int, int]]:
 
 
 def trait_table(groups: list[grouping.Group], traits: list[str], contig: str | None) -> pl.DataFrame:
-    """trait, group, n, df, contig, yy: what turns t into beta and standard error; contig is null for any."""
+    """trait, group, n, df, contig (null: any), yy: what turns t into beta and standard error; reason: why no test."""
     rows = {}
     for group in (g for g in groups if g.name != "joint"):
-        for j, yy in zip(group.traits, group.yy, strict=True):
-            rows[int(j)] = (traits[j], group.name, len(group.rows), group.df, contig, float(yy))
+        reasons = grouping.aside(group.y, group.q.shape[1] + 1 + grouping.MIN_PEOPLE)
+        n = np.isfinite(group.y).sum(axis=0)
+        for k, j in enumerate(group.traits):
+            why = (reasons[k] or "too_few") if np.isnan(group.yy[k]) else None
+            rows[int(j)] = (traits[j], group.name, int(n[k]), group.df, contig, float(group.yy[k]), why)
     schema = {"trait": pl.String, "group": pl.String, "n": pl.Int32, "df": pl.Int32, "contig": pl.String}
-    schema |= {"yy": pl.Float64}
+    schema |= {"yy": pl.Float64, "reason": pl.String}
     return pl.DataFrame([rows[j] for j in range(len(traits))], schema=schema, orient="row")
 
 
@@ -122,19 +127,20 @@ def main(
     loco: Path | None = None,
     seed: int = 1,
     threads: int = 1,
+    memory_mb: int = 3000,
+    master: str = LOCAL,
 ) -> None:
     """Scan one part of the genome (ordinary least squares with covariates; ALT is the effect allele).
 
     Part k of `gwas.parts` is the k-th of so many equal spans of the genome, whatever variants there are. With `loco`,
-    each chromosome's traits are less their prediction from all other chromosomes.
+    each chromosome's traits are less their prediction from all other chromosomes. `memory_mb` and `master` are for
+    engine hail.
     """
     people = inputs.read_people(traits, covariates, samples, loco).in_file_order()
-    if people.binary:
-        scan_binary.check(settings)
     known = json.loads(manifest.read_text())
     table = inputs.read_part(variants, known["build"], part, settings.parts)
     reading = GenotypeReader(known, table, people.samples)
-    with atomic(sumstats) as path, reading as reader, engine(settings, threads) as make:
+    with atomic(sumstats) as path, reading as reader, engine(settings, threads, 0.7 * memory_mb / 1024, master) as make:
         untested, groups = scan(reader, people, settings, make, path)
     if people.binary:
         told = binary.trait_table(groups, people.traits)

@@ -1,5 +1,6 @@
 """Genotypes, 0/1 traits, covariates -> a part of the sumstats: counts of every variant, and the tests of binary.py."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ecgwas.config import Gwas
-from ecgwas.errors import UserError
 from ecgwas.genotypes.reader import GenotypeReader
 from ecgwas.gwas import binary, blocks, inputs, sumstats
 from ecgwas.gwas import groups as grouping
@@ -33,10 +33,15 @@ def table(
     return pa.Table.from_arrays([arrays[name] for name in wanted.names], schema=wanted)
 
 
-def check(settings: Gwas) -> None:
-    """Raises `UserError` where the settings ask for what there is not."""
+def tester(
+    people: inputs.People, contig: str, groups: list[grouping.Group], settings: Gwas
+) -> Callable[[np.ndarray], binary.Found]:
+    """ALT dosages -> tests on one contig, by the engine of the settings; for engine hail, Hail must be running."""
     if settings.engine == "hail":
-        raise UserError("gwas.engine: hail scans no binary outcomes; write auto: Hail tests their leads again")
+        from ecgwas.gwas import hail_binary
+
+        return hail_binary.Engine(people, contig, groups, settings).block
+    return binary.Engine(people, contig, groups, settings).block
 
 
 def scan(
@@ -49,10 +54,10 @@ def scan(
     wanted = schema(groups, traits)
     with pq.ParquetWriter(path, wanted, compression="zstd") as file:
         for contig, start, stop in stretches:
-            engine = binary.Engine(people, contig, groups, settings)
+            test = tester(people, contig, groups, settings)
             for block in blocks.ahead(reader, settings.block, start, stop):
                 tests = counts.tests(block)
-                kept.append(table(reader.variants[block.rows], tests, engine.block(block.dosages()), groups, traits))
+                kept.append(table(reader.variants[block.rows], tests, test(block.dosages()), groups, traits))
                 untested += int(np.isnan(tests[0].gg).sum())
                 size += len(kept[-1])
                 if size >= sumstats.ROWS:

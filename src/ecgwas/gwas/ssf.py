@@ -58,6 +58,8 @@ def row_rules(columns: list[str]) -> dict[str, pl.Expr]:
         rules["variant_id is letters, digits and _"] = pl.col("variant_id").str.contains(r"^([A-Za-z0-9_]+|#NA)$")
     if "rsid" in columns:
         rules["rsid is rs and a number, or #NA"] = pl.col("rsid").str.contains(r"^(rs\d+|#NA)$")
+    if "ref_allele" in columns:
+        rules["ref_allele is EA, OA or #NA"] = pl.col("ref_allele").is_in(["EA", "OA", "#NA"])
     if "info" in columns:
         info = pl.col("info").cast(pl.Float64, strict=False)
         rules["info is from 0 to 1, or #NA"] = (pl.col("info") == "#NA") | info.is_between(0, 1)

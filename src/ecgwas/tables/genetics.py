@@ -28,6 +28,7 @@ VARIANTS: Schema = {
     "source": (pl.Int32(), "Which file of the manifest."),
     "source_index": (pl.Int32(), "Row in that file, from 0."),
     "flipped": (pl.Boolean(), "REF and ALT stand the other way round in the file; the reader turns its dosages."),
+    "ref_checked": (pl.Boolean(), "The FASTA has REF there and not ALT; false without a FASTA and where it does not tell."),
     "af": (pl.Float64(), "ALT frequency in kept samples."),
     "mac": (pl.Float64(), "Minor allele count in kept samples."),
     "call_rate": (pl.Float64(), "Share of kept samples called."),
@@ -84,7 +85,8 @@ SCAN_TRAITS: Schema = {
     "n": (pl.Int32(), "People analysed; missing calls are at the mean."),
     "df": (pl.Int32(), "Residual degrees of freedom of t."),
     "contig": (pl.String(), "Contig it is about, where predictions of step 1 are taken away; null: every one."),
-    "yy": (pl.Float64(), "Squared length of the trait's residual on the covariates."),
+    "yy": (pl.Float64(), "Squared length of the trait's residual on the covariates; NaN where the trait has no test."),
+    "reason": (pl.String(), "Why the trait has no test: no_values, too_few, constant; null where it has one."),
 }
 
 LOCI: Schema = {

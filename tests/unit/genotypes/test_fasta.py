@@ -57,6 +57,10 @@ def test_each_kind_of_misfit_has_its_reason_and_swaps_are_turned(reference):
     turned = kept.filter("flipped").select("contig", "position", "ref", "alt").rows()
     assert turned == [("1", 2000, *snp(first, 2000))]
     assert "MT" in kept["contig"].to_list()
+    assert kept.filter(~pl.col("ref_checked"))["contig"].to_list() == ["MT"]
+    assert fasta.told("AACTT", 2, "A", "AG")
+    assert fasta.told("AACTT", 2, "AC", "A")
+    assert not fasta.told("AACTT", 2, "A", "AC")  # one C here, or two of a longer one
 
 
 def test_palindromes_go_where_many_others_are_on_the_other_strand(reference):

@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ecgwas.config import GenotypeSource, Panel
+from ecgwas.config import Genotypes, GenotypeSource, Panel
 from ecgwas.errors import UserError
-from ecgwas.genotypes import panel, sources
+from ecgwas.genotypes import ancestry, cohort, panel, sources
 from ecgwas.genotypes.reader import GenotypeReader
 
 
@@ -53,6 +53,29 @@ def test_a_panel_of_other_variants_is_named(three):
     settings, variants, calls = three
     with pytest.raises(UserError, match="0 SNPs shared"):
         panel.assign(calls, variants.with_columns(position=pl.col("position") + 1), settings, "GRCh37")
+
+
+def test_groups_for_hardy_weinberg_are_those_of_the_panel(three, tmp_path, writers, capsys):
+    """70 people of a, 60 of b, 20 of c, and the mixed: two groups; the undecided and the few are left out and said."""
+    settings, variants, calls = three
+    rng, n = np.random.default_rng([42]), [70, 60, 20]
+    p = np.stack([np.clip(calls[:, 20 * g : 20 * g + 20].mean(1) / 2, 0.05, 0.95) for g in range(3)])
+    people = np.concatenate([rng.binomial(2, p[g], (n[g], 600)).T for g in range(3)], axis=1)
+    people = np.column_stack([people, calls[:, 60:]]).astype(np.int8)
+    ids = [f"g{i}" for i in range(160)]
+    bed = writers[0](tmp_path / "own", people, variants["contig"].to_list(), variants["position"].to_list(), ids)
+    source = GenotypeSource(format="plink", paths=[bed], build="GRCh37", panel=settings)
+    table = pl.DataFrame({"sample_id": ids, "person_id": ids, "index": range(160), "has_ecg": True, "withdrawn": False})
+    table = table.with_columns(sex_reported=pl.lit(None, pl.String))
+    files = sources.open_files(source)
+    made = cohort.Cohort(files, table, None, Genotypes(heterozygosity_sd=50), source)
+    related = cohort.quality_control(made)
+    names = made.samples["ancestry"].to_numpy()[made.keep]
+    assert (related.group == np.select([names == "a", names == "b"], [0, 1], -1)).all()
+    undecided = made.samples.filter(pl.Series(made.keep))["ancestry"].null_count()
+    assert undecided > 0
+    assert f"left out: {undecided} people undecided, {(names == 'c').sum()} in ancestries" in capsys.readouterr().out
+    assert (ancestry.named_groups(np.array(["a"] * 49 + [None])) == -1).all()
 
 
 @pytest.mark.realdata

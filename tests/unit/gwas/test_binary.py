@@ -181,11 +181,19 @@ def test_infinite_degrees_of_freedom_are_the_normal_distribution():
     np.testing.assert_allclose(tails.from_t(z, [5, np.inf, 5, 5, 5])[[0, 2]], tails.from_t(z[[0, 2]], 5))
 
 
+def test_an_outcome_without_values_or_of_one_person_has_no_test(study):
+    before = run(study, correction="none")
+    table = pl.read_parquet(study / "traits.parquet")
+    one = pl.when(pl.int_range(pl.len()) == 3).then(pl.lit(True))
+    table.with_columns(none=pl.lit(None, pl.Boolean), one=one).write_parquet(study / "traits.parquet")
+    found = run(study, "more", correction="none")
+    assert np.isnan(found.t[:, 3:]).all()
+    np.testing.assert_allclose(found.t[:, :3], before.t, rtol=1e-6)
+    assert found.traits["cases"].to_list()[3:] == [0, 1]
+
+
 def test_tables_that_mix_outcomes_and_numbers_are_refused(study):
     table = pl.read_parquet(study / "traits.parquet")
     table.with_columns(mi=pl.col("mi").cast(pl.Float64)).write_parquet(study / "traits.parquet")
     with pytest.raises(UserError, match="a model of their own"):
         run(study)
-    table.write_parquet(study / "traits.parquet")
-    with pytest.raises(UserError, match="write auto"):
-        run(study, engine="hail")

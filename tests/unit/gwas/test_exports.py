@@ -129,21 +129,32 @@ def test_columns_out_of_order_and_too_few_rows(written, tmp_path):
 
 @pytest.mark.parametrize("x", [0.0, 0.3, 1.0, 7.301, 299.9, 3.0000001, 400.25, 12345.678])
 def test_no_p_is_written_as_zero(x):
-    mantissa, exponent = exports.p_text(x).split("e-")
+    text = pl.DataFrame({"neg_log10_p": [x]}).select(exports.p_text()).item()
+    mantissa, exponent = text.split("e-")
     assert 1 <= float(mantissa) < 10
     assert math.log10(float(mantissa)) - int(exponent) == pytest.approx(-x, abs=1e-4)
 
 
 def table_of(**columns):
     """Rows of exports.statistics; what is not given is alike in all."""
-    whole = {"contig": "1", "position": 1, "ref": "A", "alt": "G", "rsid": None, "af": 0.3, "info": None, "n": 100}
+    whole = {
+        "contig": "1",
+        "position": 1,
+        "ref": "A",
+        "alt": "G",
+        "rsid": None,
+        "af": 0.3,
+        "info": None,
+        "n": 100,
+        "ref_checked": False,
+    }
     whole |= {"beta": 0.1234567891234, "se": 0.1, "t": 1.2, "neg_log10_p": 0.6} | columns
     return pl.DataFrame(whole, schema_overrides={"info": pl.Float64, "rsid": pl.String})
 
 
 def written_as(name, table, tmp_path):
     path = tmp_path / name
-    exports.write(iter([table]), exports.FORMATS[name], False, path)
+    exports.write(iter([table]), {path: exports.FORMATS[name]}, False)
     return text(path).decode().splitlines()
 
 
@@ -168,7 +179,28 @@ def test_digits_beyond_those_of_the_statistics_are_not_written(tmp_path):
         zip(*(line.split("\t") for line in written_as("gwas-ssf", table_of(rsid=["rs1"]), tmp_path)), strict=True)
     )
     assert row["beta"] == "0.1234568"
-    assert row["ref_allele"] == "#NA"  # which allele the genome has is not looked up
+
+
+def test_the_reference_allele_is_named_where_a_fasta_told_it(written, tmp_path):
+    folder, parts = written
+    table = pl.read_parquet(folder / "variants.parquet")
+    assert read(folder / "exports/gwas-ssf/a.tsv.gz")["ref_allele"].null_count() > 0
+    known = pl.col("position") % 80_000 == 1
+    table.with_columns(ref_checked=known).write_parquet(folder / "variants.parquet")
+    paths = files(folder, "variants", "covariates", "manifest")
+    exports.main(parts, folder / "per-trait.parquet", *paths, WANTED, "toy", tmp_path / "again")
+    path = tmp_path / "again/gwas-ssf/a.tsv.gz"
+    ssf.main(path, min_rows=100)
+    found = read(path)
+    expected = pl.when(pl.col("base_pair_location") % 80_000 == 1).then(pl.lit("OA"))
+    assert found["ref_allele"].equals(found.select(expected).to_series(), check_names=False)
+    broken = found.with_columns(ref_allele=pl.lit("A")).fill_null("#NA")
+    broken.write_csv(tmp_path / "broken.tsv", separator="\t", null_value="#NA")
+    with pytest.raises(UserError, match="ref_allele is EA, OA or #NA"):
+        ssf.main(tmp_path / "broken.tsv", min_rows=100, check_metadata=False)
+    table[1:].write_parquet(folder / "variants.parquet")
+    with pytest.raises(UserError, match="row by row"):
+        exports.main(parts, folder / "per-trait.parquet", *paths, WANTED, "toy", tmp_path / "less")
 
 
 def test_traits_of_any_name_become_files(study):  # noqa: F811

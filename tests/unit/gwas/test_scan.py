@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from ecgwas import tables
-from ecgwas.config import Gwas
+from ecgwas.config import Gwas, Step1
 from ecgwas.errors import UserError
-from ecgwas.gwas import blocks, calibration, groups, inputs, loci, scan, sumstats, tails
+from ecgwas.gwas import blocks, calibration, groups, inputs, loci, scan, step1, sumstats, tails
 from ecgwas.gwas.engine_torch import Engine
 
 
@@ -139,6 +139,39 @@ def test_null_chromosomes_may_be_spelled_as_the_genotype_files_spell_them(study)
     assert pl.read_parquet(study / "cal.parquet").filter(variants="null")["n_variants"].unique().to_list() == [200]
 
 
+def test_traits_without_values_or_of_one_value_leave_the_others_as_they_are(study):
+    """No value, one person's value, one value for everyone: no test, a reason, and the same numbers for a, b and c."""
+    given = [*files(study, *INPUTS), Step1(block=50, min_mac=1, min_maf=0.01)]
+    table = pl.read_parquet(study / "variants.parquet").with_columns(af=0.3, mac=200.0, pruned=True)
+    table.write_parquet(study / "variants.parquet")
+    before = pl.read_parquet(run_scan(study, Gwas(dtype="float64")))
+    traits = pl.read_parquet(study / "traits.parquet")
+    one = pl.when(pl.int_range(pl.len()) == 7).then(1.5)
+    empty = pl.lit(None, pl.Float64)
+    traits.with_columns(none=empty, one=one, same=pl.lit(0.1)).write_parquet(study / "traits.parquet")
+    with np.errstate(all="raise", under="ignore"):
+        after = pl.read_parquet(run_scan(study, Gwas(dtype="float64"), name="more"))
+    for name in ("t:a", "t:b", "t:c", "joint_neg_log10_p", "joint_df", "gg"):
+        np.testing.assert_allclose(after[name], before[name], rtol=1e-5, err_msg=name)
+    assert after.select(pl.col("t:none", "t:one", "t:same").is_nan().all()).row(0) == (True,) * 3
+    told = pl.read_parquet(study / "per-trait.parquet")
+    expected = [("none", 0, "no_values"), ("one", 1, "too_few"), ("same", 400, "constant")]
+    assert told.select("trait", "n", "reason").rows() == [(x, 400, None) for x in "abc"] + expected
+    step1.main(*given, study / "loco.parquet", excluded_out=study / "aside.parquet")
+    reasons = dict(pl.read_parquet(study / "aside.parquet").filter(kind="trait").select("id", "reason").rows())
+    assert reasons == {"none": "no_values", "one": "constant", "same": "constant"}
+    scan.main(*files(study, *INPUTS), 0, Gwas(), study / "l.parquet", study / "lt.parquet", study / "loco.parquet")
+    assert pl.read_parquet(study / "lt.parquet").filter(contig="2")["reason"].drop_nulls().len() == 3
+    settings = Gwas(permutations=3)
+    loci.main(
+        [study / "more-0.parquet"], study / "per-trait.parquet", *files(study, *INPUTS), settings, study / "x.parquet"
+    )
+    assert pl.read_parquet(study / "x.parquet")["lead_rsid"].to_list() == ["rs40"]
+    calibration.main(
+        [study / "more-0.parquet"], study / "per-trait.parquet", *files(study, *INPUTS), settings, study / "y.parquet"
+    )
+
+
 def test_people_without_samples_are_counted(study):
     table = pl.read_parquet(study / "traits.parquet").with_columns(sample_id="x" + pl.col("sample_id"))
     table.write_parquet(study / "traits.parquet")
@@ -211,7 +244,7 @@ def test_stratified_traits_inflate_and_permutation_interval_shows_it():
         made = groups.build(y, c)
         observed = calibration.lambda_trait(Engine(made).block(g)[0].r.T ** 2, made[0].df)
         drawn = calibration.permuted_lambdas(
-            lambda: iter([(slice(0, v), g)]), calibration.everyone(made, c, 4), [np.arange(v)], keys
+            lambda: iter([(slice(0, v), g)]), calibration.everyone(made, c, 4), [np.arange(v)], keys, 4
         )[0]
         low, high = calibration.simultaneous(drawn)
         assert np.all(np.abs(drawn.mean(axis=0) - 1) < 0.05)
