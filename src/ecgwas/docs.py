@@ -50,6 +50,9 @@ PLACES = {
     "PREDICT_DECISION": "predict/{model}/decision.parquet",
     "PREDICT_SUBGROUPS": "predict/{model}/subgroups.parquet",
     "PREDICT_POPULATION": "predict/{model}/population.parquet",
+    "ALLELE_BEATS": "cohorts/{cohort}/interpret/{model}/allele_beats.parquet",
+    "ALLELE_TRAITS": "cohorts/{cohort}/interpret/{model}/allele_traits.parquet",
+    "TRAVERSAL": "cohorts/{cohort}/interpret/{model}/traversal.parquet",
 }
 
 UNITS = {
@@ -233,8 +236,10 @@ def tables_page() -> str:
 
 
 def _schemas() -> list[tuple[str, tables.Schema]]:
-    rooms = (tables.ecg, tables.genetics, tables.labels, tables.predict)
-    return [(k, v) for room in rooms for k, v in vars(room).items() if k[0] != "_" and k.isupper() and isinstance(v, dict)]
+    rooms = (tables.ecg, tables.genetics, tables.labels, tables.predict, tables.alleles)
+    return [
+        (k, v) for room in rooms for k, v in vars(room).items() if k[0] != "_" and k.isupper() and isinstance(v, dict)
+    ]
 
 
 def _dtype(kind: Any) -> str:

@@ -1,0 +1,1 @@
+"""Predictors, embeddings and loci -> what of the ECG mattered."""
