@@ -1,4 +1,4 @@
-"""Axes of an embedding -> the median beat as each is moved: what an axis means, and how far the decoder can be trusted."""
+"""Axes of an embedding -> the median beat as each is moved, and how far the decoder can be trusted."""
 
 from collections.abc import Callable
 from pathlib import Path
