@@ -59,6 +59,9 @@ PLACES = {
     "SURVIVAL_CURVES": "predict/{model}/survival_curves.parquet",
     "SURVIVAL_CALIBRATION": "predict/{model}/survival_calibration.parquet",
     "SURVIVAL_RISKS": "predict/{model}/survival_risks.parquet",
+    "ALLELE_BEATS": "cohorts/{cohort}/interpret/{model}/allele_beats.parquet",
+    "ALLELE_TRAITS": "cohorts/{cohort}/interpret/{model}/allele_traits.parquet",
+    "TRAVERSAL": "cohorts/{cohort}/interpret/{model}/traversal.parquet",
 }
 
 UNITS = {
@@ -243,6 +246,7 @@ def tables_page() -> str:
 
 def _schemas() -> list[tuple[str, tables.Schema]]:
     rooms = (tables.ecg, tables.genetics, tables.labels, tables.predict, tables.survival, tables.interpret)
+    rooms = (*rooms, tables.alleles)
     return [
         (k, v) for room in rooms for k, v in vars(room).items() if k[0] != "_" and k.isupper() and isinstance(v, dict)
     ]

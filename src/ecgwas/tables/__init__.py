@@ -1,5 +1,6 @@
 """Schema of every table that crosses a rule boundary: column, type, unit and meaning."""
 
+from ecgwas.tables.alleles import ALLELE_BEATS, ALLELE_TRAITS, TRAVERSAL
 from ecgwas.tables.base import Schema, empty, typed
 from ecgwas.tables.ecg import (
     EMBEDDING_WINDOWS,
