@@ -13,6 +13,7 @@ from benchmarks.representation_data import (
     CHOOSING_FOLD,
     OLDEST,
     OVER_89,
+    PTBXL_COPIES,
     RECORDINGS,
     RHYTHMS,
     SUPERCLASSES,
@@ -21,14 +22,16 @@ from benchmarks.representation_data import (
 )
 
 from ecgwas import config
+from ecgwas.errors import UserError
 from ecgwas.predict import labels
 
 # SNOMED CT codes of the CinC Challenge 2021 (dx_mapping_scored.csv and dx_mapping_unscored.csv of its organisers; Reyna
 # et al. 2021, Computing in Cardiology) that say what a diagnostic statement of PTB-XL says (scp_statements.csv).
 # Findings of form that PTB-XL gives no class (T inversion, high voltage, ST deviation) have none here; none is NORM.
+# Ischaemia is STTC, as in PTB-XL (ISC_, ISCIN), not MI. S T changes (55930002) are what the challenge made of NST_.
 SNOMED = {
-    "MI": "164865005 164867002 54329005 425419005 413444003",
-    "STTC": "164934002 428750005 111975006 164861001 425623009 426434006",
+    "MI": "164865005 164867002 54329005 57054005",
+    "STTC": "164934002 55930002 428750005 111975006 164861001 413444003 413844008 425419005 425623009 426434006",
     "CD": "698252002 713426002 713427006 59118001 164909002 733534002 251120003 445118002 445211001 74390002 270492004"
     " 195042002 27885002",
     "HYP": "164873001 89792004 67741000119109 253352002 446358003 446813000",
@@ -81,6 +84,8 @@ def ptbxl(cohort: Path, data: Path, settings: config.Predict) -> tuple[Path, Pat
 def cinc(cohort: Path, data: Path, settings: config.Predict) -> tuple[Path, Path]:
     """Labels and people of the recordings of `ecg_cinc2021` in the cohort, from the comments of their headers."""
     ids = pl.read_parquet(cohort / RECORDINGS)["recording_id"].to_list()
+    if copies := [name for name in ids if name.startswith(PTBXL_COPIES)]:
+        raise UserError(f"{cohort}: {copies[0]} is a recording of PTB-XL; leave those named {PTBXL_COPIES}* out")
     rows = [header(data / "ecg_cinc2021" / f"{name}.hea") | {"recording_id": name, "person_id": name} for name in ids]
     table = pl.DataFrame(rows, schema={n: pl.String for n in ("recording_id", "person_id", "codes", "age", "sex")})
     statements, people = cohort / "statements.csv", cohort / "people.csv"
