@@ -135,4 +135,67 @@ rule evaluate:
         " --settings {params.settings:q} --seed {params.seed} {params.outputs} > {log} 2>&1"
 
 
-JUDGEMENTS = [f"predict/{PREDICT_MODEL}/{name}.parquet" for name in JUDGED] if PREDICT.outcomes else []
+SURVIVED = ("survival", "hazard_ratios", "survival_curves", "survival_calibration", "survival_risks")
+
+
+rule survival:
+    input:
+        labels=expand("cohorts/{cohort}/predict/labels.parquet", cohort=COHORTS),
+        embeddings=expand("cohorts/{cohort}/embeddings/{{model}}.parquet", cohort=COHORTS),
+        intervals=expand("cohorts/{cohort}/ecg/intervals.parquet", cohort=COHORTS),
+    output:
+        **{name: f"predict/{{model}}/{name}.parquet" for name in SURVIVED},
+    log:
+        "logs/predict/{model}-survival.log",
+    conda:
+        "../../envs/stats.yaml"
+    params:
+        lists=lists,
+        cohorts=json.dumps(list(COHORTS)),
+        settings=settings("predict"),
+        seed=STUDY.seed,
+        code=source("predict"),
+    shell:
+        "python -m ecgwas.predict.survival --cohorts {params.cohorts:q} --labels {params.lists[labels]:q}"
+        " --embeddings {params.lists[embeddings]:q} --intervals {params.lists[intervals]:q}"
+        " --survival_out {output.survival} --hazard_ratios_out {output.hazard_ratios}"
+        " --curves_out {output.survival_curves} --calibration_out {output.survival_calibration}"
+        " --risks_out {output.survival_risks} --settings {params.settings:q} --seed {params.seed} > {log} 2>&1"
+
+
+rule bundle:
+    input:
+        predictor="predict/{model}/{method}.pt",
+        performance="predict/{model}/performance.parquet",
+        thresholds="predict/{model}/thresholds.parquet",
+        subgroups="predict/{model}/subgroups.parquet",
+    output:
+        directory("predict/{model}/bundle-{method}"),
+    log:
+        "logs/predict/{model}-{method}-bundle.log",
+    wildcard_constraints:
+        method="|".join(PREDICT.methods),
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        settings=settings("release"),
+        name=f"{STUDY.study}-{{model}}-{{method}}",
+        code=source("predict"),
+    shell:
+        "python -m ecgwas.predict.bundle --predictor {input.predictor} --name {params.name} --settings {params.settings:q}"
+        " --performance {input.performance} --thresholds {input.thresholds} --subgroups {input.subgroups}"
+        " --bundle {output} > {log} 2>&1"
+
+
+KINDS = {outcome.kind for outcome in PREDICT.outcomes.values()}
+# A bundle of the first network named, where a licence is.
+BUNDLED = [name for name in PREDICT.methods if name not in ("intervals", "demographics")][:1]
+JUDGEMENTS = expand(
+    "predict/{model}/{name}.parquet",
+    model=PREDICT_MODEL,
+    name=[*(JUDGED if "prevalent" in KINDS else ()), *(SURVIVED if "incident" in KINDS else ())],
+) + expand(
+    "predict/{model}/bundle-{method}",
+    model=PREDICT_MODEL,
+    method=BUNDLED if STUDY.release.licence and "prevalent" in KINDS else [],
+)

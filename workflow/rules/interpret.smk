@@ -1,0 +1,98 @@
+"""Predictors, embeddings and loci -> what of the ECG mattered: for a prediction, along an axis, for each allele."""
+
+EXPLAINED = {
+    name: f"cohorts/{{cohort}}/interpret/{{model}}/{{method}}/{name}.parquet"
+    for name in ("occlusion", "attributions", "beat_maps", "checks")
+}
+
+
+rule explain:
+    input:
+        unpack(lambda wildcards: signals_of(wildcards.cohort)),
+        predictor="predict/{model}/{method}.pt",
+        labels="cohorts/{cohort}/predict/labels.parquet",
+        scores="cohorts/{cohort}/predict/{model}/scores-{method}.parquet",
+    output:
+        **EXPLAINED,
+    log:
+        "logs/{cohort}/interpret/{model}-{method}.log",
+    wildcard_constraints:
+        method="|".join(STUDY.interpret.methods) or "(?!)",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        lists=lists,
+        settings=settings("interpret"),
+        seed=STUDY.seed,
+        code=source("interpret"),
+    shell:
+        "python -m ecgwas.interpret.explain --predictor {input.predictor} --recordings {input.recordings}"
+        " --strips {params.lists[strips]:q} --beats {params.lists[beats]:q} --labels {input.labels}"
+        " --scores {input.scores} --settings {params.settings:q} --seed {params.seed} --threads {threads}"
+        " --occlusion {output.occlusion} --attributions {output.attributions} --beat_maps {output.beat_maps}"
+        " --checks_table {output.checks} > {log} 2>&1"
+
+
+rule traversal:
+    input:
+        unpack(lambda wildcards: signals_of(wildcards.cohort)),
+        checkpoint="models/{model}/checkpoint.pt",
+        embeddings="cohorts/{cohort}/embeddings/{model}.parquet",
+        traits="cohorts/{cohort}/phenotypes/{model}/traits.parquet",
+    output:
+        "cohorts/{cohort}/interpret/{model}/traversal.parquet",
+    log:
+        "logs/{cohort}/interpret/{model}-traversal.log",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        lists=lists,
+        code=source("interpret"),
+    shell:
+        "python -m ecgwas.interpret.traversal --checkpoint {input.checkpoint} --embeddings {input.embeddings}"
+        " --traits {input.traits} --recordings {input.recordings} --beats {params.lists[beats]:q}"
+        " --traversal {output} > {log} 2>&1"
+
+
+rule alleles:
+    input:
+        unpack(lambda wildcards: signals_of(wildcards.cohort)),
+        **GENOTYPES,
+        **TRAITS,
+        loci="cohorts/{cohort}/gwas/{model}/loci.parquet",
+        intervals="cohorts/{cohort}/ecg/intervals.parquet",
+    output:
+        beats="cohorts/{cohort}/interpret/{model}/allele_beats.parquet",
+        traits="cohorts/{cohort}/interpret/{model}/allele_traits.parquet",
+    log:
+        "logs/{cohort}/interpret/{model}-alleles.log",
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        lists=lists,
+        settings=settings("interpret"),
+        ingest=settings("ingest"),
+        seed=STUDY.seed,
+        code=source("interpret"),
+    shell:
+        "python -m ecgwas.interpret.alleles --loci {input.loci} --recordings {input.recordings}"
+        " --beats {params.lists[beats]:q} --intervals {input.intervals} --manifest {input.manifest}"
+        " --variants {input.variants} --samples {input.samples} --traits {input.traits} --covariates {input.covariates}"
+        " --settings {params.settings:q} --ingest {params.ingest:q} --seed {params.seed}"
+        " --allele_beats {output.beats} --allele_traits {output.traits} > {log} 2>&1"
+
+
+# What is told of the report's model: the beats of its loci and axes, and of the predictors what they look at.
+HEARTS = STUDY.ingest.heart and MODELS[REPORT_MODEL].kind != "outcomes"
+TOLD_OF_LOCI = expand(
+    "cohorts/{cohort}/interpret/{model}/{table}.parquet",
+    cohort=GENOTYPED if HEARTS and STUDY.interpret.loci else [],
+    model=REPORT_MODEL,
+    table=["allele_beats", "allele_traits"]
+    + (["traversal"] if MODELS[REPORT_MODEL].kind in ("transformer", "pca") else []),
+)
+EXPLANATIONS = [
+    path.format(cohort=TRAIN, model=PREDICT_MODEL, method=method)
+    for path in EXPLAINED.values()
+    for method in (STUDY.interpret.methods if "prevalent" in KINDS else [])
+]
