@@ -75,6 +75,7 @@ def columns(logits: np.ndarray, outcomes: list[dict[str, Any]]) -> dict[str, flo
     for logit, outcome in zip(logits.astype(float), outcomes, strict=True):
         fitted = outcome["calibration"] or {"slope": 1.0, "intercept": 0.0}
         row[outcome["name"]] = float(1 / (1 + np.exp(-(fitted["slope"] * logit + fitted["intercept"]))))
+        row[f"logit:{outcome['name']}"] = float(logit)
         limit = outcome["threshold"]
         row[f"above_threshold:{outcome['name']}"] = None if limit is None else bool(logit >= limit)
     return row
@@ -110,10 +111,11 @@ def rows(
 
 
 def to_table(found: list[dict[str, Any]], outcomes: list[dict[str, Any]]) -> pl.DataFrame:
-    """file, recording_id, a probability and a flag an outcome, reason."""
+    """file, recording_id, a probability, a flag and a logit an outcome, reason."""
     schema = {"file": pl.String, "recording_id": pl.String}
     for outcome in outcomes:
         schema |= {outcome["name"]: pl.Float64, f"above_threshold:{outcome['name']}": pl.Boolean}
+        schema |= {f"logit:{outcome['name']}": pl.Float64}
     return pl.DataFrame(found, schema=schema | {"reason": pl.String})
 
 

@@ -109,5 +109,6 @@ def test_real_files_of_many_formats_and_junk(world, realdata, tmp_path):
         assert set(mine["recording_id"].str.strip_prefix(name + "/")) == set(wanted), name
         for row in mine.iter_rows(named=True):
             logits = wanted[row["recording_id"].removeprefix(name + "/")]
-            np.testing.assert_allclose(np.log(row["slow"] / (1 - row["slow"])), logits["slow"], atol=1e-5)
-            np.testing.assert_allclose(np.log(row["big_t"] / (1 - row["big_t"])), 2 * logits["big_t"] - 1, atol=1e-5)
+            for outcome in ("slow", "big_t"):
+                np.testing.assert_allclose(row[f"logit:{outcome}"], logits[outcome], atol=1e-5, rtol=1e-5)
+            np.testing.assert_allclose(row["big_t"], 1 / (1 + np.exp(1 - 2 * logits["big_t"])), atol=1e-5)
