@@ -27,8 +27,8 @@ def run(world: World, predictor: Any, scores: pl.DataFrame, **options: Any) -> d
     return {name: pl.read_parquet(path) for name, path in out.items()}
 
 
-def test_tables_of_a_predictor(ecg_cohort, tmp_path):
-    world = make_world(ecg_cohort, tmp_path, n=32)
+def test_tables_of_a_predictor(tmp_path):
+    world = make_world(tmp_path, 32)
     predictor, other = world.fit("probe"), world.fit("random", "other")
     scores = world.score(predictor)
     found = run(world, predictor, scores, others=[other])
@@ -51,8 +51,8 @@ def test_tables_of_a_predictor(ecg_cohort, tmp_path):
     assert set(checks.filter(check="residual")["map"]) == {"integrated_flat", "integrated_usual"}
 
 
-def test_without_scores_there_is_a_reason(ecg_cohort, tmp_path):
-    world = make_world(ecg_cohort, tmp_path, n=32)
+def test_without_scores_there_is_a_reason(tmp_path):
+    world = make_world(tmp_path, 32)
     predictor = world.fit("probe")
     scores = world.score(predictor).with_columns(pl.lit(None, pl.Float64).alias("big_t"))
     found = run(world, predictor, scores)
