@@ -47,6 +47,3 @@ rule all:
         "report/index.html",
         EXPORTS,
         RELEASES,
-        JUDGEMENTS,
-        TOLD_OF_LOCI,
-        EXPLANATIONS,

@@ -71,6 +71,9 @@ rule page:
         ),
         expand("recovery/{cohort}/{model}.tsv", cohort=SIMULATED, model=MODELS),
         "recovery.tsv" if SIMULATED else [],
+        JUDGEMENTS,
+        EXPLANATIONS,
+        TOLD_OF_LOCI,
         expand("embeddings/readout/{model}.parquet", model=READ),
         expand("cohorts/{cohort}/embeddings/{model}.ood.parquet", cohort=COHORTS, model=EMBEDDING),
     output:

@@ -14,7 +14,7 @@ import ecgwas
 from ecgwas import config, provenance
 from ecgwas.cli import run
 from ecgwas.files import atomic
-from ecgwas.report import figures, flow, genes, held, inputs, recovered, scan, sections, words
+from ecgwas.report import figures, flow, genes, held, inputs, predicted, recovered, scan, sections, words
 from ecgwas.report.inputs import CohortInputs
 
 CONTENTS = {
@@ -24,6 +24,7 @@ CONTENTS = {
     "scan": "Genome scan",
     "loci": "Loci",
     "regions": "Regions",
+    "hearts": "Loci in the ECG",
     "sets": "Credible sets",
     "reliability": "Reliability",
 }
@@ -55,6 +56,7 @@ def cohort_context(
         "compared": sections.compared_rows(inputs.read_compared(root, cohort, models), truth, settings.labels),
         "crosscheck": sections.crosscheck_words(found.crosscheck),
         "recovery": _recovery(truth, settings.labels),
+        "hearts": predicted.loci(root, cohort, model, settings.regions),
         "tiles": sections.tiles(found, truth, analysed, associations.height),
         **_scan_context(found, associations, truth, threshold),
     }
@@ -106,7 +108,7 @@ def _recovery(truth: recovered.Recovery | None, labels: dict[str, str]) -> dict[
 
 
 def _contents(context: dict[str, Any]) -> list[tuple[str, str]]:
-    present = {name: bool(context[name]) for name in ("recovery", "regions", "sets", "reliability")}
+    present = {name: bool(context[name]) for name in ("recovery", "regions", "hearts", "sets", "reliability")}
     present["models"] = len(context["compared"]) > 1
     return [(name, title) for name, title in CONTENTS.items() if present.get(name, True)]
 
@@ -155,9 +157,10 @@ def scanned(cohorts: list[str], described: dict[str, config.Cohort]) -> list[str
 def render(context: dict[str, Any]) -> str:
     """The page's HTML."""
     files = resources.files("ecgwas.report")
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
+    loader = jinja2.FunctionLoader(lambda name: files.joinpath(name).read_text())
+    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
     environment.filters |= {"count": words.count, "plural": words.plural, "test_name": words.test_name}
-    template = environment.from_string(files.joinpath("page.html.j2").read_text())
+    template = environment.get_template("page.html.j2")
     return template.render(css=files.joinpath("page.css").read_text(), **context) + "\n"
 
 
@@ -198,6 +201,7 @@ def main(
         "title": settings.title,
         "model": model,
         "label": settings.labels.get(model, model),
+        "predicted": predicted.section(root, study, cohorts),
         "held": held.section(root, cohorts, models, roles or {}, settings.labels),
         "cohorts": [tell(name) | sections.described(described.get(name)) for name in scanned(cohorts, described)],
     }
