@@ -33,6 +33,7 @@ include: "workflow/rules/phenotypes.smk"
 include: "workflow/rules/gwas.smk"
 include: "workflow/rules/finemap.smk"
 include: "workflow/rules/predict.smk"
+include: "workflow/rules/judge.smk"
 include: "workflow/rules/interpret.smk"
 include: "workflow/rules/report.smk"
 

@@ -54,3 +54,14 @@ def write_parquet(table: pl.DataFrame, path: Path | str) -> None:
     """Write one Parquet file (zstd), atomically; equal tables give equal bytes."""
     with atomic(path) as temporary:
         table.write_parquet(temporary, compression="zstd", statistics=True)
+
+
+def read_table(path: Path, text: tuple[str, ...]) -> pl.DataFrame:
+    """A Parquet or CSV table; the columns `text` as strings whatever they look like."""
+    if path.suffix == ".parquet":
+        table = pl.read_parquet(path)
+    else:
+        names = pl.read_csv(path, n_rows=0).columns
+        overrides = {name: pl.String for name in names if name in text}
+        table = pl.read_csv(path, schema_overrides=overrides, infer_schema_length=None)
+    return table.with_columns(pl.col(name).cast(pl.String) for name in text if name in table.columns)

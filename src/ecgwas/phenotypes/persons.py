@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from ecgwas import tables
+from ecgwas import files, tables
 from ecgwas.errors import UserError
 from ecgwas.phenotypes import design
 
@@ -16,15 +16,10 @@ def read_table(path: Path) -> pl.DataFrame:
     """A Parquet or CSV table; ids as strings whatever they look like."""
     if not path.exists():
         raise UserError(f"{path}: no such file")
-    if path.suffix == ".parquet":
-        table = pl.read_parquet(path)
-    else:
-        names = pl.read_csv(path, n_rows=0).columns
-        overrides = {name: pl.String for name in names if name in IDS}
-        table = pl.read_csv(path, schema_overrides=overrides, infer_schema_length=None)
+    table = files.read_table(path, IDS)
     if "person_id" not in table.columns:
         raise UserError(f"{path}: no column person_id; the table has {', '.join(table.columns)}")
-    return table.with_columns(pl.col(name).cast(pl.String) for name in IDS if name in table.columns)
+    return table
 
 
 def chosen(names: list[str], wanted: list[str] | str, path: Path) -> list[str]:

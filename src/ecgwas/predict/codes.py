@@ -7,19 +7,9 @@ import polars as pl
 
 from ecgwas import config
 from ecgwas.errors import UserError
+from ecgwas.files import read_table
 
 IDS = ("recording_id", "person_id", "code")
-
-
-def read_table(path: Path, text: tuple[str, ...]) -> pl.DataFrame:
-    """A Parquet or CSV table; the columns `text` as strings whatever they look like."""
-    if path.suffix == ".parquet":
-        table = pl.read_parquet(path)
-    else:
-        names = pl.read_csv(path, n_rows=0).columns
-        overrides = {name: pl.String for name in names if name in text}
-        table = pl.read_csv(path, schema_overrides=overrides, infer_schema_length=None)
-    return table.with_columns(pl.col(name).cast(pl.String) for name in text if name in table.columns)
 
 
 def need(table: pl.DataFrame, columns: dict[str, str], path: Path) -> None:
