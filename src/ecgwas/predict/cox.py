@@ -98,6 +98,8 @@ def fit(x: np.ndarray, years: np.ndarray, event: np.ndarray, penalty: np.ndarray
         slope = gradient - ridge * beta
         step = np.linalg.lstsq(information + np.diag(ridge), slope, rcond=None)[0]
         beta, (value, gradient, information), size = _climb(beta, step, value, z, data, ridge)
+        if (np.abs(beta) * x.std(0) > LARGEST).any():
+            break  # more covariates than events can tell apart: the likelihood rises without end
         if np.abs(size * step).max(initial=0) < TOLERANCE or slope @ step < TOLERANCE**2:
             converged = True
             break
@@ -116,8 +118,10 @@ def _climb(
         tried = beta + size * step
         found = likelihood(tried, z, data)
         gain = found[0] - 0.5 * (ridge * tried**2).sum() - before
-        if gain >= -1e-9 * (1 + abs(before)) or size < SMALLEST:
+        if gain >= -1e-9 * (1 + abs(before)):
             return tried, found, size
+        if size < SMALLEST:
+            return beta, likelihood(beta, z, data), size
         size /= 2
 
 

@@ -94,3 +94,12 @@ def test_p_of_proportional_hazards_is_uniform_where_they_are():
         x, years, event = simulated(300, [11, seed])
         found.append(cox.proportional(cox.fit(x, years, event == 1), x, years, event == 1)[1])
     assert abs(np.mean(np.array(found) < 0.1) - 0.1) < 3.5 * np.sqrt(0.09 / 200)
+
+
+def test_more_covariates_than_events_end_without_a_maximum():
+    rng = np.random.default_rng([4])
+    x, years = rng.standard_normal((60, 30)), rng.exponential(size=60)
+    model = cox.fit(x, years, np.arange(60) < 8)
+    assert not model.converged
+    assert np.isfinite(model.beta).all()
+    assert cox.fit(x, years, np.arange(60) < 8, 10.0).converged
