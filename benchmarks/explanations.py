@@ -135,25 +135,38 @@ def layouts(world: World, rows: np.ndarray) -> Iterator[tuple[int, Layout]]:
 
 
 def measured(network: Network, world: World, disease: str, rows: np.ndarray, shape: np.ndarray) -> dict[str, float]:
-    """Share of the mean occlusion table, and of integrated-gradient mass, that lies in what was planted."""
+    """Share of each table's mass that lies in what was planted, by the name of the table.
+
+    Of the mean table of the recordings, as the pipeline's summary has it; of maps also the mean share of one
+    recording's table (`_one`), and of its samples before they are summed by cell (`_samples`), where what goes up and
+    what goes down both count.
+    """
     cells, found, times = planted(disease), [], []
     for row, segments in layouts(world, rows):
         found.append(maps.explained(network, world.tensors[torch.tensor([row])], 0, shape, 32))
         times.append((cells * time_shares(segments)).sum() / (8 if disease == "leads" else 12))  # 8 leads are seen
     out = {"time": float(np.mean(times))}
     for by in ("line", "usual"):
-        table = np.abs(np.nan_to_num(summary.mean_table([one.occlusions[by] for one in found])))[INDEPENDENT]
-        out[f"occlusion_{by}"] = float(table[cells[INDEPENDENT]].sum() / table.sum())
+        out[f"occlusion_{by}"] = share_of(summary.mean_table([one.occlusions[by] for one in found]), cells)
     for name in found[0].maps:
-        out[name] = float(np.mean([one.maps[name].share[cells].sum() for one in found]))
+        tables = [one.maps[name].value for one in found]
+        out[name] = share_of(summary.mean_table(tables), cells)
+        out[f"{name}_one"] = float(np.mean([share_of(table, cells) for table in tables]))
+        out[f"{name}_samples"] = float(np.mean([one.maps[name].share[cells].sum() for one in found]))
     return out
+
+
+def share_of(table: np.ndarray, cells: np.ndarray) -> float:
+    """Part of the absolute values of a table [lead, segment] in `cells`, of the leads that are no sums of others."""
+    mass = np.abs(np.nan_to_num(table))[INDEPENDENT]
+    return float(mass[cells[INDEPENDENT]].sum() / mass.sum())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--people", type=int, default=300)
+    parser.add_argument("--people", type=int, default=2000)
     parser.add_argument("--tested", type=int, default=30)
-    parser.add_argument("--steps", type=int, default=250)
+    parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--diseases", nargs="+", default=["T", "P", "leads"])
     given, out = parser.parse_args(), {}
     n = given.people

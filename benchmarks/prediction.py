@@ -79,6 +79,8 @@ def judge(jobs: list[Job], places: list[Place], settings: config.Predict) -> dic
     cohorts = {}
     for place in places:
         labels = judged.read_labels(place.labels)
+        # The macro average is over all outcomes of a table: it gets those of `settings` alone.
+        labels = labels.drop(f"y:{name}" for name in judged.outcome_names(labels) if name not in settings.outcomes)
         scores = judged.read_scores(labels, [job.method for job in jobs], [job.scores(place) for job in jobs])
         cohorts[place.folder.name] = labels, scores, Columns(place.folder / recordings.RECORDINGS, place.people, None)
     settings = settings.model_copy(update={"train": places[0].folder.name, "subgroups": ["sex", "age"]})

@@ -160,3 +160,25 @@ def test_the_second_device_is_another() -> None:
     gain = prediction_device.other_device(slow, rng).std() / slow.std()
     assert gain == pytest.approx(prediction_device.OTHER["gain"], abs=0.02)
     assert prediction_device.other_device(fast, rng).std() < 0.1 * fast.std()
+
+
+def test_the_macro_average_is_over_the_outcomes_of_a_task(subset, tmp_path) -> None:
+    cohort, data = subset
+    place = Place(cohort, *prediction_outcomes.ptbxl(cohort, data, SETTINGS))
+    job = Job("intervals", 1.0, 0, tmp_path / "m.pt", place, (place,), SETTINGS, tmp_path, 1)
+    scores, rng = pl.read_parquet(place.labels).select("recording_id"), np.random.default_rng(1)
+    scores = scores.with_columns(pl.Series(name, rng.random(len(scores))) for name in SETTINGS.outcomes)
+    job.scores(place).parent.mkdir(parents=True, exist_ok=True)
+    scores.with_columns(method=pl.lit("intervals")).write_parquet(job.scores(place))
+    settings = SETTINGS.model_copy(update={"resamples": 20})
+    macros = set()
+    for task, names in prediction_outcomes.TASKS.items():
+        found = prediction.judge([job], [place], prediction_outcomes.of_task(settings, task))["performance"]
+        auroc = found.filter(split="test", metric="auroc", label_share=1.0)
+        single = auroc.filter(pl.col("outcome").is_in(list(names)))
+        assert set(auroc["outcome"]) == {*names, "macro"} if len(names) > 1 else set(names) <= set(auroc["outcome"])
+        if len(names) > 1:
+            macro = auroc.filter(outcome="macro")["value"].item()
+            assert macro == pytest.approx(single["value"].mean(), abs=1e-12)
+            macros.add(macro)
+    assert len(macros) == 2
