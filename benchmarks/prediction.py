@@ -37,7 +37,7 @@ from ecgwas.predict.subgroups import Columns
 PROJECT = Path(__file__).resolve().parents[1]
 NAMES = {"xresnet1d": "xresnet"}  # in the JSON
 SLOW = ("finetuned", "supervised", "xresnet1d")
-DISEASE_METHODS = ("finetuned", "probe", "random", "intervals", "demographics")
+DISEASE_METHODS = ("finetuned", "probe", "combined", "random", "intervals", "demographics")
 
 
 class Plan(NamedTuple):

@@ -51,8 +51,8 @@ class Job(NamedTuple):
 
 def fitting() -> str:
     """Hash of the modules that fit a predictor."""
-    names = ("classical", "draws", "fit", "inputs", "judging", "networks", "probe", "training", "tuning", "xresnet")
-    files = [Path(fit.__file__).with_name(f"{name}.py") for name in names]
+    names = ("combined", "classical", "draws", "fit", "inputs", "judging", "networks", "probe", "training", "tuning")
+    files = [Path(fit.__file__).with_name(f"{name}.py") for name in (*names, "xresnet")]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
 
 
@@ -88,7 +88,7 @@ def run(job: Job) -> Path:
 def run_all(jobs: list[Job], processes: int) -> None:
     """Run what has no scores yet, the long ones first."""
     left = [job for job in jobs if not all(job.scores(place).exists() for place in job.scored)]
-    quick = ("probe", "random", "intervals", "demographics")
+    quick = ("probe", "combined", "random", "intervals", "demographics")
     left.sort(key=lambda job: (job.method in quick, -job.share))
     if not left:
         return

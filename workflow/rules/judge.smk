@@ -91,7 +91,7 @@ rule bundle:
 
 KINDS = {outcome.kind for outcome in PREDICT.outcomes.values()}
 # A bundle of the first network named, where a licence is.
-BUNDLED = [name for name in PREDICT.methods if name not in ("intervals", "demographics")][:1]
+BUNDLED = [name for name in PREDICT.methods if name not in ("combined", "intervals", "demographics")][:1]
 JUDGEMENTS = expand(
     "predict/{model}/{name}.parquet",
     model=PREDICT_MODEL,

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from ecgwas.config.base import Fraction, Name, Strict
 
-METHODS = ("finetuned", "attention", "probe", "random", "supervised", "xresnet1d", "intervals", "demographics")
+METHODS = ("finetuned", "attention", "probe", "combined", "random", "supervised", "xresnet1d", "intervals", "demographics")
 
 
 class Outcome(Strict):
@@ -51,10 +51,10 @@ class Predict(Strict):
     outcomes: dict[Name, Outcome] = Field({}, description="What is predicted, by name.")
     model: Name | None = Field(None, description="Model whose encoder is used; the report's model by default.")
     train: Name | None = Field(None, description="Cohort that is learnt from; the first by default. All others are external: scored whole, with its thresholds.")
-    methods: list[Literal["finetuned", "attention", "probe", "random", "supervised", "xresnet1d", "intervals", "demographics"]] = Field(
+    methods: list[Literal["finetuned", "attention", "probe", "combined", "random", "supervised", "xresnet1d", "intervals", "demographics"]] = Field(
         list(METHODS),
         min_length=1,
-        description="finetuned: all weights, from the model's; attention: frozen, attention pooling; probe: frozen, linear; random:"
+        description="finetuned: all weights, from the model's; attention: frozen, attention pooling; probe: frozen, linear; combined: probe and intervals; random:"
         " probe of the untrained encoder; supervised, xresnet1d: from new weights; intervals: classical measurements; demographics: age, sex.",
     )
     together: bool = Field(True, description="One network for all prevalent outcomes; false: one each.")

@@ -1,6 +1,6 @@
 """Classical measurements, or age and sex -> logits: the baselines that need no signal."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -33,33 +33,44 @@ def features(method: str, cohort: Cohort, ids: pl.DataFrame) -> pl.DataFrame:
     return joined.select(pl.col(name).cast(pl.Float64) for name in names)
 
 
-def usable(x: pl.DataFrame) -> list[str]:
-    """Features that enough of the training recordings x have."""
-    seen = x.select(pl.all().is_not_null().mean())
-    return [name for name in x.columns if (seen[name][0] or 0) >= FEWEST]
+class Design(NamedTuple):
+    """Which features are used, and what stands where one is missing."""
 
+    names: list[str]
+    middle: np.ndarray  # [feature], medians of the training recordings
 
-def design(x: pl.DataFrame, names: list[str], middle: np.ndarray) -> np.ndarray:
-    """[n, 2·feature]: features with the training median where missing, and 1 where one is missing."""
-    values = x.select(names).to_numpy().astype(float)
-    missing = ~np.isfinite(values)
-    return np.column_stack([np.where(missing, middle, values), missing])
+    @classmethod
+    def of(cls, x: pl.DataFrame, train: np.ndarray) -> "Design":
+        """The features that enough of the training rows of x have."""
+        known = x[train]
+        seen = known.select(pl.all().is_not_null().mean())
+        names = [name for name in x.columns if (seen[name][0] or 0) >= FEWEST]
+        return cls(names, np.nanmedian(known.select(names).to_numpy().astype(float), axis=0) if names else np.empty(0))
+
+    def rows(self, x: pl.DataFrame) -> np.ndarray:
+        """[n, 2·feature]: features with the training median where missing, and 1 where one is missing."""
+        values = x.select(self.names).to_numpy().astype(float)
+        missing = ~np.isfinite(values)
+        return np.column_stack([np.where(missing, self.middle, values), missing])
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a predictor's file holds of it."""
+        return {"features": self.names, "middle": torch.from_numpy(self.middle)}
 
 
 def fit(given: Fit) -> dict[str, Any]:
     """What the predictor's file holds: features, their medians, and the weights of a regression for each outcome."""
     examples, train, choose = given.examples, given.examples.rows("train"), given.examples.rows("choose")
     x = features(given.method, given.cohort, examples.table)
-    names = usable(x[train])
-    if not names:
+    design = Design.of(x, train)
+    if not design.names:
         raise UserError(f"method {given.method}: nothing is known of the training recordings; leave it out of methods")
-    middle = np.nanmedian(x[train].select(names).to_numpy().astype(float), axis=0)
-    z = design(x, names, middle)
+    z = design.rows(x)
     fits = [probe.fit(z[train], y[train], z[choose], y[choose]) for y in examples.y.T]
     told = zip(examples.outcomes, fits, strict=True)
-    tensors = {"middle": middle, "weight": np.stack([f.weight for f in fits]), "bias": np.array([f.bias for f in fits])}
+    tensors = {"weight": np.stack([f.weight for f in fits]), "bias": np.array([f.bias for f in fits])}
     chosen = {name: {"scale": f.scale, "penalty": f.penalty, "loss": f.loss} for name, f in told}
-    return {"features": names, "chosen": chosen} | {name: torch.from_numpy(a) for name, a in tensors.items()}
+    return design.to_dict() | {"chosen": chosen} | {name: torch.from_numpy(a) for name, a in tensors.items()}
 
 
 def score(predictor: dict[str, Any], cohort: Cohort, ids: pl.Series, threads: int = 1, batch: int = 0) -> Scores:
@@ -71,5 +82,5 @@ def score(predictor: dict[str, Any], cohort: Cohort, ids: pl.Series, threads: in
     if absent:
         print(f"without {', '.join(absent)}: taken as missing", flush=True)
     x = x.with_columns(pl.lit(None, pl.Float64).alias(name) for name in absent)
-    z = design(x, names, predictor["middle"].numpy())
+    z = Design(names, predictor["middle"].numpy()).rows(x)
     return Scores(z @ predictor["weight"].numpy().T + predictor["bias"].numpy(), [None] * table.height)

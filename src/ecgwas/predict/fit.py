@@ -18,6 +18,7 @@ MODULES = {
     "xresnet1d": "tuning",
     "probe": "tuning",
     "random": "tuning",
+    "combined": "combined",
     "intervals": "classical",
     "demographics": "classical",
 }
@@ -59,8 +60,8 @@ def main(
         checkpoint: The model: its encoder, and how signals are made. Not for intervals and demographics.
         strips: The cohort's shards of rhythm strips; for networks.
         beats: Its shards of median beats, and of windows where recordings are longer; for networks.
-        embeddings: Its embeddings by this checkpoint, where they are there already; for probe and finetuned.
-        intervals: Its intervals.parquet; for method intervals.
+        embeddings: Its embeddings by this checkpoint, where they are there already; for probe, combined and finetuned.
+        intervals: Its intervals.parquet; for intervals and combined.
         people: Its people table; for intervals and demographics.
         resume: Folder for the state of an unfinished run, removed in the end; without it a killed run starts anew.
         seed: Seed of initial weights, order and augmentation.

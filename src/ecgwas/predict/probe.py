@@ -4,7 +4,7 @@ Embeddings are standardised by the training recordings, or put on one scale for 
 for each outcome, those with the least log loss on the recordings that choose.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -109,13 +109,14 @@ def fit(
     y_choose: np.ndarray,
     solve: Solve = logistic,
     misfit: Callable[[np.ndarray, np.ndarray], float] = log_loss,
+    scales: Sequence[str] = tuple(SCALES),
 ) -> Linear:
     """The probe of one outcome: labels y 0/1, NaN where unknown; embeddings [n, E], rows of NaN count nothing.
 
-    Where nobody chooses: standardised, with penalty `UNCHOSEN`.
+    Where nobody chooses: on the first scale, with penalty `UNCHOSEN`.
     """
     (z, y), (z_choose, y_choose) = known(z, y), known(z_choose, y_choose)
-    fits = [one for name in SCALES for one in fit_scaled(z, y, name, solve)]
+    fits = [one for name in scales for one in fit_scaled(z, y, name, solve)]
     if not len(y_choose):
         return next(one for one in fits if one.penalty == UNCHOSEN)
     losses = [misfit(one.logits(z_choose), y_choose) / len(y_choose) for one in fits]

@@ -49,7 +49,7 @@ def main(
         scores: Written: recording_id, person_id, a logit an outcome, and why there is none.
         strips: Shards of rhythm strips; for networks.
         beats: Shards of median beats, and of windows where recordings are longer; for networks.
-        intervals: intervals.parquet; for method intervals.
+        intervals: intervals.parquet; for intervals and combined.
         people: The people table; for intervals and demographics.
         labels: labels.parquet: only the recordings that count in it are scored; without it all are.
         batch: Windows scored at once.

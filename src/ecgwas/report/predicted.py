@@ -31,6 +31,7 @@ TITLES = {
     "finetuned": "fine-tuned",
     "attention": "attention pooling",
     "probe": "linear probe",
+    "combined": "probe and classical intervals",
     "random": "untrained encoder",
     "supervised": "supervised, same size",
     "xresnet1d": "xresnet1d",
