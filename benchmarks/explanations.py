@@ -165,7 +165,7 @@ def share_of(table: np.ndarray, cells: np.ndarray) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--people", type=int, default=2000)
-    parser.add_argument("--tested", type=int, default=30)
+    parser.add_argument("--tested", type=int, default=100)
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--diseases", nargs="+", default=["T", "P", "leads"])
     given, out = parser.parse_args(), {}

@@ -51,6 +51,9 @@ def check(values: dict[str, Any], root: Path) -> Checked:
     _check_files(settings, Path("the study's config"))
     _no_repeats(settings.cohorts, "cohorts")
     _no_repeats(settings.models, "models")
+    _no_repeats(settings.pretrain, "pretrain")
+    if others := [name for name in settings.pretrain if name not in settings.cohorts]:
+        raise UserError(f"pretrain: '{others[0]}' is not among cohorts: {', '.join(settings.cohorts)}")
     cohorts = {name: load_cohort(name, root) for name in settings.cohorts}
     models = {name: load_model(name, root) for name in settings.models}
     unnamed = [name for name, cohort in cohorts.items() if not cohort.outcomes]
@@ -140,6 +143,8 @@ def simulated(cohort: config.Cohort) -> config.Cohort:
     ecg = config.EcgSource(format="wfdb", path=folder / "ecg", recordings=folder / "recordings.csv")
     if cohort.simulate.kind == "spike":
         genotypes = cohort.simulate.genotypes
+    elif cohort.simulate.genotype_format == "none":
+        genotypes = None
     else:
         stem, suffixes = folder / "genotypes", {"plink": ".bed", "vcf": ".vcf.gz", "bgen": ".bgen"}
         kind = cohort.simulate.genotype_format
@@ -149,7 +154,7 @@ def simulated(cohort: config.Cohort) -> config.Cohort:
             sample_file=stem.with_suffix(".sample") if kind == "bgen" else None,
             build="GRCh37",
         )
-    tables = {"people": folder / "people.csv", "id_bridge": folder / "id_bridge.csv"}
+    tables = {"people": folder / "people.csv", "id_bridge": folder / "id_bridge.csv" if genotypes else None}
     if cohort.simulate.kind == "cohort" and cohort.labels is None:
         dated = {name: folder / f"{name}.csv" for name in ("statements", "diagnoses", "followup")}
         tables["labels"] = config.Labels(codes_column="codes", time_column="time", **dated)

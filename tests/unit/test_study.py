@@ -72,6 +72,8 @@ def test_environment_variables_in_paths(root, monkeypatch):
         ({"cohorts": ["rael"]}, ["cohorts", "'rael'", "did you mean 'real'"]),
         ({"cohorts": ["real", "real"]}, ["cohorts", "real", "more than once"]),
         ({"cohorts": []}, ["cohorts", "at least 1 item"]),
+        ({"pretrain": ["rael"]}, ["pretrain", "'rael'", "real"]),
+        ({"pretrain": ["real", "real"]}, ["pretrain", "more than once"]),
         ({"report": {"model": "nano"}}, ["report.model", "'nano'", "pca"]),
     ],
 )
@@ -99,6 +101,13 @@ def test_a_cohort_without_genotypes(root):
     write(root / "config/cohorts/real.yaml", cohort="real", people="people.csv")
     with pytest.raises(UserError, match=r"ecg required"):
         check(root)
+
+
+def test_a_simulated_cohort_without_genotypes(root):
+    write(root / "config/cohorts/made.yaml", cohort="made", simulate={"kind": "cohort", "genotype_format": "none"})
+    cohort = check(root, cohorts=["made"]).cohorts["made"]
+    assert (cohort.genotypes, cohort.id_bridge) == (None, None)
+    assert str(cohort.labels.diagnoses) == "simulated/made/diagnoses.csv"
 
 
 def test_every_file_behind_the_genotypes_is_an_input_and_a_fasta_needs_its_index(root):

@@ -1,5 +1,8 @@
-"""Diseases through the whole workflow: labels, predictors, judgement, explanations, a bundle that scores files."""
+"""Diseases through the whole workflow, with a second cohort that nothing was trained on, of another device, without
+genotypes: labels, predictors, judgement, explanations, a bundle that scores files.
+"""
 
+import re
 import shutil
 
 import polars as pl
@@ -12,10 +15,13 @@ from ecgwas.predict import apply
 pytestmark = pytest.mark.workflow
 
 COHORT = "cohorts/demo-tiny"
+ABROAD = "demo-abroad"
+COHORTS = ["cohorts=[demo-tiny,demo-abroad]", "pretrain=[demo-tiny]"]
+INTERPRET = "interpret={methods: [probe], recordings: 4, steps: 4, checked: 2}"
 PREDICT = (
     "predict={outcomes: {conduction: {column: conduction}, later: {codes: ['I48*'], kind: incident}},"
-    " methods: [probe, intervals, demographics], label_shares: [0.5], label_draws: 1, min_cases: 2, min_cell: 2,"
-    " resamples: 100, horizons_years: [3], axes: 4}"
+    " methods: [probe, combined, intervals, demographics], label_shares: [0.5], label_draws: 1, min_cases: 2,"
+    " min_cell: 2, resamples: 100, horizons_years: [3], axes: 4}"
 )
 WRITTEN = {
     f"{COHORT}/predict/labels.parquet": tables.LABELS,
@@ -42,10 +48,10 @@ def study(tiny):
     folder = PROJECT / "results" / "tiny-predict"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(tiny, folder, symlinks=True)
-    overrides = ["study=tiny-predict", PREDICT, "interpret={methods: [probe], recordings: 4, steps: 4, checked: 2}"]
+    overrides = ["study=tiny-predict", *COHORTS, PREDICT, INTERPRET]
     finished = run_study("config/tiny.yaml", "--config", *overrides, "release={licence: CC-BY-4.0}")
     assert finished.returncode == 0, finished.stderr[-5000:]
-    assert "rule scan" not in finished.stderr  # what was there was not made again
+    assert not {"rule scan", "rule pretrain"} & set(re.findall(r"rule [a-z]+", finished.stderr))  # not made again
     return folder
 
 
@@ -58,6 +64,19 @@ def test_tables_keep_their_promise_and_the_page_tells(study):
     assert 'id="predicted"' in page
     loci = pl.read_parquet(study / COHORT / "gwas/tiny/loci.parquet")
     assert ("What each locus does to the ECG" in page) == (loci.height > 0)
+
+
+def test_the_cohort_abroad_is_scored_whole_at_thresholds_it_did_not_choose(study):
+    labels = pl.read_parquet(study / f"cohorts/{ABROAD}/predict/labels.parquet")
+    assert set(labels["split"]) == {"test"}
+    table = pl.read_parquet(study / "predict/tiny/thresholds.parquet").filter(outcome="conduction", rule="youden")
+    used = table.filter(pl.col("threshold").is_not_null()).unique(["cohort", "method", "threshold"])
+    assert set(used["cohort"]) == {"demo-tiny", ABROAD}
+    assert used.group_by("method").agg(pl.col("threshold").n_unique())["threshold"].max() == 1
+    performance = pl.read_parquet(study / "predict/tiny/performance.parquet").filter(cohort=ABROAD, metric="auroc")
+    assert {"probe", "combined", "intervals"} <= set(performance.filter(pl.col("value").is_not_null())["method"])
+    assert ABROAD in (study / "report" / "index.html").read_text()
+    assert not (study / f"cohorts/{ABROAD}/gwas").exists()
 
 
 def test_everyone_counts_or_has_a_reason(study):

@@ -71,6 +71,12 @@ def simulated_as(kind):
     return "|".join(name for name in SIMULATED if COHORTS[name].simulate.kind == kind) or "(?!)"
 
 
+def seed_of(wildcards):
+    """Seed of a simulated cohort."""
+    own = COHORTS[wildcards.cohort].simulate.seed
+    return STUDY.seed if own is None else own
+
+
 def optional(flag, path):
     """`--flag path`, or nothing where there is no path."""
     return f"--{flag} {path}" if path else ""

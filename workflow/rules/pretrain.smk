@@ -1,6 +1,6 @@
-"""Signals of every cohort -> one encoder a model: a transformer, or the PCA baseline."""
+"""Signals of the cohorts that are trained on -> one encoder a model: a transformer, or the PCA baseline."""
 
-ALL_SIGNALS = signals_of(COHORTS)
+ALL_SIGNALS = signals_of(STUDY.pretrain or list(COHORTS))
 
 
 rule pretrain_transformer:

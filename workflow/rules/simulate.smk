@@ -17,7 +17,7 @@ rule simulate_cohort:
         "../../envs/stats.yaml"
     params:
         settings=lambda wildcards: as_json(COHORTS[wildcards.cohort].simulate),
-        seed=STUDY.seed,
+        seed=seed_of,
         code=source("simulate"),
     shell:
         "python -m ecgwas.simulate.cohort --settings {params.settings:q} --seed {params.seed}"
@@ -41,7 +41,7 @@ rule simulate_spike:
         "../../envs/stats.yaml"
     params:
         settings=lambda wildcards: as_json(COHORTS[wildcards.cohort].simulate),
-        seed=STUDY.seed,
+        seed=seed_of,
         code=source("simulate"),
     shell:
         "python -m ecgwas.simulate.spike --settings {params.settings:q} --seed {params.seed}"

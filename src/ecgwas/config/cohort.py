@@ -94,6 +94,7 @@ class Simulate(Strict):
     """A simulated cohort: written as WFDB and genotype files, then read like any other."""
 
     kind: Literal["cohort"] = "cohort"
+    seed: int | None = Field(None, ge=0, description="Seed of this cohort, the study's by default: two cohorts simulated alike with one seed hold the same people.")
     people: int = Field(3000, ge=50, description="People with an ECG and genotypes, relatives and bad samples included.")
     sparse_variants: int = Field(9600, ge=230, description="Common variants outside the dense blocks, over 22 autosomes and X.")
     dense_variants: int = Field(1500, ge=50, description="Variants in the 0.5-Mb block around each planted variant.")
@@ -105,7 +106,7 @@ class Simulate(Strict):
     second_recording: Fraction = Field(0.2, description="Share of people with a second recording.")
     relatives: Fraction = Field(0.06, description="Share of people added as duplicates, siblings or children by gene-dropping.")
     missing_calls: Fraction = Field(0.002, description="Share of genotype calls set missing.")
-    genotype_format: Literal["plink", "vcf", "bgen"] = Field("plink", description="Format the genotypes are written in.")
+    genotype_format: Literal["plink", "vcf", "bgen", "none"] = Field("plink", description="Format the genotypes are written in; none: not at all, the cohort enters pretraining and prediction only.")
     rate_hz: int = Field(500, description="Sampling rate of the recordings, Hz.")
     seconds: float = Field(10.0, description="Length of the recordings, s.")
     device: Literal["a", "b"] = Field("a", description="Recorder: a, or b with a narrow band (25 Hz), 3 % more gain, 60-Hz mains and more noise.")
@@ -123,6 +124,7 @@ class Spike(Strict):
     """A copy of a real ECG cohort, joined to genotypes at random and altered by planted effects."""
 
     kind: Literal["spike"] = "spike"
+    seed: int | None = Field(None, ge=0, description="Seed of this cohort, the study's by default: two cohorts simulated alike with one seed hold the same people.")
     ecg: EcgSource = Field(description="The real recordings.")
     genotypes: GenotypeSource = Field(description="The real genotypes.")
     labels: Path | None = Field(None, description="Table with columns sample, super_pop and gender of the genotyped people.")

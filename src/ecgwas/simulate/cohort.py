@@ -165,12 +165,13 @@ def draw_rhythms(af: np.ndarray, conduction: np.ndarray, rng: np.random.Generato
 
 
 def write_samples(cohort: Cohort, folder: Path) -> None:
-    """genotypes.* of the members who have them, in random order, and id_bridge.csv."""
+    """genotypes.*, unless none are asked for, of the members who have them, in random order, and id_bridge.csv."""
     settings, members, rng = cohort.settings, cohort.members, np.random.default_rng([cohort.seed, 9])
     order = rng.permutation(np.flatnonzero(members.has_genotypes))
     calls = spoil(cohort.variants, cohort.faults, cohort.pedigree.male, settings.missing_calls, cohort.seed)
     samples = pl.DataFrame({"sample_id": members.sample_id[order], "male": reported_male(cohort)[order]})
-    write_genotypes(folder / "genotypes", settings.genotype_format, cohort.variants, calls[:, order], samples)
+    if settings.genotype_format != "none":
+        write_genotypes(folder / "genotypes", settings.genotype_format, cohort.variants, calls[:, order], samples)
     both = rng.permutation(np.flatnonzero(members.has_genotypes & members.linked))
     bridge = pl.DataFrame({"person_id": members.person_id[both], "sample_id": members.sample_id[both]})
     bridge.write_csv(folder / "id_bridge.csv")
