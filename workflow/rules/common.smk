@@ -25,6 +25,7 @@ MODELS = CHECKED.models
 REPORT_MODEL = CHECKED.report_model
 GENOTYPED = [name for name, cohort in COHORTS.items() if cohort.genotypes]  # the others: pretraining and prediction
 SIMULATED = [name for name, cohort in COHORTS.items() if cohort.simulate]
+PLANTED = [name for name in SIMULATED if name in GENOTYPED]  # where it can be told which loci were found
 
 
 def as_json(block):

@@ -46,7 +46,7 @@ rule recovery:
 
 rule recovery_table:
     input:
-        [f"recovery/{cohort}/{REPORT_MODEL}.tsv" for cohort in SIMULATED[:1]],
+        [f"recovery/{cohort}/{REPORT_MODEL}.tsv" for cohort in PLANTED[:1]],
     output:
         "recovery.tsv",
     log:
@@ -69,8 +69,8 @@ rule page:
         expand(
             "models/{model}/history.parquet", model=REPORT_MODEL if MODELS[REPORT_MODEL].kind == "transformer" else []
         ),
-        expand("recovery/{cohort}/{model}.tsv", cohort=SIMULATED, model=MODELS),
-        "recovery.tsv" if SIMULATED else [],
+        expand("recovery/{cohort}/{model}.tsv", cohort=PLANTED, model=MODELS),
+        "recovery.tsv" if PLANTED else [],
         JUDGEMENTS,
         EXPLANATIONS,
         TOLD_OF_LOCI,
