@@ -78,9 +78,7 @@ def judge(jobs: list[Job], places: list[Place], settings: config.Predict) -> dic
     """The tables of the pipeline's evaluation, of the outcomes of `settings`."""
     cohorts = {}
     for place in places:
-        labels = judged.read_labels(place.labels)
-        # The macro average is over all outcomes of a table: it gets those of `settings` alone.
-        labels = labels.drop(f"y:{name}" for name in judged.outcome_names(labels) if name not in settings.outcomes)
+        labels = judged.read_labels(place.labels, settings)  # the macro average is over the outcomes of `settings`
         scores = judged.read_scores(labels, [job.method for job in jobs], [job.scores(place) for job in jobs])
         cohorts[place.folder.name] = labels, scores, Columns(place.folder / recordings.RECORDINGS, place.people, None)
     settings = settings.model_copy(update={"train": places[0].folder.name, "subgroups": ["sex", "age"]})

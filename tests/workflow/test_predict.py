@@ -19,7 +19,7 @@ ABROAD = "demo-abroad"
 COHORTS = ["cohorts=[demo-tiny,demo-abroad]", "pretrain=[demo-tiny]"]
 INTERPRET = "interpret={methods: [probe], recordings: 4, steps: 4, checked: 2}"
 PREDICT = (
-    "predict={outcomes: {conduction: {column: conduction}, later: {codes: ['I48*'], kind: incident}},"
+    "predict={outcomes: {mi: {column: mi}, later: {codes: ['I48*'], kind: incident}},"
     " methods: [probe, combined, intervals, demographics], label_shares: [0.5], label_draws: 1, min_cases: 2,"
     " min_cell: 2, resamples: 100, horizons_years: [3], axes: 4}"
 )
@@ -69,7 +69,7 @@ def test_tables_keep_their_promise_and_the_page_tells(study):
 def test_the_cohort_abroad_is_scored_whole_at_thresholds_it_did_not_choose(study):
     labels = pl.read_parquet(study / f"cohorts/{ABROAD}/predict/labels.parquet")
     assert set(labels["split"]) == {"test"}
-    table = pl.read_parquet(study / "predict/tiny/thresholds.parquet").filter(outcome="conduction", rule="youden")
+    table = pl.read_parquet(study / "predict/tiny/thresholds.parquet").filter(outcome="mi", rule="youden")
     used = table.filter(pl.col("threshold").is_not_null()).unique(["cohort", "method", "threshold"])
     assert set(used["cohort"]) == {"demo-tiny", ABROAD}
     assert used.group_by("method").agg(pl.col("threshold").n_unique())["threshold"].max() == 1
@@ -84,7 +84,7 @@ def test_everyone_counts_or_has_a_reason(study):
     labels = pl.read_parquet(study / COHORT / "predict/labels.parquet")
     gone = pl.read_parquet(study / COHORT / "predict/excluded.parquet")
     assert recordings == set(labels["recording_id"]) | set(gone["recording_id"])
-    for name in ("conduction", "later"):
+    for name in ("mi", "later"):
         unlabelled = set(labels.filter(pl.col(f"y:{name}").is_null())["recording_id"])
         assert unlabelled <= set(gone.filter(outcome=name)["recording_id"])
     assert labels.group_by("person_id").agg(pl.col("split").n_unique())["split"].max() == 1
@@ -99,7 +99,7 @@ def test_the_bundle_scores_files_as_the_pipeline_does(study, tmp_path):
     (tmp_path / "notes.txt").write_text("not an ECG")
     apply.main(study / "predict/tiny/bundle-probe", tmp_path, tmp_path / "out.csv")
     found = pl.read_csv(tmp_path / "out.csv")
-    known = found.filter(pl.col("logit:conduction").is_not_null()).sort("recording_id")
+    known = found.filter(pl.col("logit:mi").is_not_null()).sort("recording_id")
     assert known["recording_id"].to_list() == scores["recording_id"].to_list()
-    assert (known["logit:conduction"] - scores["conduction"]).abs().max() < 1e-3
+    assert (known["logit:mi"] - scores["mi"]).abs().max() < 1e-3
     assert found.filter(pl.col("file").str.ends_with("notes.txt"))["reason"].item()

@@ -101,6 +101,7 @@ def read(
     labels: list[Path],
     scores: list[Path],
     columns: list[Columns],
+    settings: Predict,
 ) -> dict[str, tuple[pl.DataFrame, judged.Scores, Columns]]:
     """Labels, scores and columns by cohort."""
     if len(scores) != len(cohorts) * len(methods):
@@ -110,7 +111,7 @@ def read(
         )
     found = {}
     for k, (cohort, path, about) in enumerate(zip(cohorts, labels, columns, strict=True)):
-        table = judged.read_labels(path)
+        table = judged.read_labels(path, settings)
         own = scores[k * len(methods) : (k + 1) * len(methods)]
         found[cohort] = table, judged.read_scores(table, methods, own), about
     return found
@@ -155,7 +156,8 @@ def main(
         seed: Seed of the bootstrap.
     """
     columns = [Columns(*paths) for paths in zip(recordings, people, samples, strict=True)]
-    made = tabled(evaluated(read(cohorts, methods, labels, scores, columns), settings or Predict(), seed))
+    settings = settings or Predict()
+    made = tabled(evaluated(read(cohorts, methods, labels, scores, columns, settings), settings, seed))
     outputs = (
         performance_out,
         differences_out,

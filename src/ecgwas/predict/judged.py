@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from ecgwas.config import Predict
 from ecgwas.errors import UserError
 from ecgwas.predict import bootstrap
 from ecgwas.predict.bootstrap import Draws
@@ -55,8 +56,11 @@ class Judged:
     joint: Draws  # with both classes of every estimable outcome
 
 
-def read_labels(path: Path) -> pl.DataFrame:
-    """recording_id, person_id, split, time, age, sex and `y:` columns, by recording_id."""
+def read_labels(path: Path, settings: Predict | None = None) -> pl.DataFrame:
+    """recording_id, person_id, split, time, age, sex and `y:` columns, by recording_id.
+
+    With settings that name outcomes, `y:` of the prevalent ones alone: incident ones are judged by `survival`.
+    """
     if not path.exists():
         raise UserError(f"{path}: no such file")
     table = pl.read_parquet(path)
@@ -72,6 +76,9 @@ def read_labels(path: Path) -> pl.DataFrame:
         wrong = known.filter((known != 0) & (known != 1))
         if len(wrong):
             raise UserError(f"{path}: column y:{name} has {wrong[0]}; labels are 0, 1 or empty")
+    if settings and settings.outcomes:
+        judged = {name for name, outcome in settings.outcomes.items() if outcome.kind == "prevalent"}
+        table = table.drop(f"y:{name}" for name in outcome_names(table) if name not in judged)
     return table.sort("recording_id")
 
 

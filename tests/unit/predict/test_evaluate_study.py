@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from ecgwas import tables
-from ecgwas.config import Predict
+from ecgwas.config import Outcome, Predict
 from ecgwas.errors import UserError
 from ecgwas.predict import evaluate_study, metrics, thresholds
 
@@ -173,6 +173,12 @@ def test_incident_outcomes_stay_out_of_the_macro_mean(study, tmp_path):
     rows = run(study, tmp_path, "a", labels=[tmp_path / "incident.parquet"])["performance"]
     about = {"method": "probe", "metric": "auroc", "split": "test"}
     assert one(rows, outcome="macro", **about)["value"] == one(rows, outcome="af", **about)["value"]
+
+
+def test_only_the_prevalent_outcomes_of_the_study_are_judged(study, tmp_path):
+    outcomes = {"af": Outcome(column="af"), "mi": Outcome(codes=["I21"], kind="incident")}
+    rows = run(study, tmp_path, "a", settings=Predict(resamples=100, outcomes=outcomes))["performance"]
+    assert set(rows["outcome"]) == {"af", "macro"}
 
 
 def test_without_those_who_choose_there_is_no_threshold_and_the_logit_is_the_risk(study, tmp_path):
