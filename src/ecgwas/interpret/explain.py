@@ -13,7 +13,7 @@ from ecgwas import config, tables
 from ecgwas.cli import run
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
-from ecgwas.interpret import checks, maps, summary, typical
+from ecgwas.interpret import attention, checks, maps, summary, typical
 from ecgwas.interpret.maps import Explained
 from ecgwas.interpret.segments import SEGMENTS, Unexplained
 from ecgwas.predict import networks
@@ -140,6 +140,9 @@ def outcome_rows(setting: Setting, labels: pl.DataFrame, scores: pl.DataFrame, o
     rows["attributions"] = summary.attribution_rows(only, ingest.channels)
     rows["beat_maps"] = summary.beat_rows(only, ingest.channels, ingest)
     rows["checks"] = summary.check_rows(checked(setting, found, outcome, shape))
+    if not attention.readable(setting.networks[0]):
+        none = {"map": "attention", "check": None, "value": None, "low": None, "high": None, "n": 0}
+        rows["checks"].append(none | {"reason": "no_attention"})
     return rows
 
 

@@ -43,7 +43,7 @@ def integrated(logits: Logits, signals: Signals, baseline: Signals, outcome: int
         weight = torch.from_numpy(weights[start : start + BATCH] / 2).to(signals.strip.device)
         points = [(b + alpha[:, None, None] * (x - b)).requires_grad_() for x, b in ends]
         value = logits(many(signals, *points))[:, outcome].sum()
-        for total, slope in zip(sums, torch.autograd.grad(value, points), strict=True):
+        for total, slope in zip(sums, torch.autograd.grad(value, points, materialize_grads=True), strict=True):
             total += torch.einsum("a,als->ls", weight, slope.nan_to_num().double())
     parts = [((x - b)[0].nan_to_num().double() * s).cpu().numpy() for (x, b), s in zip(ends, sums, strict=True)]
     with torch.no_grad():

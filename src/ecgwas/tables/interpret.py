@@ -61,5 +61,5 @@ INTERPRET_CHECKS: Schema = {
     "low": (pl.Float64(), "Lower end of the 95 % interval of the mean; null where there is one table only."),
     "high": (pl.Float64(), "Upper end."),
     "n": (pl.Int32(), "Recordings, or pairs of networks."),
-    "reason": (pl.String(), "Why there is no value; null where there is one."),
+    "reason": (pl.String(), "Why there is no value; null where there is one. no_attention: a Conformer's or a convolution's has no such map."),
 }

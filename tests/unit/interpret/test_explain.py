@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from tests.unit.predict.conftest import World, make_world
+from tests.unit.predict.conftest import World, make_world, predict
 
 from ecgwas import config, tables
 from ecgwas.errors import UserError
@@ -61,3 +61,11 @@ def test_without_scores_there_is_a_reason(tmp_path):
     assert lost["delta_logit"].is_null().all()
     with pytest.raises(UserError, match="slow"):
         run(world, predictor, scores.drop("slow"))
+
+
+def test_a_network_without_attention_says_so(tmp_path):
+    world = make_world(tmp_path, 32)
+    predictor = world.fit("xresnet1d", settings=predict(epochs=1))
+    found = run(world, predictor, world.score(predictor))
+    assert set(found["attributions"]["map"]) == {"integrated_flat", "integrated_usual"}
+    assert set(found["checks"].filter(map="attention")["reason"]) == {"no_attention"}
