@@ -4,27 +4,20 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import scipy.signal
 from benchmarks.prediction_outcomes import simulated_people, write_labels
 from benchmarks.representation_data import LEADS, RECORDINGS, made
 
 from ecgwas import config
 from ecgwas.simulate.cohort import draw_rhythms
+from ecgwas.simulate.devices import as_recorded
 from ecgwas.simulate.ecg import PARAMETERS, simulate_recordings
 
 DISEASES = ("af", "mi", "hf")
-OTHER = {"corner_hz": 25.0, "gain": 1.05, "noise_uv": 15.0}  # of the second device: band, calibration, amplifier noise
-
-
-def other_device(signals: np.ndarray, rng: np.random.Generator, rate_hz: float = 500.0) -> np.ndarray:
-    """Signals [n, lead, sample], microvolts, as a device of narrower band, other gain and more noise gives them."""
-    taps = scipy.signal.butter(2, OTHER["corner_hz"], fs=rate_hz, output="sos")
-    low = scipy.signal.sosfiltfilt(taps, signals.astype(np.float32), axis=2)
-    return np.rint(OTHER["gain"] * low + OTHER["noise_uv"] * rng.standard_normal(low.shape)).astype(np.int16)
+RATE_HZ = 500.0  # of `simulate_recordings`
 
 
 def cohort(name: str, n: int, seed: int, second: bool, work: Path, settings: config.Predict) -> tuple[Path, Path, Path]:
-    """Folder, labels and people of `n` simulated people; `second`: recorded by the other device."""
+    """Folder, labels and people of `n` simulated people; `second`: recorded by device b."""
     drawn = simulated_people(n, seed)
     rhythm = draw_rhythms(drawn["af"], drawn["conduction"], np.random.default_rng([seed, 21]))
 
@@ -32,7 +25,7 @@ def cohort(name: str, n: int, seed: int, second: bool, work: Path, settings: con
         rows = slice(start, start + count)
         rng = np.random.default_rng([seed, 22, start])
         signals = simulate_recordings({p: drawn[p][rows] for p in PARAMETERS}, rhythm[rows], rng)
-        return other_device(signals, rng) if second else signals
+        return as_recorded(signals, "b" if second else "a", rng, RATE_HZ)
 
     folder = made(make, LEADS, n, work / "cohorts" / f"{name}-{n}")
     # ingested in parts, whose names tell which and where: {name}-{n}-{part}-{row}

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from benchmarks import prediction, prediction_device, prediction_fits, prediction_outcomes
+from benchmarks import prediction, prediction_fits, prediction_outcomes
 from benchmarks.prediction_fits import Job, Place
 from benchmarks.representation_data import RECORDINGS, SUPERCLASSES
 
@@ -151,15 +151,6 @@ def test_the_json_names_methods_and_shares(subset, monkeypatch, tmp_path) -> Non
     methods = ("finetuned", "probe", "random", "supervised", "xresnet", "intervals", "demographics")
     assert {f"{method}_superdiagnostic_{share}" for method in methods for share in (10, 100)} <= set(line)
     assert set(line["finetuned_less_supervised_superdiagnostic"]) == {"10", "100"}
-
-
-def test_the_second_device_is_another() -> None:
-    time = np.arange(5000) / 500
-    slow, fast = (np.tile((1000 * np.sin(2 * np.pi * f * time)).astype(np.int16), (1, 1, 1)) for f in (2, 60))
-    rng = np.random.default_rng(1)
-    gain = prediction_device.other_device(slow, rng).std() / slow.std()
-    assert gain == pytest.approx(prediction_device.OTHER["gain"], abs=0.02)
-    assert prediction_device.other_device(fast, rng).std() < 0.1 * fast.std()
 
 
 def test_the_macro_average_is_over_the_outcomes_of_a_task(subset, tmp_path) -> None:
