@@ -19,7 +19,7 @@ run: $(VENV)/.installed
 	$(BIN)/python workflow/run.py $(STUDY) --profile $(PROFILE)
 
 test: $(VENV)/.developed
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.developed
 	$(BIN)/ruff check --quiet .

@@ -57,11 +57,12 @@ def write_parquet(table: pl.DataFrame, path: Path | str) -> None:
 
 
 def read_table(path: Path, text: tuple[str, ...]) -> pl.DataFrame:
-    """A Parquet or CSV table; the columns `text` as strings whatever they look like."""
+    """A Parquet or CSV table; the columns `text` as strings whatever they look like, unless they hold lists."""
     if path.suffix == ".parquet":
         table = pl.read_parquet(path)
     else:
         names = pl.read_csv(path, n_rows=0).columns
         overrides = {name: pl.String for name in names if name in text}
         table = pl.read_csv(path, schema_overrides=overrides, infer_schema_length=None)
-    return table.with_columns(pl.col(name).cast(pl.String) for name in text if name in table.columns)
+    plain = [name for name in text if name in table.columns and not table.schema[name].is_nested()]
+    return table.with_columns(pl.col(name).cast(pl.String) for name in plain)

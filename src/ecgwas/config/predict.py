@@ -61,7 +61,7 @@ class Predict(Strict):
     recording: Literal["first", "last", "all"] = Field("first", description="Which recording of a person counts.")
     splits: Splits = Splits()
     min_cases: int = Field(5, ge=1, description="An outcome with fewer cases, or fewer controls, in a cohort is not estimable there.")
-    label_shares: list[Annotated[float, Field(gt=0, le=1)]] = Field([], description="Shares of the training people's labels to learn from besides all, such as 0.01, 0.1.")
+    label_shares: list[Annotated[float, Field(ge=0.001, le=0.999)]] = Field([], description="Shares of the training people's labels to learn from besides all, such as 0.01, 0.1; whole per milles, each once.")
     label_draws: int = Field(3, ge=1, description="Draws of people for each of these shares.")
     epochs: int = Field(20, ge=1, description="Passes of a network over the training recordings, at most.")
     patience: int = Field(4, ge=1, description="Passes without a better score of those who choose, after which a network stops.")
@@ -81,6 +81,14 @@ class Predict(Strict):
     horizons_years: list[Annotated[float, Field(gt=0)]] = Field([1, 5, 10], description="incident: times at which risk is told and judged, years.")
     axes: int = Field(16, ge=1, description="incident: principal axes of the embedding in the Cox and discrete-time models.")
     min_cell: int = Field(5, ge=1, description="Smallest number of people that a table of groups may show.")
+
+    @pydantic.field_validator("label_shares")
+    @classmethod
+    def _named_by_per_mille(cls, shares: list[float]) -> list[float]:
+        odd = [share for share in shares if abs(1000 * share - round(1000 * share)) > 1e-9]
+        if odd or len(set(shares)) < len(shares):
+            raise ValueError(f"{odd or shares}: write whole per milles such as 0.01 or 0.125, each once")
+        return shares
 
 
 class Interpret(Strict):

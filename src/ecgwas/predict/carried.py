@@ -48,10 +48,12 @@ def threshold_rows(outcome: Outcome, method: str, fixed: Fixed, settings: Predic
     at = fixed.threshold.value
     head |= {"threshold": at, "probability": float(fixed.platt.probabilities(np.array(at)))}
     made = thresholds.rates(outcome.y, outcome.methods[method], at, outcome.person)
+    # The share called tells how many are called, and are not: it is not told where either is not.
+    called = min(made["ppv"].people, made["npv"].people)
     for metric, rate in made.items():
-        few = rate.n < settings.min_cell
+        few = (called if metric == "flagged" else rate.people) < settings.min_cell
         values = (None, None, None) if few else (rate.value, rate.low, rate.high)
-        why = f"a share of fewer than {settings.min_cell} recordings" if few else None
+        why = f"a share of fewer than {settings.min_cell} people" if few else None
         n = None if few else rate.n
         yield head | {"metric": metric, **named("value", "low", "high", values=values), "n": n, "reason": why}
         if metric == "ppv":

@@ -57,7 +57,9 @@ def statements(labels: config.Labels) -> pl.DataFrame:
 def _codes(table: pl.DataFrame, labels: config.Labels, path: Path) -> pl.Series:
     """Lists of normal codes, null where the cell is empty."""
     column = table[labels.codes_column]
-    if column.str.starts_with("{").any():
+    if isinstance(column.dtype, pl.List):
+        column = column.cast(pl.List(pl.String))
+    elif column.str.starts_with("{").any():
         lists = [None if text is None else _keys(text, path) for text in column]
         column = pl.Series(labels.codes_column, lists, pl.List(pl.String))
     else:

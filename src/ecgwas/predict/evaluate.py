@@ -31,6 +31,8 @@ def read(labels: Path, scores: Path) -> tuple[np.ndarray, np.ndarray]:
     if len(wrong):
         row, column = wrong[0]
         raise UserError(f"{labels}: {y[row, column]} at recording {row}, class {column}; labels are 0 or 1")
+    if s.dtype.kind in "iu":  # whole numbers may be finer than float64: their ranks are not
+        s = np.column_stack([np.unique(column, return_inverse=True)[1] for column in s.T])
     return y.astype(np.int8), s
 
 
@@ -142,6 +144,8 @@ def main(
         unlabelled: keep or remove recordings that have no class at all.
         seed: Seed of the bootstrap.
     """
+    if resamples < 0:
+        raise UserError(f"--resamples {resamples}: give 0 for no interval, or a number such as 1000")
     y, s = read(labels, scores)
     person = people(groups, len(y))
     if unlabelled == "remove":

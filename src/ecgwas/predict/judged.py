@@ -104,7 +104,9 @@ def read_scores(labels: pl.DataFrame, methods: list[str], paths: list[Path]) -> 
             )
         missing = {"share": pl.lit(1.0), "draw": pl.lit(0)}
         table = table.with_columns(**{name: value for name, value in missing.items() if name not in table.columns})
-        for (share, _), part in sorted(table.partition_by("share", "draw", as_dict=True).items()):
+        # Where nobody has a label nobody is scored: the method is there, with no recordings.
+        parts = table.partition_by("share", "draw", as_dict=True) or {(1.0, 0): table}
+        for (share, _), part in sorted(parts.items()):
             if part["recording_id"].is_duplicated().any():
                 raise UserError(
                     f"{path}: a recording stands more than once; tell draws apart by columns share and draw"

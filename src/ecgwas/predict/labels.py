@@ -1,5 +1,6 @@
 """Recordings, people, statements, diagnoses, follow-up -> who counts for which outcome, in which split; who not."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from ecgwas.cli import run
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
 from ecgwas.phenotypes.binary import zero_one
+from ecgwas.phenotypes.design import SEX
 from ecgwas.predict import codes, splits
 
 OLDEST = 120.0  # an age beyond is a code, such as 300 of PTB-XL
@@ -71,16 +73,35 @@ def candidates(recordings: pl.DataFrame, sources: Sources) -> pl.DataFrame:
 
 
 def about(people: Path | None) -> pl.DataFrame:
-    """person_id, age (years, null beyond `OLDEST`) and sex."""
+    """person_id, age (years, null beyond `OLDEST`) and sex (female, male or null)."""
     schema = {"person_id": pl.String, "age": pl.Float64, "sex": pl.String}
     if people is None:
         return pl.DataFrame(schema=schema)
-    table = codes.read_table(people, codes.IDS)
-    codes.need(table, {"person_id": "people"}, people)
-    table = table.filter(pl.col("person_id").is_not_null()).unique("person_id", keep="first", maintain_order=True)
+    table = people_table(people)
     age = pl.col("age").cast(pl.Float64, strict=False) if "age" in table.columns else pl.lit(None, pl.Float64)
-    sex = pl.col("sex").cast(pl.String) if "sex" in table.columns else pl.lit(None, pl.String)
+    sex = sexes(table["sex"], people) if "sex" in table.columns else pl.lit(None, pl.String)
     return table.select("person_id", age=pl.when(age < OLDEST).then(age), sex=sex)
+
+
+def people_table(path: Path) -> pl.DataFrame:
+    """A row a person; raises `UserError` where one stands twice."""
+    table = codes.read_table(path, codes.IDS)
+    codes.need(table, {"person_id": "people"}, path)
+    table = table.filter(pl.col("person_id").is_not_null())
+    twice = table.filter(pl.col("person_id").is_duplicated())
+    if twice.height:
+        raise UserError(f"{path}: person {twice['person_id'][0]!r} stands more than once; keep one row a person")
+    return table
+
+
+def sexes(column: pl.Series, path: Path) -> pl.Series:
+    """female, male or null, as every stage reads them (`phenotypes.design.SEX`)."""
+    words = {word: "male" if male else "female" for word, male in SEX.items()}
+    found = column.cast(pl.String).str.strip_chars().str.to_lowercase().replace_strict(words, default=None)
+    given = column.drop_nulls()
+    if len(given) and found.null_count() == len(found):
+        raise UserError(f"{path}: sex is {given[0]!r} and the like; write {', '.join(SEX)}, or nothing")
+    return found.alias("sex")
 
 
 def excluded(table: pl.DataFrame, reason: str, detail: str, outcome: str | None = None) -> pl.DataFrame:
@@ -150,9 +171,8 @@ def first_dates(outcome: config.Outcome, diagnoses: pl.DataFrame) -> pl.DataFram
 
 def by_column(table: pl.DataFrame, column: str, sources: Sources) -> pl.DataFrame:
     """The 0/1 column of the people table."""
-    people = codes.read_table(sources.people, codes.IDS)
+    people = people_table(sources.people)
     codes.need(people, {column: "predict.outcomes"}, sources.people)
-    people = people.filter(pl.col("person_id").is_not_null()).sort("person_id")
     value = pl.Series("y", zero_one(sources.people, people[column])).fill_nan(None)
     table = table.join(
         people.select("person_id").with_columns(value, known=True), on="person_id", how="left", maintain_order="left"
@@ -276,11 +296,10 @@ def main(
     table, unlabelled = label(table, settings, sources, training)
     outcomes = [f"y:{name}" for name in settings.outcomes]
     table = table.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in outcomes))
-    if table.is_empty():
-        raise UserError(
-            f"cohort {cohort}: no recording has a label; see {excluded_out} after correcting {cohort}'s labels"
-        )
     gone = pl.concat([tables.empty(tables.LABELS_EXCLUDED), *gone, *unlabelled])
+    if table.is_empty() and training:
+        told = ", ".join(f"{reason} {n}" for reason, n in sorted(Counter(gone["reason"]).items()))
+        raise UserError(f"cohort {cohort}: no recording has a label ({told}); check predict.outcomes and labels")
     kept = [*tables.LABELS, *[c for c in table.columns if c.partition(":")[0] in ("y", "years", "event") and ":" in c]]
     write_parquet(gone, excluded_out)
     write_parquet(tables.typed(table.select(kept).sort("recording_id"), tables.LABELS), labels_out)

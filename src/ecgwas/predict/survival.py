@@ -39,7 +39,7 @@ def judged_rows(cohort: Survivors, outcome: str, risks: list[Risk], settings: Pr
     rows = cohort.followed(outcome, "test")
     years, event = cohort.times(outcome, rows)
     made: Rows = {"risks": _told(cohort, rows, risks, settings)}
-    reason = lacking(event, settings.min_cases)
+    reason = lacking(event, max(settings.min_cases, settings.min_cell))  # what is told of a cohort tells its events
     if reason:
         return made | {"survival": [_none(reason)]}
     given = survival_judged.followed(years, event, settings, seed)

@@ -115,7 +115,8 @@ def calibration(given: Followed, risk: Risk, x: np.ndarray, settings: Predict) -
             if mine.sum() < settings.min_cell:
                 continue
             made = curves.curve(given.years[mine], given.event[mine])
-            seen = ((given.event == 1) & (given.years <= t) & mine).sum() >= settings.min_cell
+            events = int(((given.event == 1) & (given.years <= t) & mine).sum())
+            seen = min(events, int(mine.sum()) - events) >= settings.min_cell
             value, spread = made.at(made.incidence, t), made.at(made.variance, t)
             ends = [float(v) for v in (value, *curves.limits(value, spread))] if seen else [None] * 3
             row = {"method": risk.model, "head": risk.head, "horizon_years": t, "bin": k + 1, "n": int(mine.sum())}
@@ -124,17 +125,25 @@ def calibration(given: Followed, risk: Risk, x: np.ndarray, settings: Predict) -
 
 
 def grouped(given: Followed, risk: Risk, x: np.ndarray, settings: Predict) -> Iterator[dict]:
-    """Rows of the curves of each group of risk; none where fewer than min_cell are at risk, or have had the event."""
+    """Rows of the curves of each group of risk; none where fewer than min_cell are at risk, or have had the event.
+
+    Between two rows nobody, or at least min_cell people, have had the event, and so have left without it: a difference
+    of rows is a cell like any other.
+    """
     group = np.searchsorted(risk.cuts, risk.linear(x), side="right")
     p = curves.log_rank(given.years, given.event, group)[1] if len(np.unique(group)) > 1 else None
     for k in np.unique(group):
         mine = group == k
         made = curves.curve(given.years[mine], given.event[mine])
+        shown = 0, 0  # who had had the event, and had left without it, by the last row
         for t in np.linspace(0, given.limit, GRID + 1)[1:]:
             at_risk = int((given.years[mine] >= t).sum())
             events = int(((given.event == 1) & (given.years <= t) & mine).sum())
-            if min(at_risk, events) < settings.min_cell:
+            now = events, int(mine.sum()) - at_risk - events
+            since = [a - b for a, b in zip(now, shown, strict=True)]
+            if min(at_risk, events) < settings.min_cell or any(0 < n < settings.min_cell for n in since):
                 continue
+            shown = now
             row = {
                 "method": risk.model,
                 "head": risk.head,

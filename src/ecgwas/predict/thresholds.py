@@ -29,7 +29,8 @@ class Rate:
     value: float | None
     low: float | None
     high: float | None
-    n: int
+    n: int  # recordings
+    people: int
 
 
 def choose(y: np.ndarray, s: np.ndarray, rule: str, specificity: float = 0.9) -> Threshold | None:
@@ -71,9 +72,9 @@ def rate(good: np.ndarray, person: np.ndarray) -> Rate:
     """Share of True in good [n], with a Wilson interval for n over the design effect of several recordings a person."""
     n = len(good)
     if not n:
-        return Rate(None, None, None, 0)
+        return Rate(None, None, None, 0, 0)
     low, high = wilson(float(good.sum()), float(n), design_effect(good, person))
-    return Rate(float(good.mean()), low, high, n)
+    return Rate(float(good.mean()), low, high, n, len(np.unique(person)))
 
 
 def wilson(k: float, n: float, effect: float = 1.0, level: float = LEVEL) -> tuple[float, float]:

@@ -150,3 +150,15 @@ def test_files_that_are_not_arrays_are_refused(tmp_path):
     labels, scores = saved(tmp_path, *drawn())
     with pytest.raises(UserError, match=r"people\.npy: shape \(7,\)"):
         evaluate.main(labels, scores, groups=tmp_path / "people.npy")
+
+
+def test_whole_numbers_finer_than_floats_keep_their_order(tmp_path, capsys):
+    y, _ = drawn()
+    s = 2**60 + np.random.default_rng(1).integers(0, 50, y.shape)
+    made = printed(capsys, *saved(tmp_path, y, s), resamples=0)
+    assert made["macro_auroc"] == roc_auc_score(y, s - 2**60, average="macro")
+
+
+def test_resamples_are_a_number_of_them(tmp_path):
+    with pytest.raises(UserError, match="--resamples -3: give 0"):
+        evaluate.main(*saved(tmp_path, *drawn()), resamples=-3)

@@ -1,5 +1,7 @@
 """The tables of a study: fixed by those who choose, the same rows for every method, nothing small shown."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -8,13 +10,14 @@ from sklearn.metrics import roc_auc_score
 from ecgwas import tables
 from ecgwas.config import Outcome, Predict
 from ecgwas.errors import UserError
-from ecgwas.predict import evaluate_study, metrics, thresholds
+from ecgwas.predict import calibrate, carried, evaluate_study, metrics, thresholds
 
 METHODS = ["finetuned", "probe", "finetuned"]
+FILES = ("finetuned", "probe", "few")
 
 
 def run(folder, out, cohorts="ab", settings=None, **changes):
-    files = [f"{c}-{m}" for c in cohorts for m in ("finetuned", "probe", "few")]
+    files = [f"{c}-{m}" for c in cohorts for m in FILES]
     inputs = {
         "labels": [folder / f"{c}-labels.parquet" for c in cohorts],
         "scores": [folder / f"{name}.parquet" for name in files],
@@ -211,3 +214,35 @@ def test_bad_tables_are_refused(study, tmp_path):
         run(study, tmp_path, "a", scores=[bad] * 3)
     with pytest.raises(UserError, match="no such file"):
         run(study, tmp_path, "a", scores=[tmp_path / "none.parquet"] * 3)
+
+
+def test_a_cohort_in_which_nobody_has_a_label_is_told_of_and_stops_nobody(made, study, tmp_path):
+    for name in ("labels", "finetuned", "probe", "few"):
+        pl.read_parquet(study / f"b-{name}.parquet").head(0).write_parquet(tmp_path / f"b-{name}.parquet")
+    labels = [study / "a-labels.parquet", tmp_path / "b-labels.parquet"]
+    scores = [place / f"{c}-{m}.parquet" for c, place in (("a", study), ("b", tmp_path)) for m in FILES]
+    again = run(study, tmp_path, labels=labels, scores=scores)
+    told = again["performance"].filter(cohort="b")
+    assert told.height
+    assert told["value"].is_null().all()
+    assert told["reason"].is_not_null().all()
+    here = made["performance"].filter(cohort="a", metric="auroc")
+    assert again["performance"].filter(cohort="a", metric="auroc").equals(here)
+
+
+def test_a_hidden_denominator_does_not_come_back_by_the_share_called():
+    y, person = np.r_[np.ones(20), np.zeros(80)], np.array([f"p{k}" for k in range(100)])
+    fixed = carried.Fixed(thresholds.Threshold(0.5, "youden", 0.5, 0.5), calibrate.Platt(0.0, 1.0, None))
+
+    def rows(s: np.ndarray, whose: np.ndarray) -> dict:
+        part = SimpleNamespace(name="af", y=y, methods={"probe": s}, person=whose, reason=None)
+        return {row["metric"]: row for row in carried.threshold_rows(part, "probe", fixed, Predict())}
+
+    few = rows((np.arange(100) < 3).astype(float), person)  # three are called
+    assert few["ppv"]["n"] is few["flagged"]["n"] is few["flagged"]["value"] is None
+    assert "fewer than 5 people" in few["flagged"]["reason"]
+    assert few["sensitivity"]["value"] == 3 / 20
+    one = np.where(np.arange(100) < 8, "p0", person)  # eight recordings, of one person
+    assert rows((np.arange(100) < 8).astype(float), one)["ppv"]["value"] is None
+    many = rows((np.arange(100) < 8).astype(float), person)
+    assert (many["flagged"]["value"], many["ppv"]["n"]) == (0.08, 8)

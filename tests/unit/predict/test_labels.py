@@ -160,6 +160,34 @@ def test_a_cohort_that_cannot_tell(cohort):
     assert set(table["split"]) == {"test"}
 
 
+def test_a_cohort_in_which_nobody_is_labelled_has_a_row_for_each(cohort):
+    table, gone = made(cohort, {"mi": config.Outcome(column="stroke")}, {}, training=False)
+    assert table.is_empty()
+    assert set(why(gone, "mi").values()) == {"no_source"}
+    (cohort / "people.csv").write_text("person_id,mi\np9,1\n")
+    with pytest.raises(UserError, match=r"no recording has a label \(another_recording 1, unknown_person 6\)"):
+        made(cohort, {"mi": config.Outcome(column="mi")}, {})
+
+
+def test_a_person_twice_and_sexes(cohort):
+    people = cohort / "people.csv"
+    people.write_text("person_id,sex\np0,M\np1,f\np2,Female\np3,\np4,unknown\n")
+    assert labels.about(people)["sex"].to_list() == ["male", "female", "female", None, None]
+    people.write_text("person_id,sex\np0,0\np1,1\n")
+    with pytest.raises(UserError, match=r"people\.csv: sex is 0 and the like; write female, f, male, m"):
+        labels.about(people)
+    people.write_text("person_id,sex,mi\np0,m,1\np0,m,1\n")
+    with pytest.raises(UserError, match=r"person 'p0' stands more than once"):
+        made(cohort, {"mi": config.Outcome(column="mi")}, {})
+
+
+def test_codes_may_be_lists(tmp_path):
+    path = tmp_path / "s.parquet"
+    pl.DataFrame({"recording_id": [1, 2, 3], "codes": [["i48.0", "NORM"], [], None]}).write_parquet(path)
+    found = codes.statements(config.Labels(statements=path, codes_column="codes"))
+    assert found["codes"].to_list() == [["I480", "NORM"], [], None]
+
+
 @pytest.mark.parametrize(
     ("text", "patterns", "found"),
     [("I48.0", ["I48*"], True), ("i480", ["I48.0"], True), ("I480", ["I48"], False), ("I50", ["I48*"], False),

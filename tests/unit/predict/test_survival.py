@@ -87,6 +87,9 @@ def test_what_is_rare_has_a_reason_and_small_groups_no_row(made):
     assert "fewer than 5" in rare["reason"][0]
     shown = made["curves"]
     assert shown["n_at_risk"].min() >= 5
+    for group in shown.partition_by("cohort", "outcome", "method", "head", "group"):
+        left = -group.sort("years")["n_at_risk"].diff().drop_nulls()
+        assert not left.is_between(1, 4).any()  # a difference of rows is a cell too
     assert (shown.filter(method="embedding", head="cox")["p_log_rank"] < 1e-4).all()
     high, low = (shown.filter(cohort="here", method="embedding", head="cox", group=g) for g in (3, 1))
     assert high["incidence"].max() > 2 * low["incidence"].max()
