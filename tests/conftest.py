@@ -1,9 +1,12 @@
 """Fixtures every test may use."""
 
+import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,12 +35,35 @@ def run_study(config: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
 
 
+@contextlib.contextmanager
+def owned(study: str) -> Iterator[None]:
+    """Nobody else among the processes of the tests works in results/{study} meanwhile."""
+    held = PROJECT / "results" / ".tests" / study
+    held.parent.mkdir(parents=True, exist_ok=True)
+    with held.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory) -> Path:
-    """A copy of the results of the tiny study, run whole and from nothing in results/tiny."""
-    shutil.rmtree(PROJECT / "results" / "tiny", ignore_errors=True)
-    finished = run_study("config/tiny.yaml")
-    assert finished.returncode == 0, finished.stderr[-5000:]
-    copy = tmp_path_factory.mktemp("tiny") / "unbroken"
-    shutil.copytree(PROJECT / "results" / "tiny", copy)
+    """A copy of the results of the tiny study, run whole and from nothing in results/tiny, once for all processes."""
+    base = tmp_path_factory.getbasetemp()
+    copy = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "tiny-unbroken"
+    with owned("tiny"):
+        if not copy.exists():
+            shutil.rmtree(PROJECT / "results" / "tiny", ignore_errors=True)
+            finished = run_study("config/tiny.yaml")
+            assert finished.returncode == 0, finished.stderr[-5000:]
+            shutil.copytree(PROJECT / "results" / "tiny", copy.with_suffix(".part"))
+            copy.with_suffix(".part").rename(copy)
     return copy
+
+
+@pytest.fixture(scope="module")
+def tiny_in_place(tiny) -> Iterator[Path]:
+    """results/tiny, whole, for one file of tests alone until it is done."""
+    with owned("tiny"):
+        finished = run_study("config/tiny.yaml")
+        assert finished.returncode == 0, finished.stderr[-5000:]
+        yield PROJECT / "results" / "tiny"

@@ -101,8 +101,8 @@ def kill_twice(project: Path, stage: str, *targets: str) -> None:
             kill_job(run, job)
 
 
-def test_killed_in_each_stage(project, tiny):
-    folder = project / "results" / "tiny"
+def test_killed_in_each_stage(project, tiny, tiny_in_place):
+    folder = tiny_in_place
     shutil.rmtree(folder)
     for stage, target in STAGES.items():
         kill_twice(project, stage, target)

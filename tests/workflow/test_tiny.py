@@ -44,7 +44,7 @@ def test_tables_keep_their_promise(tiny, name):
     assert {column: written.get(column) for column in promised} == promised
 
 
-def test_a_second_run_runs_no_job(tiny):
+def test_a_second_run_runs_no_job(tiny_in_place):
     again = run_study("config/tiny.yaml")
     assert again.returncode == 0, again.stderr
     assert "Nothing to be done" in again.stderr
@@ -60,7 +60,7 @@ def test_everyone_is_accounted_for(tiny):
         assert set(people) == set(analysed) | set(excluded), f"{model}: some people are neither analysed nor excluded"
 
 
-def test_snakemake_makes_its_own_report(tiny, project, tmp_path):
+def test_snakemake_makes_its_own_report(tiny_in_place, tmp_path):
     finished = run_study("config/tiny.yaml", "--report", str(tmp_path / "report.html"))
     assert finished.returncode == 0, finished.stderr[-3000:]
     assert "ecgwas.gwas.scan" in (tmp_path / "report.html").read_text()
@@ -74,14 +74,14 @@ def test_snakemake_makes_its_own_report(tiny, project, tmp_path):
         ("models=[tiny, tniy]", "models: 'tniy' has no file .*; did you mean 'tiny'"),
     ],
 )
-def test_a_wrong_study_is_refused_before_it_starts(override, words):
+def test_a_wrong_study_is_refused_before_it_starts(tiny_in_place, override, words):
     refused = run_study("config/tiny.yaml", "--config", override)
     assert refused.returncode != 0
     assert re.search(words, refused.stderr), refused.stderr
     assert "Traceback" not in refused.stderr
 
 
-def test_one_run_of_a_study_at_a_time(project, tiny):
+def test_one_run_of_a_study_at_a_time(project, tiny_in_place):
     held = project / "results" / ".locks" / "tiny"
     hold = f"import fcntl, time; f = open({str(held)!r}, 'w'); fcntl.flock(f, 2); print(flush=True); time.sleep(60)"
     first = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE)
