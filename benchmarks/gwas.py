@@ -217,8 +217,8 @@ def time_plink2(work: Path, arguments: argparse.Namespace) -> dict[int, float | 
     if shutil.which("plink2") is None:
         print("plink2 is not installed (apt-get install plink2): not compared", flush=True)
         return dict.fromkeys(TRAITS)
-    found = {}
-    for k in TRAITS:
+    found = dict.fromkeys(TRAITS)
+    for k in (k for k in TRAITS if k <= arguments.traits_peer):
         if k <= arguments.traits_whole:
             found[k], how = plink2(work, "all", k, arguments.threads), "measured"
         else:
@@ -232,7 +232,7 @@ def time_plink2(work: Path, arguments: argparse.Namespace) -> dict[int, float | 
 def time_hail(work: Path, arguments: argparse.Namespace) -> tuple[dict[int, float | None], dict[int, float | None]]:
     """Warm and cold seconds for all variants, by number of traits; each number has a fresh Java."""
     warm, cold = dict.fromkeys(TRAITS), dict.fromkeys(TRAITS)
-    for k in () if arguments.no_hail else HAIL_TRAITS:
+    for k in () if arguments.no_hail else (k for k in HAIL_TRAITS if k <= arguments.traits_peer):
         with tempfile.TemporaryDirectory(dir=work) as out:
             sets = json.dumps([[k, ["some", "few", "some", "few", "some"]]])
             told = child(HAIL, work, out, sets, arguments.threads, COVARIATES, threads=arguments.threads)
@@ -261,6 +261,7 @@ def main() -> None:
     parser.add_argument("--variants", type=int, default=200_000)
     parser.add_argument("--variants-peer", type=int, default=20_000, help="variants of the peers where all take long")
     parser.add_argument("--traits-whole", type=int, default=16, help="up to so many traits plink2 runs all variants")
+    parser.add_argument("--traits-peer", type=int, default=max(TRAITS), help="most traits that the peers run with")
     parser.add_argument("--missing", type=float, default=0.0, help="share of missing calls; plink2 is fastest without")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-hail", action="store_true")
@@ -288,10 +289,8 @@ def report(work: Path, arguments: argparse.Namespace) -> None:
     print(f"step 1, 64 and 256 traits: {step1[64]:.1f} and {step1[256]:.1f} s", flush=True)
     theirs, (warm, cold) = time_plink2(work, arguments), time_hail(work, arguments)
     device = scans[1]["device"]
-    print(
-        f"\n{arguments.people} people, {arguments.variants} variants, {COVARIATES} covariates, {threads} threads",
-        device,
-    )
+    size = f"{arguments.people} people, {arguments.variants} variants, {arguments.missing:.1%} of calls missing"
+    print(f"\n{size}, {COVARIATES} covariates, {threads} threads, {device}")
     print(HEADER + "\n" + "|---" * HEADER.count("| ") + "|")
     for k, found in scans.items():
         told[f"vs_plink2_{k}"] = ratio(theirs[k], found["seconds"])

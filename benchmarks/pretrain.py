@@ -1,6 +1,6 @@
 """Recordings a second of a training step, against Hugging Face transformers' ViTMAE of the same size, in one run.
 
-python benchmarks/pretrain.py [--threads 2] [--seconds 6] [--model nano]
+python benchmarks/pretrain.py [--threads 2] [--seconds 6] [--model nano] [--compile always]
 
 The peer is ViTMAEForPreTraining (encoder-decoder, forward, backward, AdamW) of as many tokens a recording, patches of
 100 samples, width, depth, heads and decoder; the 2-D grid of its position table is replaced by one row. It needs
@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -66,8 +66,9 @@ def trainer(signals: data.Signals, settings: Transformer, threads: int, group: p
     """A trainer of ours at its first step."""
     device, ingest = train.set_threads(1), Ingest()
     learner = train.make_learner(settings, ingest, train.find_statistics(signals, settings, ingest, 1), 1).to(device)
-    train.compile_blocks(learner, settings.compile, device)
-    return Trainer(learner, signals, settings, 1, threads, group)
+    made = Trainer(learner, signals, settings, 1, threads, group)
+    made.compile()
+    return made
 
 
 def our_step(ours: Trainer) -> Callable[[], None]:
@@ -96,9 +97,9 @@ def peer_step(settings: Transformer, tokens: int, dropped: float, device: torch.
         table = torch.nn.Parameter(torch.zeros(1, tokens + 1, settings.width, device=device), requires_grad=False)
         setattr(part, name, table)
         part.interpolate_pos_encoding = lambda *_, table=table: table
-    if settings.compile == "always" or device.type == "cuda":
-        model.vit.encoder.compile(dynamic=False)
-        model.decoder.compile(dynamic=False)
+    if settings.compile == "always" or (settings.compile == "auto" and device.type == "cuda"):
+        for layer in [*model.vit.layers, *model.decoder.decoder_layers]:  # as ours: block by block
+            layer.compile(dynamic=False)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
     x = torch.randn(settings.batch, 1, 10, 10 * tokens, device=device)
 
@@ -217,7 +218,12 @@ def work(folder: Path, recipe: str, seconds: float) -> None:
 
 
 def main(
-    model: str = "nano", threads: int = 2, seconds: float = 6.0, worker: Path | None = None, recipe: str = ""
+    model: str = "nano",
+    threads: int = 2,
+    seconds: float = 6.0,
+    compile: Literal["auto", "always", "never"] = "auto",
+    worker: Path | None = None,
+    recipe: str = "",
 ) -> None:
     """Measure, and print one line of JSON at the end.
 
@@ -225,18 +231,19 @@ def main(
         model: Recipe of config/models.
         threads: Threads of ours and of the peer.
         seconds: Time for each thing measured.
+        compile: Ours and the peer compiled; auto is on a GPU only.
         worker: Internal: folder of the signals, in a process that torchrun started.
         recipe: Internal: its settings.
     """
     if worker is not None:
         return work(worker, recipe, seconds)
     path = Path(__file__).resolve().parents[1] / "config" / "models" / f"{model}.yaml"
-    settings = Transformer(**yaml.safe_load(path.read_text()))
+    settings = Transformer(**yaml.safe_load(path.read_text()) | {"compile": compile})
     device = train.set_threads(1)
     where = (
         torch.cuda.get_device_name() if device.type == "cuda" else f"{platform.machine()}, {threads} threads, float32"
     )
-    print(f"{model} on {where}, torch {torch.__version__}, batch {settings.batch}", flush=True)
+    print(f"{model} on {where}, torch {torch.__version__}, batch {settings.batch}, compile {compile}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         signals = simulated(Path(folder), Ingest())
         found = against_the_peer(signals, settings, threads, seconds) | {
@@ -245,7 +252,7 @@ def main(
         rates = [[several(Path(folder), settings, world, seconds) for world in (1, 2)] for _ in range(3)]
     one, two = (float(np.median(rate)) for rate in zip(*rates, strict=True))
     print(f"one process {one:.1f}, two {two:.1f} recordings/s, one thread each, medians of three turns", flush=True)
-    found |= {"two_process_speedup": two / one, "model": model, "device": where}
+    found |= {"two_process_speedup": two / one, "model": model, "device": where, "compile": compile}
     found["gpu_bf16_share"] = found["mfu"] if device.type == "cuda" else None
     if device.type != "cuda":
         print("share of a GPU's bf16 peak: skipped, no GPU on this machine")

@@ -121,6 +121,8 @@ def lines(made: dict) -> list[str]:
     if "macro_auroc_95" in made:
         low, high = made["macro_auroc_95"]
         words.append(f"95 % interval {low:.6f} to {high:.6f}: {made['resamples']} resamples of people")
+    if "reason" in made:
+        words.append(f"no interval: {made['reason']}")
     if made["unlabelled"] and len(made["auroc"]) > 1:
         words.append(f"{made['unlabelled']} recordings have no label; --unlabelled remove leaves them out")
     return [*words, json.dumps(made)]

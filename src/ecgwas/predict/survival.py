@@ -47,6 +47,9 @@ def judged_rows(cohort: Survivors, outcome: str, risks: list[Risk], settings: Pr
     shown = count if min(count, len(event) - count) >= settings.min_cell else None
     found = survival_judged.judged(given, risks, lambda risk: risk.space.of(cohort, rows))
     made["survival"] = [row | {"n_events": shown} for row in found]
+    for t in sorted(set(settings.horizons_years) - set(given.horizons)):
+        reason = f"not estimable: fewer than {settings.min_cell} people followed past {t:g} years"
+        made["survival"].append(_none(reason) | {"horizon_years": t, "n": len(rows)})
     made["curves"], made["calibration"] = [], []
     for risk in risks:
         x = risk.space.of(cohort, rows)
@@ -72,22 +75,31 @@ def _told(cohort: Survivors, rows: np.ndarray, risks: list[Risk], settings: Pred
         for who, score, told in zip(ids, linear, chance, strict=True):
             for t, p in zip(settings.horizons_years, told, strict=True):
                 row = {"method": risk.model, "head": risk.head, "linear": float(score), "horizon_years": t}
-                made.append(who | row | {"risk": float(p) if np.isfinite(p) else None})
+                made.append(who | row | {"risk": float(p) if np.isfinite(p) else None, "reason": None})
     return made
+
+
+def _left_out(cohort: Survivors, outcome: str, split: str) -> list[dict]:
+    """Rows of a split's people who have a time, but no embedding."""
+    ids = cohort.table[cohort.without_embedding(outcome, split).tolist()].select("recording_id", "person_id").to_dicts()
+    empty = dict.fromkeys(("method", "head", "linear", "horizon_years", "risk"))
+    who = {"cohort": cohort.name, "outcome": outcome, "split": split, "reason": "no_embedding"}
+    return [one | empty | who for one in ids]
 
 
 def outcome_rows(cohorts: list[Survivors], learnt: Survivors, outcome: str, settings: Predict, seed: int) -> Rows:
     """Rows of one outcome: fitted in one cohort, judged in all."""
-    rows = learnt.followed(outcome, "train")
+    rows, lost = learnt.followed(outcome, "train"), _left_out(learnt, outcome, "train")
+    lost += [row for cohort in cohorts for row in _left_out(cohort, outcome, "test")]
     reason = (
         lacking(learnt.times(outcome, rows)[1], settings.min_cases) if len(rows) else "not estimable: nobody followed"
     )
     if reason:
         who = {"cohort": learnt.name, "outcome": outcome, "split": "train"}
-        return {"survival": [who | _none(reason)]}
+        return {"survival": [who | _none(reason)], "risks": lost}
     risks = survival_fit.fit(learnt, outcome, settings)
     who = {"cohort": learnt.name, "outcome": outcome, "split": "train"}
-    made: Rows = {name: [] for name in SCHEMAS}
+    made: Rows = {name: [] for name in SCHEMAS} | {"risks": lost}
     made["hazard_ratios"] = [who | row for risk in risks if risk.head == "cox" for row in survival_fit.ratios(risk)]
     for cohort in cohorts:
         who = {"cohort": cohort.name, "outcome": outcome, "split": "test"}

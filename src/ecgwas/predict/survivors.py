@@ -24,11 +24,17 @@ class Survivors:
 
     def followed(self, outcome: str, split: str) -> np.ndarray:
         """Places of a split's people with an embedding and a time."""
+        return np.flatnonzero(self._timed(outcome, split) & np.isfinite(self.embedding).all(1))
+
+    def without_embedding(self, outcome: str, split: str) -> np.ndarray:
+        """Places of a split's people with a time, but no embedding: they neither teach nor are judged."""
+        return np.flatnonzero(self._timed(outcome, split) & ~np.isfinite(self.embedding).all(1))
+
+    def _timed(self, outcome: str, split: str) -> np.ndarray:
         if f"years:{outcome}" not in self.table.columns:
-            return np.zeros(0, int)
+            return np.zeros(self.table.height, bool)
         times = pl.col(f"years:{outcome}").is_not_null() & pl.col(f"event:{outcome}").is_not_null()
-        known = self.table.select(times & (pl.col("split") == split)).to_series().fill_null(False).to_numpy()
-        return np.flatnonzero(known & np.isfinite(self.embedding).all(1))
+        return self.table.select(times & (pl.col("split") == split)).to_series().fill_null(False).to_numpy()
 
     def times(self, outcome: str, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Years and event of people at these places."""

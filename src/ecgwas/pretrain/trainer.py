@@ -108,8 +108,7 @@ class Trainer:
         """Train to the end, from the state in `resume` where there is one of this run."""
         settings, key = self.settings, fingerprint(self)
         self.load(resume / "state.pt", key)
-        if compile_blocks(self.learner, settings.compile, self.device):
-            self.pool = ThreadPoolExecutor(self.threads, initializer=allow_recompiles)
+        self.compile()
         peak = self.over_processes(flops.peak(self.device, self.pool, self.threads))
         first, last_told, began, self.flops = self.step, self.step, time.monotonic(), 0.0
         upcoming = self.loader.submit(self.parts_of, self.step) if self.step < settings.steps else None
@@ -128,6 +127,11 @@ class Trainer:
             self.step = done
             if done % settings.checkpoint_every == 0 or done == settings.steps:
                 self.save(resume / "state.pt", key)
+
+    def compile(self) -> None:
+        """Compile the encoder's blocks where the settings ask for it; each thread allows as many variants of them."""
+        if compile_blocks(self.learner, self.settings.compile, self.device):
+            self.pool = ThreadPoolExecutor(self.threads, initializer=allow_recompiles)
 
     def _ahead(self) -> "Future[list[tuple[np.ndarray, data.Batch]]] | None":
         """Read the next step's recordings while this one's are learnt from."""

@@ -75,4 +75,5 @@ SURVIVAL_RISKS: Schema = {
     "linear": (pl.Float64(), "Log hazard ratio (cox) or log odds ratio against the mean person who trains."),
     "horizon_years": (pl.Float64(), "The horizon, years."),
     "risk": (pl.Float64(), "Told share with the event by then, death before it competing; null after the last time learnt from."),
+    "reason": (pl.String(), "no_embedding: followed, but the recording has none, so that the person neither teaches nor is judged; null of a risk."),
 }

@@ -162,3 +162,14 @@ def test_whole_numbers_finer_than_floats_keep_their_order(tmp_path, capsys):
 def test_resamples_are_a_number_of_them(tmp_path):
     with pytest.raises(UserError, match="--resamples -3: give 0"):
         evaluate.main(*saved(tmp_path, *drawn()), resamples=-3)
+
+
+def test_an_interval_that_cannot_be_drawn_says_why(tmp_path, capsys):
+    y, s = np.zeros(400, int), np.linspace(0, 1, 400)
+    y[7] = 1
+    y = np.column_stack([y, *(np.roll(y, k) for k in range(1, 16))])  # sixteen classes of one positive each
+    evaluate.main(*saved(tmp_path, y, np.column_stack([s] * 16)), resamples=100)
+    text = capsys.readouterr().out
+    assert "no interval: " in text
+    assert "too few cases" in text
+    assert "95 % interval" not in text

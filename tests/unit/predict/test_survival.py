@@ -95,6 +95,33 @@ def test_what_is_rare_has_a_reason_and_small_groups_no_row(made):
     assert high["incidence"].max() > 2 * low["incidence"].max()
 
 
+def test_a_horizon_that_nobody_reaches_has_a_row_that_says_so(made):
+    for name in ("here", "there"):
+        row = made["survival"].filter(cohort=name, outcome="af", horizon_years=30.0).row(0, named=True)
+        assert row["value"] is None
+        assert row["reason"] == "not estimable: fewer than 5 people followed past 30 years"
+
+
+def test_people_without_an_embedding_are_told_of(made, tmp_path):
+    for name in ("here", "there"):
+        cohort(tmp_path, name, 500, 1, external=name == "there")
+    path = tmp_path / "there-embeddings.parquet"
+    pl.read_parquet(path).filter(~pl.col("recording_id").is_in(["there00003", "there00004"])).write_parquet(path)
+    path = tmp_path / "here-embeddings.parquet"
+    taught = pl.read_parquet(tmp_path / "here-labels.parquet").filter(split="train")["recording_id"][0]
+    pl.read_parquet(path).filter(pl.col("recording_id") != taught).write_parquet(path)
+    found = ran(tmp_path, ["here", "there"])["risks"].filter(outcome="af")
+    lost = found.filter(pl.col("reason").is_not_null())
+    assert sorted(lost.select("recording_id", "split").rows()) == [
+        (taught, "train"), ("there00003", "test"), ("there00004", "test")
+    ]  # fmt: skip
+    assert lost["risk"].null_count() == 3
+    assert set(lost["reason"]) == {"no_embedding"}
+    told = found.filter(pl.col("reason").is_null(), cohort="there")
+    assert told["person_id"].n_unique() == 498
+    assert made["risks"]["reason"].null_count() == made["risks"].height
+
+
 def test_the_external_cohort_teaches_nothing(made, tmp_path):
     cohort(tmp_path, "here", 2000, 1)
     again = ran(tmp_path, ["here"])
