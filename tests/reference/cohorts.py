@@ -143,7 +143,7 @@ def scan(cohort: Cohort, dtype: str, loco: Path | None = None) -> tuple[Path, Pa
     """Sumstats and trait table of the whole scan, by its command line."""
     out = cohort.folder / f"{dtype}.parquet", cohort.folder / f"{dtype}-traits.parquet"
     given = {name: cohort.table(name) for name in TABLES} | ({"loco": loco} if loco else {})
-    settings = Gwas(dtype=dtype, block=256).model_dump_json()
+    settings = Gwas(dtype=dtype, block=256, min_mac=0).model_dump_json()
     command("ecgwas.gwas.scan", **given, part=0, settings=settings, sumstats=out[0], traits_out=out[1])
     return out
 

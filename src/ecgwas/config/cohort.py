@@ -34,7 +34,7 @@ class EcgSource(Strict):
     )
 
 
-SIBLINGS = {".bed": (".bim", ".fam"), ".pgen": (".pvar", ".psam")}
+SIBLINGS = {".bed": (".bim", ".fam"), ".pgen": (".pvar", ".pvar.zst", ".psam")}
 
 
 def with_siblings(paths: list[Path]) -> list[Path]:

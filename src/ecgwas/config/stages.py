@@ -142,6 +142,7 @@ class Gwas(Strict):
         " ratio, covariate effects kept (fast); exact-firth: all coefficients fitted; saddlepoint; none: the score test alone.",
     )
     correction_p: float = Field(0.05, gt=0, le=1, description="Score test p below which `correction` tests again.")
+    min_mac: float = Field(20.0, ge=0, description="Minor alleles that the people of a test must have; `genotypes.min_mac` asks the same of everyone genotyped.")
     parts: int = Field(1, ge=1, description="Jobs of the scan, each an equal span of the genome: one chromosome's variants move no other part.")
     block: int = Field(512, ge=1, description="Variants a block.")
     p_threshold: float = Field(5e-8, gt=0, lt=1, description="Genome-wide significance.")

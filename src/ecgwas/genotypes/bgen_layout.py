@@ -55,6 +55,6 @@ def check(path: Path) -> bool:
         how = f"{found.bits} bits a probability" if found.layout == 2 else f"layout {found.layout}"
         raise UserError(
             f"{path}: {how}; only layout 2 with 8 bits is read. Convert it: plink2 --bgen {path.name} ref-first "
-            f"--sample {path.stem}.sample --export bgen-1.2 bits=8 --out {path.stem}.8bit"
+            f"--sample {path.stem}.sample --export bgen-1.2 ref-first bits=8 --out {path.stem}.8bit"
         )
     return found.ploidy[0] == 1

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SEX_MISMATCH_STOP = (
     0.25  # more than this share of mismatches, in 20 people or more, means samples and people are mixed up
 )
+SEX_SDS = 5  # of a woman's X inbreeding coefficient, from 0 to the limit of men: LD makes them wider than told
 SLACK = 0.02  # first look at variants, before bad samples are gone
 
 
@@ -53,7 +54,12 @@ class Cohort:
         """Print how many variants there are now; none is an error."""
         print(f"variants: {self.variants.height} {what}", flush=True)
         if self.variants.is_empty():
-            raise UserError("no variant passed quality control; see the limits under `genotypes` in the configuration")
+            lost = pl.concat(self.excluded).filter(kind="variant")["reason"].value_counts(sort=True).head(3).rows()
+            why = ", ".join(f"{reason} ({n})" for reason, n in lost)
+            raise UserError(
+                f"no variant passed quality control; most left for: {why}; contig, alleles (of A, C, G, T alone) and"
+                " duplicate are what the files hold, the others limits under `genotypes` in the configuration"
+            )
 
     def drop_samples(
         self, reason: str, bad: np.ndarray, value: np.ndarray | None = None, limit: float | np.ndarray | None = None
@@ -135,8 +141,11 @@ def check_sex(cohort: Cohort) -> None:
     good = contigs.haploid_in_males(cohort.files.build) & common & (pl.col("call_rate") >= settings.variant_call_rate)
     chosen = cohort.variants.select(good).to_series().to_numpy()
     sex: list[str | None] = [None] * cohort.samples.height
-    if chosen.sum() < 10:
-        print(f"sex check: skipped, {chosen.sum()} common X variants outside the pseudo-autosomal regions", flush=True)
+    spread = qc.inbreeding_sd(cohort.variants["af"].to_numpy()[chosen])
+    if spread * SEX_SDS > settings.sex_f_male:
+        told = f"{chosen.sum()} common X variants outside the pseudo-autosomal regions"
+        why = f"F of a woman has SD {spread:.2f}, too near sex_f_male {settings.sex_f_male}" if chosen.any() else ""
+        print(f"sex check: skipped, {told}{'; ' * bool(why)}{why}", flush=True)
         cohort.samples = cohort.samples.with_columns(sex_genetic=pl.Series(sex, dtype=pl.String))
         return
     everyone = np.ones(cohort.samples.height, bool)

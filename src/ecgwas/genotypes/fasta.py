@@ -63,6 +63,14 @@ def _look(variants: pl.DataFrame, path: Path) -> pl.DataFrame:
         fasta = pysam.FastaFile(str(path))
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as an indexed FASTA ({error}); run samtools faidx on it") from error
+    lacking = [c for c in variants["contig"].unique(maintain_order=True) if not {c, f"chr{c}"} & set(fasta.references)]
+    if lacking:
+        names, first = ", ".join(fasta.references[:3]), lacking[0]
+        raise UserError(
+            f"{path}: has no contig {first} or chr{first}, where the genotypes have variants ({len(lacking)} such);"
+            f" the FASTA has {names}, …); give a FASTA of all their chromosomes under these names, or rename its"
+            " contigs (such as NC_000001.11 to 1) and run samtools faidx"
+        )
     parts = []
     for (contig,), table in variants.with_row_index("row").group_by("contig", maintain_order=True):
         sequence = _sequence(fasta, contig)

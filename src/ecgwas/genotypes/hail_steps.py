@@ -50,7 +50,7 @@ def import_files(files: sources.Files, threads: int) -> "hl.MatrixTable":
             return mt.filter_rows(hl.len(mt.alleles) == 2).unfilter_entries()
         except hl.utils.java.FatalError as error:
             raise _user_error(
-                error, files.paths, "8-bit, diploid, unphased: plink2 --export bgen-1.2 bits=8"
+                error, files.paths, "8-bit, diploid, unphased: plink2 --export bgen-1.2 ref-first bits=8"
             ) from error
     parts = [
         hl.import_plink(
@@ -214,19 +214,28 @@ def write_pruned(mt: "hl.MatrixTable", variants: pl.DataFrame, keep: np.ndarray,
     mt.naive_coalesce(4).write(str(path))
 
 
+def _stems(paths: list[Path]) -> dict[Path, str]:
+    """A file name for each without suffix; chr1/geno.vcf.gz and chr2/geno.vcf.gz are numbered apart."""
+    stems = {path: path.stem if path.suffix == ".mt" else path.name.split(".vcf")[0] for path in sorted(paths)}
+    repeated = len(set(stems.values())) < len(stems)
+    return {path: f"{stem}-{k}" if repeated else stem for k, (path, stem) in enumerate(stems.items())}
+
+
 def convert_vcf(paths: list[Path], build: str, folder: Path, threads: int) -> list[Path]:
     """VCF files -> PLINK in `folder`, one each: multi-allelic sites split, phase dropped, haploid calls doubled."""
     import hail as hl
 
-    made = []
+    made, names = [], _stems(paths)
     for path in sorted(paths):
         header = sources.vcf_header(path)
         sources.check_vcf_header(path, header, build)
-        out = folder / path.name.split(".vcf")[0]
+        out = folder / names[path]
         try:
             _convert_one(path, build, out, threads)
         except hl.utils.java.FatalError as error:
-            raise _user_error(error, [path], f"a VCF with GT on {build}, contigs 1 to 22 and X") from error
+            chosen = ",".join(f"chr{c}" if build == "GRCh38" else c for c in contigs.CONTIGS)
+            remedy = f"a VCF with GT on {build} and contigs that it knows; choose them: bcftools view -t {chosen}"
+            raise _user_error(error, [path], remedy) from error
         made.append(folder / f"{out.name}.bed")
     return made
 
@@ -235,7 +244,7 @@ def convert_matrix_table(paths: list[Path], build: str, folder: Path) -> list[Pa
     """Hail MatrixTables with GT -> PLINK in `folder`, one each."""
     import hail as hl
 
-    made = []
+    made, names = [], _stems(paths)
     for path in sorted(paths):
         try:
             mt = hl.read_matrix_table(str(path))
@@ -247,8 +256,8 @@ def convert_matrix_table(paths: list[Path], build: str, folder: Path) -> list[Pa
         mt = mt.key_cols_by(s=mt.col_key[0])
         mt = mt if "rsid" in mt.row else mt.annotate_rows(rsid=hl.missing(hl.tstr))
         mt = mt.select_entries("GT").select_rows("rsid")
-        _export_plink(mt, folder / path.stem)
-        made.append(folder / f"{path.stem}.bed")
+        _export_plink(mt, folder / names[path])
+        made.append(folder / f"{names[path]}.bed")
     return made
 
 
@@ -260,7 +269,10 @@ def _convert_one(path: Path, build: str, out: Path, threads: int) -> None:
     spelled = {name: prefix + name for name in contigs.CONTIGS} | {
         "chr" + name: prefix + name for name in contigs.CONTIGS
     }
-    spelled |= {"23": prefix + "X", "chr23": prefix + "X"}
+    other = {"X": "X", "23": "X", "XY": "X", "25": "X", "Y": "Y", "24": "Y"}  # Y is left out later, with a row
+    spelled |= {start + name: prefix + kept for name, kept in other.items() for start in ("", "chr")}
+    mitochondrion = "chrM" if build == "GRCh38" else "MT"
+    spelled |= {start + name: mitochondrion for name in ("M", "MT", "26") for start in ("", "chr")}
     blocked = sources.is_block_gzip(path)
     mt = hl.import_vcf(
         str(path),

@@ -5,6 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from ecgwas.errors import UserError
+from ecgwas.phenotypes.design import SEX
 
 
 def read_table(path: Path, columns: list[str]) -> pl.DataFrame:
@@ -60,6 +61,20 @@ def _must_overlap(samples: pl.DataFrame, ids: pl.Series, path: Path, bridge: Pat
         )
 
 
+def sexes(column: pl.Series, path: Path) -> pl.Series:
+    """female, male or null; raises where nothing is understood, and says how many values are not."""
+    words = {word: "male" if male else "female" for word, male in SEX.items()}
+    found = column.str.to_lowercase().replace_strict(words, default=None, return_dtype=pl.String)
+    odd = column.filter(column.is_not_null() & found.is_null())
+    if len(odd) and not found.is_not_null().any():
+        raise UserError(
+            f"{path}: sex is {odd[0]!r} and the like, so that no sex can be checked; write {', '.join(SEX)}, or nothing"
+        )
+    if len(odd):
+        print(f"{path}: sex of {len(odd)} people is not understood, such as {odd[0]!r}: not checked", flush=True)
+    return found
+
+
 def describe(
     sample_ids: list[str], people: Path, recordings: Path, bridge: Path | None, withdrawn: Path | None
 ) -> pl.DataFrame:
@@ -68,11 +83,10 @@ def describe(
     Without a bridge a sample's person_id is its own id where such a person is known, else null.
     """
     samples = pl.DataFrame({"sample_id": sample_ids}, schema={"sample_id": pl.String}).with_row_index("index")
-    known = (
-        read_table(people, ["person_id", "sex"])
-        .drop_nulls("person_id")
-        .unique("person_id", keep="first", maintain_order=True)
-    )
+    known = read_table(people, ["person_id", "sex"]).drop_nulls("person_id")
+    twice = known.filter(pl.col("person_id").is_duplicated())["person_id"]
+    if len(twice):
+        raise UserError(f"{people}: person {twice[0]!r} stands more than once; keep one row a person")
     with_ecg = read_table(recordings, ["person_id"])["person_id"].drop_nulls().unique().sort()
     if bridge is not None:
         samples = samples.join(read_bridge(bridge), on="sample_id", how="left", maintain_order="left")
@@ -82,14 +96,8 @@ def describe(
     _must_overlap(samples, known["person_id"], people, bridge)
     _must_overlap(samples, with_ecg, recordings, bridge)
     out = read_withdrawn(withdrawn) if withdrawn else set()
-    sex = (
-        pl.col("sex")
-        .str.to_lowercase()
-        .replace_strict({"female": "female", "f": "female", "male": "male", "m": "male"}, default=None)
-    )
-    samples = samples.join(
-        known.select("person_id", sex_reported=sex), on="person_id", how="left", maintain_order="left"
-    )
+    known = known.select("person_id", sex_reported=sexes(known["sex"], people))
+    samples = samples.join(known, on="person_id", how="left", maintain_order="left")
     return samples.with_columns(
         pl.col("index").cast(pl.Int32),
         has_ecg=pl.col("person_id").is_in(with_ecg.implode()).fill_null(False),

@@ -31,6 +31,8 @@ def read(path: Path, source: int) -> tuple[pl.DataFrame, list[str]]:
 
     must_exist(path, ".pgen file")
     packed, plain = path.with_suffix(".pvar.zst"), path.with_suffix(".pvar")
+    if packed.is_file() and plain.is_file():
+        raise UserError(f"{path}: both {packed.name} and {plain.name} are there; remove the one that is not its own")
     variants = _rows(
         must_exist(packed if packed.is_file() else plain, ".pvar file"), "a .pvar", ["CHROM", "POS", "ID", "REF", "ALT"]
     )

@@ -81,6 +81,15 @@ def inbreeding(calls: np.ndarray, haploid_males: bool = False) -> np.ndarray:
         return np.where(per_sample > 0, 1 - observed / per_sample, np.nan)
 
 
+def inbreeding_sd(af: np.ndarray) -> float:
+    """SD of a woman's X inbreeding coefficient, of independent variants of these frequencies; infinite without any.
+
+    Her heterozygous calls are Σ 2pq on average, with variance Σ 2pq (1 - 2pq); F is 1 less their ratio to Σ 2pq.
+    """
+    het = 2 * af * (1 - af)
+    return float(np.sqrt((het * (1 - het)).sum()) / het.sum()) if het.sum() > 0 else float("inf")
+
+
 def genetic_sex(f: np.ndarray, settings: Genotypes) -> list[str | None]:
     """female below one limit of the X inbreeding coefficient, male above the other, None between or unknown."""
     return ["female" if x < settings.sex_f_female else "male" if x > settings.sex_f_male else None for x in f.tolist()]

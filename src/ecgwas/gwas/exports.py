@@ -129,6 +129,12 @@ def _tested() -> pl.Expr:
     return pl.col("t").is_not_null()
 
 
+def _bases() -> pl.Expr:
+    """Tested, of bases alone: the standard has no *, no <DEL> and no N."""
+    told = [pl.col(name).str.contains("^[ACGT]+$") for name in ("ref", "alt")]
+    return _tested() & pl.all_horizontal(told)
+
+
 def _munged() -> pl.Expr:
     """SNPs with an rs number, once each, whose alleles tell the strand: as munge_sumstats.py of LDSC keeps."""
     pair = pl.concat_str("ref", "alt")
@@ -138,7 +144,7 @@ def _munged() -> pl.Expr:
 
 
 FORMATS = {
-    "gwas-ssf": Format(".tsv.gz", "\t", gwas_ssf, _tested, True),
+    "gwas-ssf": Format(".tsv.gz", "\t", gwas_ssf, _bases, True),
     "pheweb": Format(".pheweb.tsv.gz", "\t", pheweb, _tested, True),
     "ldsc": Format(".sumstats.gz", "\t", ldsc, _munged, False),
     "regenie": Format(".regenie.gz", " ", regenie, _tested, False),

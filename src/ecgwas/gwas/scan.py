@@ -17,7 +17,7 @@ from ecgwas.genotypes.reader import GenotypeReader
 from ecgwas.gwas import binary, blocks, inputs, joint, scan_binary
 from ecgwas.gwas import groups as grouping
 from ecgwas.gwas.engine_torch import Engine, Stats, Tests
-from ecgwas.gwas.sumstats import Writer
+from ecgwas.gwas.sumstats import Writer, rare
 from ecgwas.hail_session import LOCAL, hail_session
 
 Test = Callable[[blocks.Block], list[Tests]]
@@ -90,7 +90,7 @@ def scan(
     if people.binary:
         return scan_binary.scan(reader, people, settings, stretches, path)
     groups = grouping.build(people.on(stretches[0][0]) if stretches else people.y, people.c)
-    untested, writer = 0, Writer(path, table, groups, people.traits, settings.block)
+    untested, writer = 0, Writer(path, table, groups, people.traits, settings.block, settings.min_mac)
     for number, (contig, start, stop) in enumerate(stretches):
         if number:
             groups = grouping.build(people.on(contig), people.c)
@@ -99,7 +99,7 @@ def scan(
         for count, block in enumerate(blocks.ahead(reader, settings.block, start, stop), start=1):
             found = test(block)
             writer.add(block.rows, found)
-            untested += int(np.isnan(found[0].gg).sum())
+            untested += int((np.isnan(found[0].gg) | rare(found[0], settings.min_mac)).sum())
             if count % 100 == 0:
                 print(f"{block.rows.stop} of {table.height} variants", flush=True)
     writer.close()

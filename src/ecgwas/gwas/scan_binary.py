@@ -22,13 +22,27 @@ def schema(groups: list[grouping.Group], traits: list[str]) -> pa.Schema:
     return pa.schema([*sumstats.schema(groups, traits), *(pa.field(*one) for one in more)])
 
 
+def floored(found: binary.Found, tests: list[Tests], groups: list[grouping.Group]) -> binary.Found:
+    """The same, without tests of the variants that the people of a group have none for."""
+    z, v, test = found.z.copy(), found.v.copy(), found.test.copy()
+    for group, own in zip(groups, tests, strict=True):
+        none = np.ix_(np.isnan(own.gg), group.traits)
+        z[none], v[none], test[none] = np.nan, np.nan, binary.NONE
+    return binary.Found(z, v, test)
+
+
 def table(
-    variants: pl.DataFrame, tests: list[Tests], found: binary.Found, groups: list[grouping.Group], traits: list[str]
+    variants: pl.DataFrame,
+    tests: list[Tests],
+    found: binary.Found,
+    groups: list[grouping.Group],
+    traits: list[str],
+    least: float = 0.0,
 ) -> pa.Table:
-    """One block as rows of a part."""
+    """One block as rows of a part; `least` minor alleles were asked for."""
     wanted = schema(groups, traits)
     head = {name: variants[name].to_arrow().cast(kind) for name, kind in sumstats.HEAD.items()}
-    rest = sumstats.small_columns(tests, groups) | binary.columns(found, traits)
+    rest = sumstats.small_columns(tests, groups, least) | binary.columns(found, traits)
     arrays = head | {name: pa.array(values, wanted.field(name).type, from_pandas=True) for name, values in rest.items()}
     return pa.Table.from_arrays([arrays[name] for name in wanted.names], schema=wanted)
 
@@ -56,8 +70,9 @@ def scan(
         for contig, start, stop in stretches:
             test = tester(people, contig, groups, settings)
             for block in blocks.ahead(reader, settings.block, start, stop):
-                tests = counts.tests(block)
-                kept.append(table(reader.variants[block.rows], tests, test(block.dosages()), groups, traits))
+                tests = [sumstats.floored(own, settings.min_mac) for own in counts.tests(block)]
+                found = floored(test(block.dosages()), tests, groups)
+                kept.append(table(reader.variants[block.rows], tests, found, groups, traits, settings.min_mac))
                 untested += int(np.isnan(tests[0].gg).sum())
                 size += len(kept[-1])
                 if size >= sumstats.ROWS:

@@ -4,6 +4,7 @@ One row a variant. t of each trait is a column of its own, plain float32: zstd t
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from ecgwas.gwas.engine_torch import Tests
 from ecgwas.gwas.groups import Group
 from ecgwas.gwas.inputs import VARIANT
 
+SLACK = 1e-3  # of an allele count: frequencies are float64, sums of dosages float32
 ROWS = 8192  # of a row group: what a reader of a region must read
 HEAD = {"contig": pa.large_string(), "position": pa.int32(), "ref": pa.large_string(), "alt": pa.large_string()}
 HEAD |= {"rsid": pa.large_string(), "info": pa.float64()}
@@ -23,11 +25,26 @@ OWN = {"n": pa.int32(), "af": pa.float64(), "gg": pa.float64()}
 JOINT = {"joint_neg_log10_p": pa.float64(), "joint_df": pa.int32()}
 
 
-def reason(tests: Tests) -> list[str | None]:
-    """Why a variant has no test: no call, one allele only, or a combination of the covariates."""
+def rare(tests: Tests, least: float) -> np.ndarray:
+    """Bool [V]: the people analysed have fewer than `least` minor alleles."""
+    return 2 * tests.n * np.minimum(tests.af, 1 - tests.af) < least - SLACK
+
+
+def floored(tests: Tests, least: float) -> Tests:
+    """The same, rare variants without a test: the floor of quality control is that of everyone genotyped."""
+    few = rare(tests, least)
+    if not few.any():
+        return tests
+    r2 = None if tests.r2 is None else np.where(few, np.nan, tests.r2)
+    return replace(tests, gg=np.where(few, np.nan, tests.gg), r2=r2)
+
+
+def reason(tests: Tests, least: float = 0.0) -> list[str | None]:
+    """Why a variant has no test: no call, one allele only, few minor alleles, or a combination of the covariates."""
     untested, seen = np.isnan(tests.gg), tests.n > 0
     single = seen & ((tests.af <= 0) | (tests.af >= 1))
-    words = np.select([~untested, ~seen, single], ["", "no_calls", "monomorphic"], "collinear")
+    cases = [~untested, ~seen, single, rare(tests, least)]
+    words = np.select(cases, ["", "no_calls", "monomorphic", "mac"], "collinear")
     return [str(word) or None for word in words]
 
 
@@ -43,10 +60,10 @@ def schema(groups: list[Group], traits: list[str]) -> pa.Schema:
     return pa.schema([*fields.items(), *((f"t:{name}", pa.float32()) for name in traits)])
 
 
-def small_columns(tests: list[Tests], groups: list[Group]) -> dict[str, np.ndarray | list]:
-    """Columns of a row group but those of the variants and of t."""
+def small_columns(tests: list[Tests], groups: list[Group], least: float = 0.0) -> dict[str, np.ndarray | list]:
+    """Columns of a row group but those of the variants and of t; `least` minor alleles were asked for."""
     everyone = tests[0]
-    out = {"n": everyone.n, "af": everyone.af, "gg": everyone.gg, "reason": reason(everyone)}
+    out = {"n": everyone.n, "af": everyone.af, "gg": everyone.gg, "reason": reason(everyone, least)}
     out |= {"joint_neg_log10_p": np.full(len(everyone.n), np.nan), "joint_df": np.zeros(len(everyone.n), np.int32)}
     for group, found in zip(groups, tests, strict=True):
         if group.w is not None:
@@ -83,8 +100,16 @@ class Writer:
     Two row groups are in memory: one that fills and one that is written.
     """
 
-    def __init__(self, path: Path, variants: pl.DataFrame, groups: list[Group], traits: list[str], block: int):
-        self.schema, self.groups, self.variants = schema(groups, traits), groups, variants
+    def __init__(
+        self,
+        path: Path,
+        variants: pl.DataFrame,
+        groups: list[Group],
+        traits: list[str],
+        block: int,
+        least: float = 0.0,
+    ):
+        self.schema, self.groups, self.variants, self.least = schema(groups, traits), groups, variants, least
         text = [name for name in self.schema.names if not name.startswith("t:")]
         packed = {name: "ZSTD" if name in text else "NONE" for name in self.schema.names}
         self._file = pq.ParquetWriter(
@@ -128,10 +153,10 @@ class Writer:
         self._found, self._filled = [], 0
 
     def _write(self, rows: slice, found: list[list[Tests]], t: np.ndarray, groups: list[Group]) -> None:
-        tests = [joined(found, i) for i in range(len(groups))]
+        tests = [floored(joined(found, i), self.least) for i in range(len(groups))]
         head = self.variants[rows]
         arrays = [head[name].to_arrow().cast(kind) for name, kind in HEAD.items()]
-        small = small_columns(tests, groups)
+        small = small_columns(tests, groups, self.least)
         names = [name for name in self.schema.names[len(HEAD) :] if not name.startswith("t:")]
         arrays += [pa.array(small[name], self.schema.field(name).type, from_pandas=True) for name in names]
         arrays += t_columns(t[:, : rows.stop - rows.start], tests, groups)

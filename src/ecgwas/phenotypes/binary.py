@@ -8,7 +8,8 @@ import polars as pl
 from ecgwas import tables
 from ecgwas.errors import UserError
 from ecgwas.gwas import logistic
-from ecgwas.phenotypes import normalise, persons
+from ecgwas.gwas.groups import orthonormal
+from ecgwas.phenotypes import persons
 
 
 def read(path: Path, wanted: list[str]) -> tuple[np.ndarray, np.ndarray, list[str]]:
@@ -60,7 +61,8 @@ def testable(y: np.ndarray, names: list[str], c: np.ndarray, min_cases: int) -> 
             detail = f"{cases} cases and {controls} controls; min_cases = {min_cases}"
             excluded.append(persons.row("trait", name, "too_few_cases", detail))
             continue
-        reason = logistic.fit(y[seen, j], normalise.with_intercept(c[seen])).reason
+        # Of the people whose outcome is known a covariate may be constant: prostate cancer has men only.
+        reason = logistic.fit(y[seen, j], orthonormal(c[seen]) * np.sqrt(seen.sum())).reason
         if reason:
             detail = f"the logistic model of the covariates is {reason}: one of them tells cases from controls"
             excluded.append(persons.row("trait", name, "separated", detail))

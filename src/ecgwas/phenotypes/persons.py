@@ -142,7 +142,7 @@ def complete(
     absent = [name for name in wanted if name not in pcs.columns]
     if absent:
         raise UserError(f"{n_pcs} PCs asked (`phenotypes.pcs`), but the PC table has {', '.join(pcs.columns)}")
-    base = design.base_table(people, terms, where)
+    base = design.base_table(people, terms, where).filter(pl.col("person_id").is_not_null())
     if base["person_id"].n_unique() < base.height:
         twice = base.filter(pl.col("person_id").is_duplicated())["person_id"][0]
         raise UserError(f"{where}: person {twice!r} stands more than once; keep one row a person")

@@ -74,7 +74,7 @@ SUMSTATS: Schema = {
     "n": (pl.Int32(), "People with a call; `n:{group}` for traits of another group of people, and so on."),
     "af": (pl.Float64(), "ALT frequency in them."),
     "gg": (pl.Float64(), "Squared length of the genotype's residual on the covariates; null without a test."),
-    "reason": (pl.String(), "Why there is no test: no_calls, monomorphic, collinear (with covariates); null where there is one."),
+    "reason": (pl.String(), "Why there is no test: no_calls, monomorphic, mac (fewer minor alleles than gwas.min_mac in the people analysed), collinear (with covariates); null where there is one."),
     "joint_neg_log10_p": (pl.Float64(), "-log10 p of the joint test of all traits."),
     "joint_df": (pl.Int32(), "Its first degrees of freedom. Then a column `t:{trait}` a trait (Float32): t of the ALT allele; with df and yy of the trait, SE = sqrt(yy / (gg (df + t²))), beta = t SE."),
 }

@@ -108,3 +108,10 @@ def test_left_aligned_indel_is_the_leftmost_of_all_that_make_the_same_sequence(s
         if alt[:1] == base and applied(sequence, p, ref, alt) == aim:
             same.append((p, ref, alt))
     assert found == min(same)
+
+
+def test_a_fasta_without_a_contig_of_the_genotypes_is_named_with_the_remedy(reference):
+    path, first, second = reference
+    rows = [*plain(first, second), ("3", 100, "A", "G"), ("MT", 5, "A", "G")]
+    with pytest.raises(UserError, match=r"has no contig 3 or chr3.*\(1 such\).* has chr1, 2.*samtools faidx"):
+        fasta.check(table(rows), path, "GRCh37")

@@ -1,12 +1,14 @@
 """Reading genotype files: orientation of alleles, order of samples, and messages for files that are wrong."""
 
 import gzip
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
 from ecgwas.config import Genotypes, GenotypeSource
+from ecgwas.config.cohort import with_siblings
 from ecgwas.errors import UserError
 from ecgwas.genotypes import bgen_layout, cohort, contigs, counts, people, qc, sources
 from ecgwas.genotypes.reader import GenotypeReader
@@ -155,9 +157,22 @@ def test_bridge_and_withdrawals(tmp_path):
     assert table["withdrawn"].to_list() == [True, False, False]
     with pytest.raises(UserError, match=r"3 samples \(s2, s1, s9\).*3 people \(p1, p2, p3\)"):
         people.describe(["s2", "s1", "s9"], *paths[:2], None, None)
+    (tmp_path / "people.csv").write_text("person_id,sex\np1,female\np2,M\np2,M\n")
+    with pytest.raises(UserError, match=r"people\.csv: person 'p2' stands more than once"):
+        people.describe(["s2", "s1"], *paths)
     (tmp_path / "bridge.csv").write_text("person_id,sample_id\np1,s1\np1,s2\n")
+    (tmp_path / "people.csv").write_text("person_id,sex\np1,female\np2,M\np3,\n")
     with pytest.raises(UserError, match="person_id p1"):
         people.describe(["s2", "s1"], *paths[:3], None)
+
+
+def test_sexes_as_numbers_are_refused_and_some_odd_ones_counted(capsys):
+    with pytest.raises(UserError, match=r"a\.csv: sex is '1' and the like.*write female, f, male, m"):
+        people.sexes(pl.Series(["1", "2", None]), Path("a.csv"))
+    found = people.sexes(pl.Series(["F", "male", "divers", None]), Path("a.csv"))
+    assert found.to_list() == ["female", "male", None, None]
+    assert "sex of 1 people is not understood, such as 'divers'" in capsys.readouterr().out
+    assert people.sexes(pl.Series([None, None], dtype=pl.String), Path("a.csv")).null_count() == 2
 
 
 def write_pgen(path, dosages) -> GenotypeSource:
@@ -202,6 +217,11 @@ def test_bad_pgen_is_named_and_several_alleles_say_how_to_split(tmp_path):
     pvar.write_text(text.rsplit("\n", 2)[0] + "\n")
     with pytest.raises(UserError, match=r"9 variants, but the \.pvar lists 8"):
         sources.open_files(source)
+    pvar.write_text(text)
+    (tmp_path / "a.pvar.zst").write_bytes(b"stale")
+    with pytest.raises(UserError, match=r"both a\.pvar\.zst and a\.pvar are there"):
+        sources.open_files(source)
+    assert tmp_path / "a.pvar.zst" in with_siblings(source.paths)
 
 
 def test_dosages_of_a_pgen_are_not_read_as_calls(tmp_path):
@@ -237,7 +257,7 @@ def test_bgen_of_other_depths_says_how_to_convert(tmp_path):
     path = tmp_path / "a.bgen"
     with BgenWriter(str(path), n_samples=7, samples=IDS, compression="zlib") as stream:
         stream.add_variant("v", "v", "1", 5, ["A", "G"], np.full((7, 3), 1 / 3), bit_depth=16)
-    with pytest.raises(UserError, match=r"16 bits a probability.*plink2 --bgen a\.bgen .*bits=8"):
+    with pytest.raises(UserError, match=r"16 bits a probability.*plink2 --bgen a\.bgen .*ref-first bits=8"):
         bgen_layout.check(path)
 
 

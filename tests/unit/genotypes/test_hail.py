@@ -163,8 +163,26 @@ def test_vcf_becomes_plink_with_alt_as_effect_allele(session, tmp_path):
     assert np.isnan(found[100, "A", "G"][2])
     assert files.variants["rsid"].to_list()[0] == "rs1"
     path.write_text(path.read_text().replace("3000000", "300000000"))
-    with pytest.raises(UserError, match=r"my\.cohort\.vcf"):
+    with pytest.raises(UserError, match=r"my\.cohort\.vcf.*bcftools view -t 1,2,"):
         qc_main.open_source(GenotypeSource(format="vcf", paths=[path], build="GRCh37"), tmp_path / "again", 2)
+
+
+@pytest.mark.parametrize(("build", "y", "mt"), [("GRCh37", "chrY", "chrM"), ("GRCh38", "Y", "MT")])
+def test_files_of_one_name_and_contigs_of_the_other_habit_are_read(session, tmp_path, build, y, mt):
+    head = '##fileformat=VCFv4.2\n##FORMAT=<ID=GT,Number=1,Type=String,Description="x">\n'
+    head += "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ta\tb\n"
+    paths = []
+    for folder, names in (("one", ["1", y, mt]), ("two", ["2", "XY", "26"])):
+        (tmp_path / folder).mkdir()
+        paths.append(tmp_path / folder / "geno.vcf")
+        rows = [f"{c}\t{3000 + k}\t{folder}{k}\tA\tG\t.\tPASS\t.\tGT\t0/1\t1/1" for k, c in enumerate(names)]
+        paths[-1].write_text(head + "\n".join(rows) + "\n")
+    source = GenotypeSource(format="vcf", paths=paths, build=build)
+    files = qc_main.open_source(source, tmp_path / "converted", 2)
+    found = dict(files.variants.select("rsid", "contig").rows())
+    assert {name: found[name] for name in ("one0", "two0", "two1")} == {"one0": "1", "two0": "2", "two1": "X"}
+    lost = qc.unusable_variants(files.variants)
+    assert lost["reason"].to_list() == ["contig"] * 3  # Y and both mitochondria: a row each, not an end of the run
 
 
 def test_counts_by_the_reader_are_hails_and_calls_go_to_hail_and_back(plink):

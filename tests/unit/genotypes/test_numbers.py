@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from ecgwas.genotypes import ancestry, kinship, pcs, prune, qc, relatedness, relatives
+from ecgwas.genotypes import ancestry, cohort, kinship, pcs, prune, qc, relatedness, relatives
 from ecgwas.genotypes.hardy_weinberg import hardy_weinberg_p, mid_p
 
 
@@ -180,6 +180,26 @@ def test_inbreeding_tells_the_sexes_apart():
     f = qc.inbreeding(np.concatenate([women, men], 1).astype(np.int8), haploid_males=True)
     assert f[40:].min() == 1
     assert f[:40].max() < 0.75
+
+
+@pytest.mark.parametrize(("variants", "low", "high"), [(10, 0.05, 0.1), (40, 0.1, 0.5), (300, 0.1, 0.5)])
+def test_spread_of_womens_inbreeding_is_as_told(variants, low, high):
+    rng = np.random.default_rng([26])
+    p = rng.uniform(low, high, variants)
+    women, men = rng.binomial(2, p[:, None], (variants, 4000)), 2 * rng.binomial(1, p[:, None], (variants, 4000))
+    f = qc.inbreeding(np.concatenate([women, men], 1).astype(np.int8), haploid_males=True)[:4000]
+    sd = qc.inbreeding_sd(p)
+    assert f.std() == pytest.approx(sd, rel=0.1)
+    made, taken_for_men = sd * cohort.SEX_SDS <= 0.8, (f > 0.8).mean()
+    assert made == (variants == 300)
+    if made:
+        assert taken_for_men == 0
+    if variants == 10:
+        assert taken_for_men > 0.1  # why the check is not made then
+
+
+def test_no_x_variant_tells_no_sex():
+    assert qc.inbreeding_sd(np.zeros(0)) == np.inf
 
 
 def test_few_strangers_exceed_the_king_limit():

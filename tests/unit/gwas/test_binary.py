@@ -197,3 +197,21 @@ def test_tables_that_mix_outcomes_and_numbers_are_refused(study):
     table.with_columns(mi=pl.col("mi").cast(pl.Float64)).write_parquet(study / "traits.parquet")
     with pytest.raises(UserError, match="a model of their own"):
         run(study)
+
+
+def test_variants_too_rare_in_the_people_of_an_outcome_have_no_test(study):
+    for n in (0, 100):
+        run(study, f"floor{n}", min_mac=n)
+    every, found = (pl.read_parquet(study / f"floor{n}.parquet") for n in (0, 100))
+    told = dict(pl.read_parquet(study / "per-trait.parquet").select("trait", "group").rows())
+    for trait in ("hf", "dead"):
+        own = "" if told[trait] == "all" else f":{told[trait]}"
+        af = pl.col(f"af{own}")
+        mac = every.select(2 * pl.col(f"n{own}") * pl.min_horizontal(af, 1 - af)).to_series()
+        few = mac < 100 - 1e-6
+        assert 5 < few.sum() < 200
+        for column in (f"t:{trait}", f"v:{trait}"):
+            assert found.filter(few)[column].is_nan().fill_null(True).all()
+            assert found.filter(~few)[column].equals(every.filter(~few)[column])
+        assert (found.filter(few)[f"test:{trait}"] == binary.NONE).all()
+    assert dict(found["reason"].value_counts().rows())["mac"] > 5

@@ -74,6 +74,18 @@ def test_info_is_a_column_of_every_part_where_some_variants_have_it(written):
     assert table["n"].null_count() == 0
 
 
+def test_alleles_that_are_no_bases_are_not_in_a_standard_file(study, tmp_path):  # noqa: F811
+    table = pl.read_parquet(study / "variants.parquet").with_columns(af=pl.lit(0.2), info=pl.lit(None, pl.Float64))
+    odd = pl.when(pl.col("rsid") == "rs3").then(pl.lit("*")).when(pl.col("rsid") == "rs5").then(pl.lit("<DEL>"))
+    table.with_columns(alt=odd.otherwise("alt")).write_parquet(study / "variants.parquet")
+    part, paths = run_scan(study, Gwas()), files(study, "variants", "covariates", "manifest")
+    exports.main([part], study / "per-trait.parquet", *paths, WANTED, "toy", tmp_path / "exports")
+    made = tmp_path / "exports/gwas-ssf/a.tsv.gz"
+    assert ssf.faults(made, min_rows=1) == []
+    rows = read(made).height
+    assert read(tmp_path / "exports/regenie/a.regenie.gz", " ").height == rows + 2
+
+
 def test_a_region_is_found_by_its_index(written):
     path = written[0] / "exports/gwas-ssf/b.tsv.gz"
     with pysam.TabixFile(str(path)) as file:

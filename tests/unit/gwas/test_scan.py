@@ -172,6 +172,32 @@ def test_traits_without_values_or_of_one_value_leave_the_others_as_they_are(stud
     )
 
 
+def test_variants_too_rare_in_the_people_analysed_have_no_test_and_a_reason(study):
+    """Common in all 400 people genotyped; in the 60 with a trait, of which 40 have the first, some are rare."""
+    traits = pl.read_parquet(study / "traits.parquet").head(60)
+    some = traits.with_columns(a=pl.when(pl.int_range(60) < 40).then("a"))
+    some.write_parquet(study / "traits.parquet")
+    pl.read_parquet(study / "covariates.parquet").head(60).write_parquet(study / "covariates.parquet")
+    every = pl.read_parquet(run_scan(study, Gwas(dtype="float64", min_mac=0), name="every"))
+    found = pl.read_parquet(run_scan(study, Gwas(dtype="float64", min_mac=15)))
+    told = pl.read_parquet(study / "per-trait.parquet")
+    group = dict(told.select("trait", "group").rows())
+    assert group["b"] == group["c"] == "all"
+    for trait, (n, af, gg) in {"b": ("n", "af", "gg"), "a": (f"{x}:{group['a']}" for x in ("n", "af", "gg"))}.items():
+        mac = 2 * every[n] * pl.select(pl.min_horizontal(every[af], 1 - every[af])).to_series()
+        few = (mac < 15 - 1e-6) & (mac > 0)
+        assert 10 < few.sum() < 250
+        assert (found[f"t:{trait}"].is_null() == (few | every[f"t:{trait}"].is_null())).all()
+        assert found.filter(few)[gg].is_null().all()
+        assert found.filter(~few)[f"t:{trait}"].equals(every.filter(~few)[f"t:{trait}"])
+        if trait == "b":
+            assert (found.filter(few)["reason"] == "mac").all()
+            assert "mac" not in found.filter(~few)["reason"]
+            assert "mac" not in every["reason"]
+    untested = found[f"gg:{group['a']}"].is_null()
+    assert found.filter(untested)["joint_neg_log10_p"].is_null().all()  # its people are those of the fewest
+
+
 def test_people_without_samples_are_counted(study):
     table = pl.read_parquet(study / "traits.parquet").with_columns(sample_id="x" + pl.col("sample_id"))
     table.write_parquet(study / "traits.parquet")

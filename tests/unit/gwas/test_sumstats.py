@@ -66,7 +66,7 @@ def test_calls_as_they_are_in_the_file_equal_statsmodels(tmp_path, arrays, ols, 
     who = pl.DataFrame({"person_id": ids, "sample_id": [ids[i] for i in order]})
     who.hstack(pl.DataFrame(y, schema=list("abcd"))).write_parquet(tmp_path / "traits.parquet")
     who.hstack(pl.DataFrame(c, schema=list("xyz"))).write_parquet(tmp_path / "covariates.parquet")
-    part = run_scan(tmp_path, Gwas(dtype=dtype, block=5))
+    part = run_scan(tmp_path, Gwas(dtype=dtype, block=5, min_mac=0))
     found = inputs.read_scan([part], tmp_path / "per-trait.parquet")
     every = np.arange(len(g))
     beta, se = inputs.effects(found.t, found.gg(), found.yy(every), found.traits["df"].to_numpy())

@@ -7,7 +7,7 @@ from tests.unit.phenotypes.test_traits import cohort  # noqa: F401 (a fixture)
 
 from ecgwas.config import Phenotypes
 from ecgwas.errors import UserError
-from ecgwas.phenotypes import binary, traits
+from ecgwas.phenotypes import binary, design, traits
 
 
 @pytest.fixture
@@ -78,3 +78,14 @@ def test_absent_columns_and_repeated_people_are_named(tmp_path):
         binary.read(tmp_path / "people.parquet", ["x"])
     with pytest.raises(UserError, match="no column heart"):
         binary.read(tmp_path / "people.parquet", ["heart"])
+
+
+def test_an_outcome_known_in_one_sex_is_kept():
+    rng = np.random.default_rng(1)
+    sex, age = np.repeat([0.0, 1.0], 1000), rng.normal(size=2000)
+    c = design.standardise(np.column_stack([age, sex, age * (sex - 0.5)]))
+    y = rng.integers(0, 2, 2000).astype(float)
+    y[sex == 0] = np.nan
+    kept, gone = binary.testable(y[:, None], ["prostate"], c, 50)
+    assert kept == [0]
+    assert gone.is_empty()
