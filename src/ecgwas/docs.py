@@ -11,7 +11,6 @@ from typing import Any
 
 import pydantic
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
 from ecgwas import config, tables
 from ecgwas.cli import run
@@ -190,7 +189,7 @@ def _limits(metadata: list[Any]) -> list[str]:
 
 def default(field: FieldInfo) -> str:
     """The default as YAML would have it."""
-    if field.default is PydanticUndefined and field.default_factory is None:
+    if field.is_required():
         return "**required**"
     value = field.get_default(call_default_factory=True)
     if isinstance(value, pydantic.BaseModel):

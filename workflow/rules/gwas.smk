@@ -35,6 +35,9 @@ rule step1:
         "benchmarks/{cohort}/gwas/{model}-step1.tsv"
     conda:
         "../../envs/torch.yaml"
+    threads: 2
+    resources:
+        mem_mb=5000,  # step1.memory_mb of predictors, and Python with its libraries
     params:
         settings=settings("step1"),
         seed=STUDY.seed,
@@ -58,6 +61,8 @@ rule scan:
         "benchmarks/{cohort}/gwas/{model}-{part}.tsv"
     conda:
         "../../envs/hail.yaml" if STUDY.gwas.engine == "hail" else "../../envs/torch.yaml"
+    resources:
+        mem_mb=2000,
     params:
         settings=settings("gwas"),
         seed=STUDY.seed,
@@ -80,6 +85,8 @@ rule loci:
         "logs/{cohort}/gwas/{model}-loci.log",
     conda:
         "../../envs/torch.yaml"
+    resources:
+        mem_mb=2000,
     params:
         lists=lists,
         settings=settings("gwas"),
@@ -102,6 +109,8 @@ rule calibration:
         "logs/{cohort}/gwas/{model}-calibration.log",
     conda:
         "../../envs/torch.yaml"
+    resources:
+        mem_mb=2000,
     params:
         lists=lists,
         settings=settings("gwas"),
@@ -127,6 +136,8 @@ rule crosscheck:
         "logs/{cohort}/gwas/{model}-crosscheck.log",
     conda:
         "../../envs/hail.yaml"
+    resources:
+        mem_mb=3000,
     params:
         lists=lists,
         settings=settings("gwas"),
@@ -153,6 +164,8 @@ rule exports:
         "logs/{cohort}/gwas/{model}-exports.log",
     conda:
         "../../envs/stats.yaml"
+    resources:
+        mem_mb=2000,
     params:
         lists=lists,
         settings=settings("exports"),

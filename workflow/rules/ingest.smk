@@ -10,6 +10,8 @@ rule entries:
         "logs/{cohort}/ingest/entries.log",
     conda:
         "../../envs/stats.yaml"
+    resources:
+        mem_mb=2000,
     params:
         ecg=lambda wildcards: as_json(COHORTS[wildcards.cohort].ecg),
         code=source("ingest"),
@@ -40,6 +42,8 @@ rule ingest_shard:
         "benchmarks/{cohort}/ingest/{shard}.tsv"
     conda:
         "../../envs/stats.yaml"
+    resources:
+        mem_mb=2000,
     params:
         ecg=lambda wildcards: as_json(COHORTS[wildcards.cohort].ecg),
         settings=settings("ingest"),
@@ -71,6 +75,8 @@ rule ingest:
         "logs/{cohort}/ingest.log",
     conda:
         "../../envs/stats.yaml"
+    resources:
+        mem_mb=2000,
     params:
         lists=lists,
         duplicates=STUDY.ingest.duplicates,

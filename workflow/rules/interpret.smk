@@ -20,6 +20,8 @@ rule explain:
         method="|".join(STUDY.interpret.methods) or "(?!)",
     conda:
         "../../envs/torch.yaml"
+    resources:
+        mem_mb=2000,
     params:
         lists=lists,
         settings=settings("interpret"),
@@ -45,6 +47,8 @@ rule traversal:
         "logs/{cohort}/interpret/{model}-traversal.log",
     conda:
         "../../envs/torch.yaml"
+    resources:
+        mem_mb=2000,
     params:
         lists=lists,
         code=source("interpret"),
@@ -68,6 +72,8 @@ rule alleles:
         "logs/{cohort}/interpret/{model}-alleles.log",
     conda:
         "../../envs/torch.yaml"
+    resources:
+        mem_mb=2000,
     params:
         lists=lists,
         settings=settings("interpret"),

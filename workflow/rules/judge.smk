@@ -18,6 +18,8 @@ rule evaluate:
         "logs/predict/{model}-evaluate.log",
     conda:
         "../../envs/stats.yaml"
+    resources:
+        mem_mb=2000,
     params:
         lists=lists,
         cohorts=json.dumps(list(COHORTS)),
@@ -51,6 +53,8 @@ rule survival:
         "logs/predict/{model}-survival.log",
     conda:
         "../../envs/stats.yaml"
+    resources:
+        mem_mb=2000,
     params:
         lists=lists,
         cohorts=json.dumps(list(COHORTS)),
@@ -79,6 +83,8 @@ rule bundle:
         method="|".join(PREDICT.methods),
     conda:
         "../../envs/torch.yaml"
+    resources:
+        mem_mb=2000,
     params:
         settings=settings("release"),
         name=f"{STUDY.study}-{{model}}-{{method}}",

@@ -17,6 +17,8 @@ rule traits:
         "logs/{cohort}/phenotypes/{model}.log",
     conda:
         "../../envs/stats.yaml"
+    resources:
+        mem_mb=2000,
     params:
         whiten=lambda wildcards: str(whitened(wildcards)).lower(),
         classical=lambda wildcards: str(MODELS[wildcards.model].kind == "intervals").lower(),

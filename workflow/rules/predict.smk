@@ -23,6 +23,8 @@ rule labels:
         "logs/{cohort}/predict/labels.log",
     conda:
         "../../envs/stats.yaml"
+    resources:
+        mem_mb=2000,
     params:
         labels=lambda wildcards: as_json(COHORTS[wildcards.cohort].labels),
         people=lambda wildcards, input: optional("people", input.people),
@@ -55,6 +57,8 @@ rule fit_predictor:
         fitted="|".join(FITTED),
     conda:
         "../../envs/torch.yaml"
+    resources:
+        mem_mb=2000,
     params:
         lists=lists,
         people=lambda wildcards, input: optional("people", input.people),
@@ -88,6 +92,8 @@ rule score:
         fitted="|".join(FITTED),
     conda:
         "../../envs/torch.yaml"
+    resources:
+        mem_mb=2000,
     params:
         lists=lists,
         people=lambda wildcards, input: optional("people", input.people),

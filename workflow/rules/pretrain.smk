@@ -17,7 +17,10 @@ rule pretrain_transformer:
         model=of_kind("transformer"),
     conda:
         "../../envs/torch.yaml"
+    threads: 2
     resources:
+        mem_mb=4000,
+        runtime=240,  # minutes
         processes=1,  # a profile sets as many as there are GPUs; they find what one would
     params:
         lists=lists,
@@ -46,6 +49,8 @@ rule pretrain_pca:
         model=of_kind("pca"),
     conda:
         "../../envs/torch.yaml"
+    resources:
+        mem_mb=2000,
     params:
         lists=lists,
         settings=lambda wildcards: as_json(MODELS[wildcards.model]),
@@ -73,6 +78,8 @@ rule release:
         "logs/models/{model}-release.log",
     conda:
         "../../envs/torch.yaml"
+    resources:
+        mem_mb=2000,
     params:
         settings=settings("release"),
         code=source("pretrain"),

@@ -34,6 +34,8 @@ rule recovery:
         "logs/{cohort}/report/recovery-{model}.log",
     conda:
         "../../envs/torch.yaml"
+    resources:
+        mem_mb=2000,
     params:
         lists=lists,
         code=source("report"),
@@ -53,6 +55,8 @@ rule recovery_table:
         "logs/recovery.log",
     conda:
         "../../envs/stats.yaml"
+    resources:
+        mem_mb=2000,
     shell:
         "cp {input} {output} > {log} 2>&1"
 
@@ -83,6 +87,8 @@ rule page:
         "logs/report.log",
     conda:
         "../../envs/stats.yaml"
+    resources:
+        mem_mb=2000,
     params:
         cohorts=json.dumps(list(COHORTS)),
         models=json.dumps(list(MODELS)),

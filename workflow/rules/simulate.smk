@@ -15,6 +15,9 @@ rule simulate_cohort:
         cohort=simulated_as("cohort"),
     conda:
         "../../envs/stats.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
     params:
         settings=lambda wildcards: as_json(COHORTS[wildcards.cohort].simulate),
         seed=seed_of,
@@ -39,6 +42,8 @@ rule simulate_spike:
         cohort=simulated_as("spike"),
     conda:
         "../../envs/stats.yaml"
+    resources:
+        mem_mb=2000,
     params:
         settings=lambda wildcards: as_json(COHORTS[wildcards.cohort].simulate),
         seed=seed_of,
