@@ -54,20 +54,3 @@ def write_parquet(table: pl.DataFrame, path: Path | str) -> None:
     """Write one Parquet file (zstd), atomically; equal tables give equal bytes."""
     with atomic(path) as temporary:
         table.write_parquet(temporary, compression="zstd", statistics=True)
-
-
-def read_table(path: Path, text: tuple[str, ...]) -> pl.DataFrame:
-    """A Parquet or CSV table (.tsv and .txt by tabs); the columns `text` as strings whatever they look like.
-
-    Blanks around those are cut, and what is then empty is null; lists stay as they are.
-    """
-    if path.suffix == ".parquet":
-        table = pl.read_parquet(path)
-    else:
-        separator = "\t" if path.suffix in (".tsv", ".txt") else ","
-        names = pl.read_csv(path, separator=separator, n_rows=0).columns
-        overrides = {name: pl.String for name in names if name in text}
-        table = pl.read_csv(path, separator=separator, schema_overrides=overrides, infer_schema_length=None)
-    plain = [name for name in text if name in table.columns and not table.schema[name].is_nested()]
-    bare = [pl.col(name).cast(pl.String).str.strip_chars() for name in plain]
-    return table.with_columns(pl.when(name != "").then(name) for name in bare)

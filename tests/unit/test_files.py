@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from ecgwas.files import Superseded, atomic, read_table, write_json, write_parquet
+from ecgwas.files import Superseded, atomic, write_json, write_parquet
 
 
 def test_a_failed_write_leaves_nothing(tmp_path):
@@ -65,11 +65,3 @@ def test_equal_tables_give_equal_bytes(tmp_path):
     assert (tmp_path / "1.json").read_bytes() == (tmp_path / "2.json").read_bytes()
 
 
-def test_a_table_is_read_the_same_whether_by_commas_or_tabs_and_its_ids_are_bare(tmp_path):
-    (tmp_path / "a.csv").write_text("person_id,age\n 007 ,50\n ,51\n8,\n")
-    (tmp_path / "a.tsv").write_text("person_id\tage\n 007 \t50\n \t51\n8\t\n")
-    pl.read_csv(tmp_path / "a.csv", schema_overrides={"person_id": pl.String}).write_parquet(tmp_path / "a.parquet")
-    for name in ("a.csv", "a.tsv", "a.parquet"):
-        table = read_table(tmp_path / name, ("person_id",))
-        assert table["person_id"].to_list() == ["007", None, "8"]
-        assert table["age"].to_list() == [50, 51, None]

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from ecgwas import config, tables
+from ecgwas import config, tables, user_tables
 from ecgwas.cli import run
 from ecgwas.embed import probes
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
 from ecgwas.phenotypes import repeats
-from ecgwas.phenotypes.persons import IDS, read_table
+from ecgwas.phenotypes.persons import not_traits
 
 WANTED = ["heart_rate_bpm", "pr_ms", "qrs_ms", "qt_ms", "p_frontal_mv", "t_frontal_mv"]
 UNWANTED = ["cohort", "device", "native_lowpass_hz", "native_highpass_hz", "rate_hz", "unit"]
@@ -53,8 +53,9 @@ class Score:
 
 def numbers(path: Path, classical: bool) -> tuple[pl.DataFrame, list[str]]:
     """A model's table and its columns of numbers; of the classical measurements those scanned by default."""
-    table = read_table(path)
-    names = [name for name, kind in table.schema.items() if kind.is_numeric() and name not in IDS]
+    given = user_tables.read(path).need(["person_id"])
+    table, unused = given.frame, {*user_tables.IDS, *not_traits(given, whole=False)}
+    names = [name for name, kind in table.schema.items() if kind.is_numeric() and name not in unused]
     names = [n for n in names if n in config.SCANNED_INTERVALS or not (classical or n.startswith("machine_"))]
     if not names:
         raise UserError(f"{path}: no numeric column to read from; the table has {', '.join(table.columns)}")

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 from scipy.spatial import cKDTree
 
+from ecgwas import user_tables
 from ecgwas.config import GenotypeSource, Panel
 from ecgwas.errors import UserError
 from ecgwas.genotypes import pcs, sources
@@ -14,15 +15,9 @@ MIN_SHARED = 200
 
 def read_labels(panel: Panel) -> dict[str, str]:
     """Group by sample id."""
-    if not panel.labels.is_file():
-        raise UserError(f"{panel.labels}: no such table of the panel's groups")
-    tabs = panel.labels.suffix in (".tsv", ".txt", ".panel")
-    separator = "\t" if tabs else ","
-    table = pl.read_csv(panel.labels, separator=separator, infer_schema=False, truncate_ragged_lines=True)
-    missing = [name for name in (panel.sample_column, panel.group_column) if name not in table.columns]
-    if missing:
-        raise UserError(f"{panel.labels}: no column {', '.join(missing)}; it has {', '.join(table.columns)}")
-    return dict(table.select(panel.sample_column, panel.group_column).drop_nulls().iter_rows())
+    columns = {panel.sample_column: "panel.sample_column", panel.group_column: "panel.group_column"}
+    table = user_tables.read(panel.labels, columns, columns).need(columns).once(panel.sample_column, "sample").frame
+    return dict(table.select(*columns).drop_nulls().iter_rows())
 
 
 def shared(variants: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:

@@ -4,23 +4,14 @@ from pathlib import Path
 
 import polars as pl
 
+from ecgwas import user_tables
 from ecgwas.errors import UserError
 from ecgwas.phenotypes.design import SEX
 
 
 def read_table(path: Path, columns: list[str]) -> pl.DataFrame:
     """The named columns of a CSV, TSV or Parquet file, as text; nulls and blanks are null."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such table")
-    if path.suffix == ".parquet":
-        table = pl.read_parquet(path)
-    else:
-        table = pl.read_csv(path, infer_schema=False, separator="\t" if path.suffix in (".tsv", ".txt") else ",")
-    missing = [name for name in columns if name not in table.columns]
-    if missing:
-        raise UserError(f"{path}: no column {', '.join(missing)}; it has {', '.join(table.columns)}")
-    text = table.select(pl.col(columns).cast(pl.String).str.strip_chars())
-    return text.with_columns(pl.when(pl.col(columns) != "").then(pl.col(columns)))
+    return user_tables.read(path, columns).need(columns).frame.select(pl.col(columns).cast(pl.String))
 
 
 def read_bridge(path: Path) -> pl.DataFrame:
@@ -38,10 +29,7 @@ def read_bridge(path: Path) -> pl.DataFrame:
 
 def read_withdrawn(path: Path) -> set[str]:
     """Ids of people who withdrew, one a line; blank lines and lines from # on are skipped."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such list of withdrawals")
-    lines = (line.split("#")[0].strip() for line in path.read_text().splitlines())
-    return {line for line in lines if line}
+    return {name for _, name in user_tables.read_ids(path)}
 
 
 def _examples(ids: list[str]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import torch
 
-from ecgwas import config, tables
+from ecgwas import config, tables, user_tables
 from ecgwas.cli import run
 from ecgwas.config import LEADS
 from ecgwas.errors import UserError
@@ -100,7 +100,7 @@ def r2(decoded: np.ndarray, measured: np.ndarray) -> tuple[float, int]:
 
 def trusted(decode: Decoder, embeddings: pl.DataFrame, shards: people_beats.Shards) -> dict[str, tuple[float, int]]:
     """R2 of each lead over the recordings that have both an embedding and a median beat."""
-    names = [name for name in embeddings.columns if name not in persons.IDS]
+    names = [name for name in embeddings.columns if name not in user_tables.IDS]
     joined = shards.table.select("recording_id").join(embeddings, on="recording_id", how="left", maintain_order="left")
     z = joined.select(names).cast(pl.Float64).fill_null(np.nan).to_numpy()
     known = np.isfinite(z).all(1)
@@ -124,8 +124,8 @@ def traverse(
 
 def read_people(embeddings: pl.DataFrame, traits: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Mean embeddings [n, E] and traits [n, T] of the people analysed, and the traits' names."""
-    columns = [name for name in embeddings.columns if name not in persons.IDS]
-    names = [name for name in traits.columns if name not in persons.IDS]
+    columns = [name for name in embeddings.columns if name not in user_tables.IDS]
+    names = [name for name in traits.columns if name not in user_tables.IDS]
     means = embeddings.group_by("person_id", maintain_order=True).agg(pl.col(columns).cast(pl.Float64).mean())
     joined = traits.join(means, on="person_id", how="inner", maintain_order="left").drop_nulls([*names, *columns])
     if joined.height < 3:
@@ -149,7 +149,7 @@ def main(
     trained, axes = files.load(checkpoint), pl.read_parquet(traits)
     decode, reason = decoder_of(trained)
     if decode is None:
-        names = [name for name in axes.columns if name not in persons.IDS]
+        names = [name for name in axes.columns if name not in user_tables.IDS]
         table = tables.empty(tables.TRAVERSAL).select("trait", "reason")
         blank = pl.concat([table, pl.DataFrame({"trait": names, "reason": [reason] * len(names)})])
         missing = [pl.lit(None).alias(n) for n in tables.TRAVERSAL if n not in ("trait", "reason")]

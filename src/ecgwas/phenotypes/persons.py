@@ -1,25 +1,29 @@
 """Trait values, people, samples and PCs -> who is analysed, with which covariates, and why others are not."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from ecgwas import files, tables
+from ecgwas import tables, user_tables
 from ecgwas.errors import UserError
 from ecgwas.phenotypes import design
 
-IDS = ("recording_id", "person_id", "sample_id")
+
+@dataclass(frozen=True)
+class Recordings:
+    """Values of recordings: person [recording], values [recording, column] with NaN missing."""
+
+    person: np.ndarray
+    values: np.ndarray
+    names: list[str]
+    excluded: pl.DataFrame = field(default_factory=lambda: tables.empty(tables.TRAITS_EXCLUDED))  # columns not used
 
 
 def read_table(path: Path) -> pl.DataFrame:
-    """A Parquet or CSV table; ids as strings whatever they look like."""
-    if not path.exists():
-        raise UserError(f"{path}: no such file")
-    table = files.read_table(path, IDS)
-    if "person_id" not in table.columns:
-        raise UserError(f"{path}: no column person_id; the table has {', '.join(table.columns)}")
-    return table
+    """A table of people or recordings, by the one reader of user tables."""
+    return user_tables.read(path).need(["person_id"]).frame
 
 
 def chosen(names: list[str], wanted: list[str] | str, path: Path) -> list[str]:
@@ -35,18 +39,46 @@ def chosen(names: list[str], wanted: list[str] | str, path: Path) -> list[str]:
     return [name for name in names if name in wanted]
 
 
-def recordings(
-    path: Path, whole: bool, wanted: list[str] | str | None = None
-) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """person_id [recording], values [recording, column] with NaN missing, and the columns' names.
+def not_traits(given: user_tables.UserTable, whole: bool) -> dict[str, tuple[str, str]]:
+    """Columns of a user's table that are no trait: {name: (reason, detail)}; ids that are ours are not named.
+
+    Raises `UserError` where a dimension of an embedding (`whole`) is no number, or has no value: without it the
+    embedding would be another one.
+    """
+    found = {name: ("no_name", "a column without a name, such as row numbers") for name in given.unnamed}
+    for name, series in given.frame.to_dict(as_series=True).items():
+        if name in user_tables.IDS or name.startswith("machine_"):
+            continue
+        if name.lower() in user_tables.ID_HEADERS:
+            found[name] = ("id", "an id is no quantity")
+        elif user_tables.row_number(name, series):
+            found[name] = ("row_number", "the number of the row")
+        elif whole and (not series.dtype.is_numeric() or series.null_count() == len(series)):
+            given.numbers(name)
+            raise UserError(f"{given.path}: column {name} of the embedding has no number; take it out of the table")
+        elif not series.dtype.is_numeric():
+            odd = series.is_not_null() & user_tables.as_numbers(series).is_null()
+            found[name] = ("no_number", f"{series.filter(odd)[0]!s:.40} ({given.first(odd)}) is no number")
+    return found
+
+
+def recordings(path: Path, whole: bool, wanted: list[str] | str | None = None) -> Recordings:
+    """The recordings of a table with their values.
 
     Every numeric column is a trait, or those `wanted` of the classical measurements, but for `machine_…`: what the
-    recorder measured itself stands beside ours to be compared. `whole`: a recording with any value missing is left out
-    (an embedding is one thing); otherwise only one with all values missing.
+    recorder measured itself stands beside ours to be compared. Other columns, and those that are ids or row numbers,
+    are reported in `excluded`. `whole`: a recording with any value missing is left out (an embedding is one thing);
+    otherwise only one with all values missing.
     """
-    table = read_table(path).filter(pl.col("person_id").is_not_null())
-    numeric = [name for name, dtype in table.schema.items() if dtype.is_numeric() and name not in IDS]
-    names = [name for name in numeric if not name.startswith("machine_")]
+    given = user_tables.read(path).need(["person_id"]).complete("person_id")
+    if "recording_id" in given.frame.columns:
+        given.once("recording_id", "recording")
+    unused = not_traits(given, whole) if wanted is None else {}
+    table = given.frame
+    numeric = [name for name, dtype in table.schema.items() if dtype.is_numeric() and name not in user_tables.IDS]
+    names = [name for name in numeric if not name.startswith("machine_") and name not in unused]
+    for name, (_, detail) in unused.items():
+        print(f"{path}: {name} is no trait: {detail}", flush=True)
     if not names:
         raise UserError(f"{path}: no numeric column, so no trait; the table has {', '.join(table.columns)}")
     names = names if wanted is None else chosen(names, wanted, path)
@@ -57,7 +89,9 @@ def recordings(
     seen = np.isfinite(values).all(axis=1) if whole else np.isfinite(values).any(axis=1)
     if not seen.any():
         raise UserError(f"{path}: no recording has a value among {', '.join(names[:8])}")
-    return table["person_id"].to_numpy()[seen], values[seen], names
+    excluded = [row("trait", name, *why) for name, why in unused.items()]
+    rows = pl.concat([tables.empty(tables.TRAITS_EXCLUDED), *excluded])
+    return Recordings(table["person_id"].to_numpy()[seen], values[seen], names, rows)
 
 
 def person_means(person: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,15 +12,7 @@ from ecgwas.config import Phenotypes
 from ecgwas.errors import UserError
 from ecgwas.files import atomic, write_parquet
 from ecgwas.phenotypes import binary, design, normalise, persons, repeats
-
-
-@dataclass(frozen=True)
-class Recordings:
-    """Values of recordings: person [recording], values [recording, column] with NaN missing."""
-
-    person: np.ndarray
-    values: np.ndarray
-    names: list[str]
+from ecgwas.phenotypes.persons import Recordings
 
 
 @dataclass(frozen=True)
@@ -154,7 +146,7 @@ def build(
     y = means[np.searchsorted(with_trait, ids)]
     c = covariates.drop("person_id", "sample_id").to_numpy()
     made = cases(y, recorded, c, settings) if outcomes else (axes if whiten else columns)(y, recorded, ids, c, settings)
-    excluded = pl.concat([excluded, collinear, made.excluded]).sort("kind", "reason", "id")
+    excluded = pl.concat([excluded, collinear, recorded.excluded, made.excluded]).sort("kind", "reason", "id")
     names = np.array([name for name in covariates.columns if name not in ("person_id", "sample_id")])
     stored = {
         "traits": np.array(made.names),
@@ -187,8 +179,8 @@ def main(
     of the values that are 0/1 outcomes, which are written as they are, true and false.
     """
     wanted = settings.intervals if classical else None
-    read = binary.read(values, outcomes) if outcomes else persons.recordings(values, whole=whiten, wanted=wanted)
-    recorded = Recordings(*read)
+    read = binary.read(values, outcomes) if outcomes else None
+    recorded = Recordings(*read) if read else persons.recordings(values, whole=whiten, wanted=wanted)
     known = pl.read_parquet(samples)
     known = (
         known.with_columns(unrelated=pl.col("keep") & pl.col("copy_of").is_null())

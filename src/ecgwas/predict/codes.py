@@ -5,18 +5,8 @@ from pathlib import Path
 
 import polars as pl
 
-from ecgwas import config
+from ecgwas import config, user_tables
 from ecgwas.errors import UserError
-from ecgwas.files import read_table
-
-IDS = ("recording_id", "person_id", "code")
-
-
-def need(table: pl.DataFrame, columns: dict[str, str], path: Path) -> None:
-    """Raise `UserError` where a column, {its name: the key that names it}, is not there."""
-    for name, key in columns.items():
-        if name not in table.columns:
-            raise UserError(f"{path}: no column {name} ({key}); the table has {', '.join(table.columns)}")
 
 
 def normal(code: pl.Expr) -> pl.Expr:
@@ -39,16 +29,15 @@ def statements(labels: config.Labels) -> pl.DataFrame:
     path, key = labels.statements, labels.recording_column
     named = {labels.fold_column: "labels.fold_column", labels.time_column: "labels.time_column"}
     wanted = {key: "labels.recording_column", labels.codes_column: "labels.codes_column"} | named
-    table = read_table(path, (key, *([labels.codes_column] if labels.codes_column else [])))
-    need(table, {name: key for name, key in wanted.items() if name}, path)
-    twice = table.filter(pl.col(key).is_duplicated())
-    if twice.height:
-        raise UserError(f"{path}: recording {twice[key][0]!r} stands more than once; keep one row a recording")
+    wanted = {name: setting for name, setting in wanted.items() if name}
+    texts = [name for name in (key, labels.codes_column, labels.time_column) if name]
+    given = user_tables.read(path, texts, wanted, ids=(key,)).need(wanted).once(key, "recording")
+    table = given.frame
     columns = {"recording_id": pl.col(key)}
     if labels.codes_column:
         columns["codes"] = _codes(table, labels, path)
     if labels.fold_column:
-        columns["fold"] = pl.col(labels.fold_column).cast(pl.Int32, strict=False)
+        columns["fold"] = given.numbers(labels.fold_column).cast(pl.Int32)
     if labels.time_column:
         columns["time"] = pl.col(labels.time_column).cast(pl.String)
     return table.select(**columns)
@@ -80,34 +69,33 @@ def _keys(text: str, path: Path) -> list[str]:
 
 def diagnoses(path: Path) -> pl.DataFrame:
     """person_id, code (normal), date (null where not known), a row a diagnosis."""
-    table = read_table(path, IDS)
-    need(table, {"person_id": "labels.diagnoses", "code": "labels.diagnoses"}, path)
-    date = (
-        as_date(table, "date", path) if "date" in table.columns else pl.Series("date", [None] * table.height, pl.Date)
-    )
+    given = user_tables.read(path, ("code", "date"), ("person_id", "code", "date"))
+    table = given.need({"person_id": "labels.diagnoses", "code": "labels.diagnoses"}).frame
+    dated = "date" in table.columns
+    date = as_date(given, "date") if dated else pl.Series("date", [None] * table.height, pl.Date)
     return table.select("person_id", code=normal(pl.col("code"))).with_columns(date)
 
 
 def followup(path: Path) -> pl.DataFrame:
     """person_id, end and death (null: none), a row a person."""
-    table = read_table(path, IDS)
-    need(table, {"person_id": "labels.followup", "end": "labels.followup"}, path)
-    twice = table.filter(pl.col("person_id").is_duplicated())
-    if twice.height:
-        raise UserError(f"{path}: person {twice['person_id'][0]!r} stands more than once; keep one row a person")
-    dates = [as_date(table, name, path) for name in ("end", "death") if name in table.columns]
-    found = table.select("person_id").with_columns(dates)
+    given = user_tables.read(path, ("end", "death"), ("person_id", "end", "death"))
+    given.need({"person_id": "labels.followup", "end": "labels.followup"}).once("person_id", "person")
+    dates = [as_date(given, name) for name in ("end", "death") if name in given.frame.columns]
+    found = given.frame.select("person_id").with_columns(dates)
     return found if "death" in found.columns else found.with_columns(death=pl.lit(None, pl.Date))
 
 
-def as_date(table: pl.DataFrame, name: str, path: Path) -> pl.Series:
+def as_date(table: user_tables.UserTable, name: str) -> pl.Series:
     """A column of ISO 8601 dates or times as dates; raises `UserError` where a value is none."""
-    column = table[name]
+    column = table.frame[name]
     if column.dtype in (pl.Date, pl.Datetime):
         return column.cast(pl.Date)
-    text = column.cast(pl.String).str.strip_chars().replace("", None)
+    text = column.cast(pl.String)
     found = text.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
-    wrong = text.filter(found.is_null() & text.is_not_null())
-    if len(wrong):
-        raise UserError(f"{path}: {name} {wrong[0]!r} is no date; write YYYY-MM-DD, or nothing where it is not known")
+    wrong = found.is_null() & text.is_not_null()
+    if wrong.any():
+        raise UserError(
+            f"{table.path}: {table.first(wrong)}: {name} {text.filter(wrong)[0]!r} is no date; write YYYY-MM-DD,"
+            " or nothing where it is not known"
+        )
     return found.alias(name)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from ecgwas import config, tables
+from ecgwas import config, tables, user_tables
 from ecgwas.cli import run
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
@@ -85,13 +85,7 @@ def about(people: Path | None) -> pl.DataFrame:
 
 def people_table(path: Path) -> pl.DataFrame:
     """A row a person; raises `UserError` where one stands twice."""
-    table = codes.read_table(path, codes.IDS)
-    codes.need(table, {"person_id": "people"}, path)
-    table = table.filter(pl.col("person_id").is_not_null())
-    twice = table.filter(pl.col("person_id").is_duplicated())
-    if twice.height:
-        raise UserError(f"{path}: person {twice['person_id'][0]!r} stands more than once; keep one row a person")
-    return table
+    return user_tables.read(path).need({"person_id": "people"}).complete("person_id").once("person_id", "person").frame
 
 
 def sexes(column: pl.Series, path: Path) -> pl.Series:
@@ -121,7 +115,7 @@ def counted(
         gone.append(excluded(table.filter(chosen), reason, detail))
         table = table.filter(~chosen)
 
-    names = withdrawn.read_text().split() if withdrawn else []
+    names = [name for _, name in user_tables.read_ids(withdrawn)] if withdrawn else []
     leave(pl.col("person_id").is_in(names), "withdrawn", "consent was withdrawn")
     table = table.with_columns(splits.split(table, settings.splits, training, seed))
     leave(pl.col("split").is_null(), "fold", "of a fold that predict.splits does not name, or of none")
@@ -172,7 +166,8 @@ def first_dates(outcome: config.Outcome, diagnoses: pl.DataFrame) -> pl.DataFram
 def by_column(table: pl.DataFrame, column: str, sources: Sources) -> pl.DataFrame:
     """The 0/1 column of the people table."""
     people = people_table(sources.people)
-    codes.need(people, {column: "predict.outcomes"}, sources.people)
+    if column not in people.columns:
+        raise UserError(f"{sources.people}: no column {column} (predict.outcomes); it has {', '.join(people.columns)}")
     value = pl.Series("y", zero_one(sources.people, people[column])).fill_nan(None)
     table = table.join(
         people.select("person_id").with_columns(value, known=True), on="person_id", how="left", maintain_order="left"
@@ -227,7 +222,7 @@ DETAILS = {
 def has_source(outcome: config.Outcome, sources: Sources) -> bool:
     """Whether the cohort's tables can tell who has the outcome."""
     if outcome.column:
-        return sources.people is not None and outcome.column in codes.read_table(sources.people, ()).columns
+        return sources.people is not None and outcome.column in user_tables.read(sources.people).frame.columns
     if outcome.kind == "incident":
         return sources.diagnoses is not None and sources.followup is not None
     return sources.coded or sources.diagnoses is not None

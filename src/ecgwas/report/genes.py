@@ -4,23 +4,20 @@ from pathlib import Path
 
 import polars as pl
 
-from ecgwas.errors import UserError
+from ecgwas import user_tables
 
 COLUMNS = {"GENE_CHROMOSOME": "contig", "GENE_START": "start", "GENE_END": "end", "GENE_NAME": "gene"}
 
 
 def read_genes(path: Path | None) -> pl.DataFrame | None:
-    """contig, start, end, gene of a tab-separated gene table; None where no path is given."""
+    """contig, start, end, gene of a gene table; None where no path is given."""
     if path is None:
         return None
-    if not path.is_file():
-        raise UserError(f"{path}: no such gene table; correct report.genes or leave it out")
-    table = pl.read_csv(path, separator="\t", schema_overrides={"GENE_CHROMOSOME": pl.String})
-    if missing := [name for name in COLUMNS if name not in table.columns]:
-        raise UserError(f"{path}: columns {missing} are missing; it has {table.columns}; write a tab-separated header")
-    return table.select([pl.col(a).alias(b) for a, b in COLUMNS.items()]).with_columns(
-        pl.col("contig").str.replace("^chr", "")
-    )
+    wanted = dict.fromkeys(COLUMNS, "report.genes")
+    given = user_tables.read(path, ("GENE_CHROMOSOME", "GENE_NAME"), wanted).need(wanted)
+    bounds = [given.complete(name).numbers(name).cast(pl.Int64) for name in ("GENE_START", "GENE_END")]
+    table = given.frame.with_columns(bounds).select([pl.col(a).alias(b) for a, b in COLUMNS.items()])
+    return table.with_columns(pl.col("contig").str.replace("^chr", ""))
 
 
 def nearest(genes: pl.DataFrame | None, contig: str, position: int) -> tuple[str, int] | None:

@@ -61,7 +61,7 @@ RELIABILITY: Schema = {
 TRAITS_EXCLUDED: Schema = {
     "kind": (pl.String(), "person, trait or covariate."),
     "id": (pl.String(), "person_id, trait or covariate."),
-    "reason": (pl.String(), "no_genotypes, genotype_qc, duplicate, related, no_ecg, missing_covariate, constant, too_few_people, collinear, too_few_cases, separated."),
+    "reason": (pl.String(), "no_genotypes, genotype_qc, duplicate, related, no_ecg, missing_covariate, constant, too_few_people, collinear, too_few_cases, separated; of a column that is no trait: no_name, row_number, id, no_number."),
     "detail": (pl.String(), "What was seen."),
 }
 

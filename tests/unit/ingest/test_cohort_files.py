@@ -12,7 +12,7 @@ import yaml
 from tests.conftest import PROJECT
 from tests.unit.ingest import writers
 
-from ecgwas import config, study
+from ecgwas import config, study, user_tables
 from ecgwas.config import LEADS
 from ecgwas.ingest.canonical import twelve_leads
 from ecgwas.ingest.readers import open_source
@@ -82,7 +82,7 @@ def lay_out_ukb(folder: Path, counts: np.ndarray) -> dict[str, str]:
 
 
 CASES = {
-    "ptbxl": (lay_out_ptbxl, "1", "15709.0", (1.0, 56.0)),
+    "ptbxl": (lay_out_ptbxl, "1", "15709", (1.0, 56.0)),
     "mimic-iv-ecg": (lay_out_mimic, "40689238", "10000032", (1.0, 54.0)),
     "code15": (lay_out_code15, "1169160", "523632", (0.0, 38.0)),
     "ukb": (lay_out_ukb, "10/1000015_20205_2_0", "1000015", (1.0, 63.0)),
@@ -122,7 +122,7 @@ def test_a_copy_laid_out_as_distributed_is_read(tmp_path: Path, sinus, monkeypat
     for lines in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
         exec(lines, {})
     assert_labels(name, found, recording_id, person_id)
-    people = pl.read_csv(found.people, schema_overrides={"person_id": pl.String})
+    people = user_tables.read(found.people).frame
     row = people.filter(person_id=person_id).row(0, named=True)
     assert row["age"] == age
     assert row["sex"] == ("female" if female else "male")

@@ -103,8 +103,8 @@ def test_the_same_bytes_again_and_whatever_the_order_of_the_recordings(cohort):
 def test_transform_reproduces_the_axes(cohort):
     made = run(cohort, rank_normalise=False)
     t = np.load(cohort / "out" / "transform.npz")
-    person, values, _ = persons.recordings(cohort / "embeddings.parquet", whole=True)
-    ids, means = persons.person_means(person, values)
+    recorded = persons.recordings(cohort / "embeddings.parquet", whole=True)
+    ids, means = persons.person_means(recorded.person, recorded.values)
     mean = means[np.searchsorted(ids, made["traits"]["person_id"].to_numpy().astype(str))]
     c = normalise.with_intercept(matrix(made["covariates"]))
     np.testing.assert_allclose((mean - c @ t["coefficients"]) @ t["loadings"], matrix(made["traits"]), atol=1e-9)
@@ -219,7 +219,7 @@ def test_only_the_measurements_asked_for_are_traits(tmp_path):
     table = table.with_columns(machine_qt_ms=pl.lit(401.0), af=pl.lit(True))
     table.write_parquet(tmp_path / "intervals.parquet")
     names = {
-        str(wanted): persons.recordings(tmp_path / "intervals.parquet", whole=False, wanted=wanted)[2]
+        str(wanted): persons.recordings(tmp_path / "intervals.parquet", whole=False, wanted=wanted).names
         for wanted in (["qt_ms"], "all")
     }
     assert names == {"['qt_ms']": ["qt_ms"], "all": ["qt_ms", "jt_ms"]}

@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import polars as pl
 
+from ecgwas import user_tables
 from ecgwas.config import EcgSource
 from ecgwas.errors import UserError
 
@@ -110,27 +111,16 @@ def _open(source: EcgSource, seconds: float) -> Reader:
     return WithUnit(reader, source.unit) if source.unit else reader
 
 
-def read_table(path: Path) -> pl.DataFrame:
-    """A CSV (all columns as text, so that ids keep leading zeros) or Parquet table."""
-    if not path.exists():
-        raise UserError(f"ecg.recordings {path} does not exist; give a CSV or Parquet table of the recordings")
-    try:
-        return pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
-    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
-        said = str(error).splitlines()[0]
-        raise UserError(f"ecg.recordings {path} is not a readable table ({said}); give UTF-8 CSV or Parquet") from None
-
-
 def listed(source: EcgSource, key: str | None) -> pl.DataFrame:
     """`source.recordings` as entries: recording_id, person_id (text) and key (column `key`, or the row number)."""
-    table = read_table(source.recordings)
-    wanted = [source.recording_column, source.person_column] + ([key] if key else [])
-    missing = [name for name in wanted if name not in table.columns]
-    if missing:
-        raise UserError(
-            f"{source.recordings}: columns {missing} are missing, the table has {table.columns};"
-            " name them with ecg.recording_column, ecg.person_column and ecg.path_column or add them"
-        )
+    wanted = {source.recording_column: "ecg.recording_column", source.person_column: "ecg.person_column"}
+    wanted |= {key: "ecg.path_column"} if key else {}
+    given = (
+        user_tables.read(source.recordings, wanted, wanted, list(wanted)[:2])
+        .need(wanted)
+        .complete(source.recording_column)
+    )
+    table = given.complete(source.person_column).once(source.recording_column, "recording").frame
     keys = pl.col(key).cast(pl.String) if key else pl.int_range(pl.len())
     entries = table.select(
         recording_id=pl.col(source.recording_column).cast(pl.String),
