@@ -7,8 +7,9 @@ import polars as pl
 from ecgwas.errors import UserError
 from ecgwas.phenotypes.formulas import Use
 from ecgwas.user_tables import UserTable
+from ecgwas.phenotypes.sex import SEX
 
-SEX = {"female": 0.0, "f": 0.0, "male": 1.0, "m": 1.0}
+
 FEWEST_CODES, MOST_CODES = 3, 100  # distinct whole numbers that may be codes or a quantity: the user says which
 YEARS = (1900, 2100)
 NEVER = ("person_id", "sample_id", "recording_id")
