@@ -9,7 +9,6 @@ from ecgwas.phenotypes.formulas import Use
 from ecgwas.user_tables import UserTable
 from ecgwas.phenotypes.sex import SEX
 
-
 FEWEST_CODES, MOST_CODES = 3, 100  # distinct whole numbers that may be codes or a quantity: the user says which
 YEARS = (1900, 2100)
 NEVER = ("person_id", "sample_id", "recording_id")
