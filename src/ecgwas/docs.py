@@ -34,6 +34,8 @@ PLACES = {
     "SUMSTATS": "cohorts/{cohort}/gwas/{model}/sumstats/part-{part}.parquet",
     "SCAN_TRAITS": "cohorts/{cohort}/gwas/{model}/sumstats/traits-{part}.parquet",
     "LOCI": "cohorts/{cohort}/gwas/{model}/loci.parquet",
+    "LOCI_ANY_TRAIT": "cohorts/{cohort}/gwas/{model}/loci_any_trait.parquet",
+    "MULTIPLICITY": "cohorts/{cohort}/gwas/{model}/multiplicity.parquet",
     "CALIBRATION": "cohorts/{cohort}/gwas/{model}/calibration.parquet",
     "STEP1_EXCLUDED": "cohorts/{cohort}/gwas/{model}/step1-excluded.parquet",
     "CREDIBLE_SETS": "cohorts/{cohort}/finemap/{model}/credible_sets.parquet",

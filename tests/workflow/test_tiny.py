@@ -26,6 +26,8 @@ WRITTEN = {
     f"{COHORT}/phenotypes/tiny/reliability.parquet": tables.RELIABILITY,
     f"{COHORT}/phenotypes/tiny/excluded.parquet": tables.TRAITS_EXCLUDED,
     f"{COHORT}/gwas/tiny/loci.parquet": tables.LOCI,
+    f"{COHORT}/gwas/tiny/loci_any_trait.parquet": tables.LOCI_ANY_TRAIT,
+    f"{COHORT}/gwas/tiny/multiplicity.parquet": tables.MULTIPLICITY,
     f"{COHORT}/gwas/tiny/calibration.parquet": tables.CALIBRATION,
     f"{COHORT}/finemap/tiny/credible_sets.parquet": tables.CREDIBLE_SETS,
     f"{COHORT}/finemap/tiny/variants.parquet": tables.FINEMAP_VARIANTS,

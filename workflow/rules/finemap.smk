@@ -18,7 +18,7 @@ rule finemap:
     benchmark:
         "benchmarks/{cohort}/finemap/{model}.tsv"
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/stats.yaml"
     resources:
         mem_mb=2000,
     params:

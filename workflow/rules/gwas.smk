@@ -81,10 +81,12 @@ rule loci:
         trait_table=TRAIT_TABLE,
     output:
         loci="cohorts/{cohort}/gwas/{model}/loci.parquet",
+        any_trait="cohorts/{cohort}/gwas/{model}/loci_any_trait.parquet",
+        tests="cohorts/{cohort}/gwas/{model}/multiplicity.parquet",
     log:
         "logs/{cohort}/gwas/{model}-loci.log",
     conda:
-        "../../envs/torch.yaml"
+        "../../envs/stats.yaml"
     resources:
         mem_mb=2000,
     params:
@@ -93,7 +95,8 @@ rule loci:
         code=source("gwas"),
     shell:
         f"python -m ecgwas.gwas.loci {ANALYSED} --sumstats {{params.lists[sumstats]:q}} --trait_table {{input.trait_table}}"
-        " --settings {params.settings:q} --loci {output.loci} > {log} 2>&1"
+        " --settings {params.settings:q} --loci {output.loci} --any_trait {output.any_trait}"
+        " --tests {output.tests} > {log} 2>&1"
 
 
 rule calibration:

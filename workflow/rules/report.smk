@@ -10,6 +10,8 @@ TOLD = [
     "phenotypes/{model}/excluded.parquet",
     "phenotypes/{model}/reliability.parquet",
     "phenotypes/{model}/traits.parquet",
+    "gwas/{model}/loci_any_trait.parquet",
+    "gwas/{model}/multiplicity.parquet",
     "gwas/{model}/crosscheck.parquet",
     "finemap/{model}/variants.parquet",
     "finemap/{model}/ld_diagnostics.parquet",

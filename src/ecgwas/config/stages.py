@@ -1,7 +1,7 @@
 """Settings of the stages, one block each, in the order of the data."""
 
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 import pydantic
 from pydantic import Field
@@ -76,43 +76,12 @@ SCANNED_INTERVALS = [
 ]  # fmt: skip
 
 
-Flag = Literal["af", "paced", "lbbb", "rbbb"]
-FLAGS: tuple[str, ...] = get_args(Flag)  # columns of intervals.parquet
-
-# Pattern of traits -> flags of intervals.parquet whose recordings have no value of them: the exclusions of the GWAS of QT
-# and JT (Arking 2014; Young 2022), PR and P (Ntalla 2020), QRS (Sotoodehnia 2010) and heart rate (Eijgelsheim 2010).
-EXCLUDE: dict[str, list[Flag]] = {
-    "qt[c_]*": ["af", "paced", "lbbb", "rbbb"],
-    "jt_*": ["af", "paced", "lbbb", "rbbb"],
-    "tpeak_*": ["paced", "lbbb", "rbbb"],
-    "qrs*": ["paced", "lbbb", "rbbb"],
-    "pr_*": ["af", "paced"],
-    "p_*": ["af", "paced"],
-    "t_axis_deg": ["paced", "lbbb", "rbbb"],
-    "[qrstj]*_mv": ["paced", "lbbb", "rbbb"],
-    "cornell_*": ["paced", "lbbb", "rbbb"],
-    "peguero_*": ["paced", "lbbb", "rbbb"],
-    "heart_rate_bpm": ["af", "paced"],
-    "rr_*": ["af", "paced"],
-    "sd[ns][nd]_ms": ["af", "paced"],
-    "rmssd_ms": ["af", "paced"],
-    "pnn*": ["af", "paced"],
-}
-
-
 class Phenotypes(Strict):
     """Embeddings to traits."""
 
     axes: int = Field(16, ge=1, description="Whitened axes kept of an embedding.")
     covariates: list[str] = Field(
-        ["age", "age^2", "sex", "age:sex", "bmi"], description="R's formulas, one per entry, of columns of the people table or of the recordings (device, rate_hz, seconds, unit,"
-        " n_leads, native_highpass_hz, native_lowpass_hz, rr_ms, recording_year, age_at_recording): age, age^2, age:sex, age*sex,"
-        " C(centre), numeric(batch), bs(age, df=4), cr(), poly(), scale(), log(bmi). Text is an indicator per level; whole numbers"
-        " of 3 to 100 values other than age, sex and years must be declared C() or numeric(); odd names stand in backticks.",
-    )
-    exclude: dict[str, list[Flag]] = Field(
-        EXCLUDE,
-        description="Pattern of traits (qt*) -> flags of recordings (af, paced, lbbb, rbbb) whose value is missing; {} excludes none.",
+        ["age", "age^2", "sex", "age:sex", "bmi"], description="Columns of the people table, squares (a^2) and products (a:b)."
     )
     pcs: int = Field(10, ge=0, description="Genetic principal components among the covariates.")
     rank_normalise: bool = Field(True, description="Inverse-normal transform of the residuals.")
@@ -176,7 +145,7 @@ class Gwas(Strict):
     min_mac: float = Field(20.0, ge=0, description="Minor alleles that the people of a test must have; `genotypes.min_mac` asks the same of everyone genotyped.")
     parts: int = Field(1, ge=1, description="Jobs of the scan, each an equal span of the genome: one chromosome's variants move no other part.")
     block: int = Field(512, ge=1, description="Variants a block.")
-    p_threshold: float = Field(5e-8, gt=0, lt=1, description="Genome-wide significance.")
+    p_threshold: float = Field(5e-8, gt=0, lt=1, description="Significance of a variant in the joint test; in a single trait it is divided by the effective number of traits.")
     locus_window_bp: int = Field(500_000, ge=1, description="Hits nearer than this to a lead belong to its locus.")
     locus_r2: Fraction = Field(0.1, description="Hits in LD above this with a lead belong to its locus.")
     permutations: int = Field(200, ge=0, description="Permutations for the interval of the genomic control factor.")
@@ -203,7 +172,7 @@ class Release(Strict):
 class Finemap(Strict):
     """Fine-mapping."""
 
-    window_bp: int = Field(250_000, ge=1, description="Variants within this distance of the lead are fine-mapped.")
+    window_bp: int = Field(250_000, ge=1, description="Margin on both sides of a locus that is fine-mapped with it; loci whose regions overlap are mapped together.")
     effects: int = Field(10, ge=1, description="Largest number of causal variants, L.")
     coverage: Fraction = Field(0.95, description="Coverage of the credible sets.")
     min_abs_corr: Fraction = Field(0.5, description="Purity: smallest |r| within a credible set.")

@@ -10,8 +10,11 @@ from ecgwas.errors import UserError
 from ecgwas.genotypes.reader import GenotypeReader
 from ecgwas.gwas import groups as grouping
 from ecgwas.gwas import inputs
+from ecgwas.gwas.residuals import unit_residuals
 
-KEEP_VARIANCE = 1e-6  # share of a genotype's variance that must be left after the covariates
+__all__ = ["Cohort", "correlation", "open_cohort", "read_dosages", "smallest_eigenvalue", "unit_residuals"]
+
+PLACES = ("source", "source_index", "flipped")  # what the reader of genotypes goes by
 
 
 @dataclass(frozen=True)
@@ -40,35 +43,24 @@ def open_cohort(
 ) -> Cohort:
     """The people analysed and their groups, made as the scan made them."""
     people = inputs.read_people(traits, covariates, samples, loco)
-    return Cohort(manifest, pl.read_parquet(variants), people, grouping.build(people.y, people.c))
+    known = pl.read_parquet_schema(variants)
+    table = pl.read_parquet(variants, columns=[name for name in (*inputs.VARIANT, *PLACES) if name in known])
+    return Cohort(manifest, table, people, grouping.build(people.y, people.c))
 
 
 def read_dosages(cohort: Cohort, wanted: pl.DataFrame) -> np.ndarray:
     """ALT dosages float32 [variant, person] of the variants `wanted` (contig, position, ref, alt), NaN missing."""
-    key = inputs.VARIANT
-    known = cohort.variants.with_row_index("row").select(*key, "row").unique(key, keep="first")
-    rows = wanted.select(key).join(known, on=key, how="left", maintain_order="left")
-    if rows["row"].null_count():
-        lost = ":".join(map(str, rows.filter(pl.col("row").is_null()).row(0)[:4]))
+    near = pl.col("contig").is_in(wanted["contig"].unique().implode())
+    if wanted.height:
+        near &= pl.col("position").is_between(wanted["position"].min(), wanted["position"].max())
+    known = cohort.variants.filter(near).unique(inputs.VARIANT, keep="first", maintain_order=True)
+    known = known.with_columns(pl.lit(True).alias("known"))
+    rows = wanted.select(inputs.VARIANT).join(known, on=inputs.VARIANT, how="left", maintain_order="left")
+    if rows["known"].null_count():
+        lost = ":".join(map(str, rows.filter(pl.col("known").is_null()).row(0)[:4]))
         raise UserError(f"variant {lost} of the association results is not in variants.parquet; rerun the gwas stage")
-    with GenotypeReader(cohort.manifest, cohort.variants, cohort.people.samples) as reader:
-        return reader.read(rows["row"].to_numpy())
-
-
-def unit_residuals(dosages: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """Dosages [variant, person], orthonormal covariates `q` [person, column] -> residuals of length 1 (0: no variance).
-
-    Missing calls take the variant's mean over these people, as in the scan; then the columns of `q`, which hold the
-    intercept, are projected out.
-    """
-    missing = np.isnan(dosages)
-    called = np.maximum((~missing).sum(axis=1, keepdims=True), 1)
-    filled = np.where(missing, 0, dosages).astype(float)
-    centred = np.where(missing, 0, filled - filled.sum(axis=1, keepdims=True) / called)
-    residuals = grouping.project_out(q, centred.T).T
-    before, length = np.linalg.norm(centred, axis=1), np.linalg.norm(residuals, axis=1)
-    usable = length**2 > KEEP_VARIANCE * np.maximum(before**2, 1e-12)
-    return np.where(usable[:, None], residuals / np.where(usable, length, 1)[:, None], 0)
+    with GenotypeReader(cohort.manifest, rows, cohort.people.samples) as reader:
+        return reader.read(slice(None))
 
 
 def correlation(residuals: np.ndarray) -> np.ndarray:

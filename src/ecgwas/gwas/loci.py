@@ -1,5 +1,6 @@
 """Sumstats, genotypes -> loci: significant variants joined by distance and LD to the strongest among them."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,24 @@ from ecgwas.cli import run
 from ecgwas.config import Gwas
 from ecgwas.files import write_parquet
 from ecgwas.genotypes.reader import GenotypeReader
-from ecgwas.gwas import groups, inputs, tails
-from ecgwas.gwas.engine_torch import coded
+from ecgwas.gwas import inputs, multiplicity, shrinkage, tails
+from ecgwas.gwas.clump import Linkage, clump
 
-LD_REACH_BP = 5_000_000  # LD beyond is not asked about
+ALLELES = 2  # a person has of a variant
+
+
+@dataclass(frozen=True)
+class Hits:
+    """Variants with p below the threshold in the joint test or in any trait, and what they are compared by."""
+
+    rows: np.ndarray  # [V'] of the scan
+    p: np.ndarray  # [V', T + 1] -log10 p of the traits and, last, of the joint test; -inf without a test
+    penalty: float  # log10 of the effective number of traits
+
+    @property
+    def corrected(self) -> np.ndarray:
+        """[V', T + 1]: -log10 p, that of single traits corrected for their effective number."""
+        return self.p - np.r_[np.full(self.p.shape[1] - 1, self.penalty), 0.0]
 
 
 def least_t(df: np.ndarray, limit: float) -> np.ndarray:
@@ -23,40 +38,27 @@ def least_t(df: np.ndarray, limit: float) -> np.ndarray:
     return np.nan_to_num(t, nan=0.0, posinf=30.0) * (1 - 1e-6)
 
 
-def residual_genotypes(dosage: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """[V, n]: genotypes with missing calls at the mean, covariates projected out, of length 1 (zero where constant)."""
-    g = coded(dosage.astype(np.float64))[0].T
-    rest = groups.project_out(groups.orthonormal(c), g)
-    length = np.linalg.norm(rest, axis=0)
-    return np.divide(rest, length, out=np.zeros_like(rest), where=length > 1e-9).T
+def significant(scan: inputs.Scan, limit: float) -> tuple[np.ndarray, np.ndarray]:
+    """Variants with the joint or any trait's -log10 p above `limit`, and their p [V', T + 1], joint last.
 
-
-def clump(
-    contig: np.ndarray, position: np.ndarray, strength: np.ndarray, genotypes: np.ndarray, window_bp: int, r2: float
-) -> np.ndarray:
-    """For each significant variant the index of its lead; leads name themselves.
-
-    Greedy from the strongest (ties: the first in genome order): all not yet taken that lie within `window_bp` of
-    the lead, or within 5 Mb with r^2 > `r2` to it, join it. `genotypes` [V, n] of length 1.
+    p is computed where |t| is large enough for it: of millions of t next to none are.
     """
-    lead = np.full(len(strength), -1)
-    for i in np.argsort(-strength, kind="stable"):
-        if lead[i] >= 0:
-            continue
-        away = np.where(contig == contig[i], np.abs(position - position[i]), np.iinfo(np.int64).max)
-        linked = (away <= LD_REACH_BP) & (lead < 0)
-        linked[linked] = (away[linked] <= window_bp) | ((genotypes[linked] @ genotypes[i]) ** 2 > r2)
-        lead[linked] = i
-        lead[i] = i
-    return lead
+    joint, df = scan.variants["joint_neg_log10_p"].fill_null(-np.inf).fill_nan(-np.inf).to_numpy(), scan.df
+    rows = np.flatnonzero(scan.beyond(least_t(df, limit)) | (joint > limit))
+    of_traits = tails.from_t(scan.t_at(rows), df)
+    p = np.column_stack([np.where(np.isnan(of_traits), -np.inf, of_traits), joint[rows]])
+    kept = p.max(axis=1) > limit
+    return rows[kept], p[kept]
 
 
-def describe(variants: pl.DataFrame, p: np.ndarray, members: np.ndarray, lead: int, names: list[str], limit: float):
-    """One row of tables.LOCI: `p` [V, T + 1] is -log10 p of the traits and, last, of the joint test."""
-    top, of_traits = variants.row(lead, named=True), p[members][:, :-1]
-    best = int(of_traits.max(axis=0).argmax())
-    test = int(p[lead].argmax())
-    positions = variants["position"].to_numpy()[members]
+def describe(scan: inputs.Scan, hits: Hits, members: np.ndarray, lead: int, limit: float) -> dict:
+    """One row of tables.LOCI_ANY_TRAIT without the effect: `members` and `lead` are places among the hits."""
+    top = scan.variants.row(int(hits.rows[lead]), named=True)
+    corrected, at_lead = hits.corrected, hits.p[lead]
+    test, best = int(corrected[lead].argmax()), int(at_lead[:-1].argmax())
+    study_wide = bool(corrected[lead, test] > limit)
+    of_traits = (corrected if study_wide else hits.p)[members][:, :-1].max(axis=0)
+    positions = scan.variants["position"].to_numpy()[hits.rows[members]]
     return {
         "locus": f"{top['contig']}:{top['position']}",
         "contig": top["contig"],
@@ -67,37 +69,60 @@ def describe(variants: pl.DataFrame, p: np.ndarray, members: np.ndarray, lead: i
         "lead_alt": top["alt"],
         "lead_rsid": top["rsid"],
         "lead_af": top["af"],
-        "lead_test": [*names, "joint"][test],
-        "neg_log10_p": p[lead, test],
-        "joint_neg_log10_p": p[lead, -1] if np.isfinite(p[lead, -1]) else None,
-        "best_trait": names[best],
-        "best_trait_neg_log10_p": of_traits[:, best].max(),
-        "significant_traits": [names[j] for j in np.flatnonzero(of_traits.max(axis=0) > limit)],
+        "lead_test": [*scan.names, "joint"][test],
+        "neg_log10_p": at_lead[test],
+        "joint_neg_log10_p": at_lead[-1] if np.isfinite(at_lead[-1]) else None,
+        "best_trait": scan.names[best],
+        "best_trait_neg_log10_p": at_lead[best] if np.isfinite(at_lead[best]) else None,
+        "significant_traits": [scan.names[j] for j in np.flatnonzero(of_traits > limit)],
         "n_variants": len(members),
-        "study_wide": bool(p[lead, test] > limit + np.log10(p.shape[1])),
+        "study_wide": study_wide,
     }
 
 
-def significant(scan: inputs.Scan, limit: float) -> tuple[np.ndarray, np.ndarray]:
-    """Variants with the joint or any trait's -log10 p above `limit`, and their p [V', T + 1], joint last.
+def effects(scan: inputs.Scan, rows: np.ndarray, traits: list[str]) -> dict[str, np.ndarray]:
+    """n, minor allele count, beta, its standard error and the beta shrunken [V] of one trait at each of `rows`.
 
-    p is computed where |t| is large enough for it: of millions of t next to none are.
+    beta, of a copy of ALT, is in units of the trait scanned; NaN where the trait has no test there.
     """
-    joint, df = scan.variants["joint_neg_log10_p"].fill_null(-np.inf).to_numpy(), scan.df
-    rows = np.flatnonzero(scan.beyond(least_t(df, limit)) | (joint > limit))
-    of_traits = tails.from_t(scan.t_at(rows), df)
-    p = np.column_stack([np.where(np.isnan(of_traits), -np.inf, of_traits), joint[rows]])
-    kept = p.max(axis=1) > limit
-    return rows[kept], p[kept]
+    which, place = np.array([scan.names.index(name) for name in traits], int), np.arange(len(rows))
+    order = np.argsort(rows, kind="stable")
+    t = np.empty(len(rows))
+    t[order] = scan.t_at(rows[order])[place, which[order]]
+    gg, yy, df = scan.gg(rows)[place, which], scan.yy(rows)[place, which], scan.df[which]
+    beta, se = inputs.effects(t, gg, yy, df)
+    z = [shrinkage.z_of(np.abs(t[i : i + 1]), df[i])[0] for i in place]
+    n, af = people_at(scan, rows, which)
+    mac = ALLELES * n * np.minimum(af, 1 - af)
+    factor = shrinkage.of_scan(scan).factor(np.array(z)) if len(rows) else np.empty(0)
+    return {"n": n, "mac": mac, "beta": beta, "se": se, "beta_shrunken": beta * factor}
 
 
-def find(scan: inputs.Scan, hits: np.ndarray, p: np.ndarray, genotypes: np.ndarray, settings: Gwas) -> pl.DataFrame:
-    """tables.LOCI from the significant variants `hits`, their p [V', T + 1] and their unit genotypes [V', n]."""
-    limit, table = -np.log10(settings.p_threshold), scan.variants[hits]
+def people_at(scan: inputs.Scan, rows: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """People with a call, and the ALT frequency in them [V], of trait number `which` [V] at each of `rows`."""
+    table, groups = scan.variants, scan.traits["group"].to_list()
+    names = [f":{groups[j]}" if f"n:{groups[j]}" in table.columns else "" for j in which]
+    n, af = (
+        [table[f"{column}{suffix}"][int(row)] for row, suffix in zip(rows, names, strict=True)]
+        for column in ("n", "af")
+    )
+    return np.array(n, float), np.array(af, float)
+
+
+def find(scan: inputs.Scan, hits: Hits, linkage: Linkage, settings: Gwas) -> pl.DataFrame:
+    """tables.LOCI_ANY_TRAIT from the hits of a scan; `linkage` is of their genotypes, row by row."""
+    limit, table = -np.log10(settings.p_threshold), scan.variants[hits.rows]
     contig, position = table["contig"].to_numpy(), table["position"].to_numpy().astype(np.int64)
-    lead = clump(contig, position, p.max(axis=1), genotypes, settings.locus_window_bp, settings.locus_r2)
-    rows = [describe(table, p, np.flatnonzero(lead == i), int(i), scan.names, limit) for i in np.unique(lead)]
-    return tables.typed(pl.DataFrame(rows), tables.LOCI) if rows else tables.empty(tables.LOCI)
+    strength = hits.corrected.max(axis=1)
+    lead = clump(contig, position, strength, linkage.r2, settings.locus_window_bp, settings.locus_r2)
+    leads = np.unique(lead)
+    rows = [describe(scan, hits, np.flatnonzero(lead == i), int(i), limit) for i in leads]
+    if not rows:
+        return tables.empty(tables.LOCI_ANY_TRAIT)
+    found = pl.DataFrame(rows)
+    told = effects(scan, hits.rows[leads], found["best_trait"].to_list())
+    columns = [pl.Series(name, values).fill_nan(None) for name, values in told.items()]
+    return tables.typed(found.with_columns(columns), tables.LOCI_ANY_TRAIT)
 
 
 def main(
@@ -110,16 +135,45 @@ def main(
     covariates: Path,
     settings: Gwas,
     loci: Path,
+    any_trait: Path | None = None,
+    tests: Path | None = None,
 ) -> None:
-    """Loci of a scan: p below the threshold in the joint test or in any trait."""
+    """Loci of a scan, study-wide: p below the threshold in the joint test, or in a trait after correction.
+
+    Args:
+        sumstats: Parts of the scan, in order.
+        trait_table: Its trait table.
+        manifest: manifest.json of the genotypes.
+        variants: variants.parquet of the genotypes.
+        samples: samples.parquet of the genotypes.
+        traits: traits.parquet of the model.
+        covariates: covariates.parquet of the model.
+        settings: The `gwas` block.
+        loci: Written: loci whose lead is study-wide significant.
+        any_trait: Written: loci with p below the threshold in the joint test or in any single trait, uncorrected.
+        tests: Written: numbers of tests, thresholds, and how many loci are expected by chance.
+    """
     scan, people = inputs.read_scan(sumstats, trait_table), inputs.read_people(traits, covariates, samples)
-    hits, p = significant(scan, -np.log10(settings.p_threshold))
-    wanted = inputs.same_rows(inputs.read_variants(variants), scan.variants)[hits]
-    with GenotypeReader(manifest, wanted, people.samples) as reader:
-        genotypes = residual_genotypes(reader.read(slice(None)), people.c)
-    found = find(scan, hits, p, genotypes, settings)
-    write_parquet(found, loci)
-    print(f"{len(hits)} significant variants in {found.height} loci", flush=True)
+    known = inputs.same_rows(inputs.read_variants(variants), scan.variants)
+    joint = scan.variants["joint_neg_log10_p"].count() > 0
+    tested = known.filter(scan.variants["gg"].fill_nan(None).is_not_null())
+    number = multiplicity.measure(tested, manifest, people, settings.p_threshold, settings.locus_window_bp, joint)
+    hits = Hits(*significant(scan, -np.log10(settings.p_threshold)), number.trait_penalty)
+    with GenotypeReader(manifest, known[hits.rows], people.samples) as reader:
+        found = find(scan, hits, Linkage(reader, people.c), settings)
+    kept = found.filter("study_wide").drop("study_wide")
+    write_parquet(kept, loci)
+    if any_trait is not None:
+        write_parquet(found, any_trait)
+    if tests is not None:
+        write_parquet(number.table(), tests)
+    row = number.row()
+    print(
+        f"{kept.height} loci (one joint test at {settings.p_threshold:.2g}, a trait at {row['trait_p_threshold']:.2g});"
+        f" {found.height} at {settings.p_threshold:.2g} in any of {row['n_traits']} traits,"
+        f" {row['expected_any_trait']:.2g} expected by chance",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ FLOW = {
 }
 RESULTS = {
     "loci": ("gwas/{model}/loci.parquet", tables.LOCI),
+    "loci_any_trait": ("gwas/{model}/loci_any_trait.parquet", tables.LOCI_ANY_TRAIT),
+    "multiplicity": ("gwas/{model}/multiplicity.parquet", tables.MULTIPLICITY),
     "calibration": ("gwas/{model}/calibration.parquet", tables.CALIBRATION),
     "credible_sets": ("finemap/{model}/credible_sets.parquet", tables.CREDIBLE_SETS),
     "finemapped": ("finemap/{model}/variants.parquet", tables.FINEMAP_VARIANTS),

@@ -15,6 +15,7 @@ from ecgwas import config, provenance
 from ecgwas.cli import run
 from ecgwas.files import atomic
 from ecgwas.report import figures, flow, genes, held, inputs, predicted, recovered, scan, sections, words
+from ecgwas.report import loci as locus_rows
 from ecgwas.report.inputs import CohortInputs
 
 CONTENTS = {
@@ -38,15 +39,16 @@ def cohort_context(
     found = inputs.read_cohort(root, cohort, model)
     truth = recovered.read_recovery(root, cohort, models, model)
     associations = scan.read_scan(found.sumstats, found.traits)
-    effects = scan.lead_effects(found.sumstats, found.traits, found.rows("loci"))
     analysed = None if found.traits is None or found.traits.is_empty() else int(found.traits["n"].max())
     threshold = -math.log10(study.gwas.p_threshold)
     regions = sections.regions(found, settings.regions, threshold, gene_table)
     context = {
         "name": cohort,
-        "id": sections.anchor(cohort),
+        "id": words.anchor(cohort),
         "lanes": flow.lanes(found, analysed),
-        "loci": sections.loci_rows(found.rows("loci"), effects, gene_table),
+        "loci": locus_rows.loci_rows(found.rows("loci"), gene_table),
+        "wider": locus_rows.wider_rows(found.rows("loci_any_trait"), gene_table),
+        "multiplicity": locus_rows.multiplicity_words(found.rows("multiplicity"), found.rows("loci_any_trait").height),
         "has_genes": gene_table is not None,
         "regions": regions,
         "plotted": {region["anchor"] for region in regions},
@@ -74,7 +76,7 @@ def _scan_context(
         "axis": figures.manhattan(
             associations,
             "axis",
-            threshold + math.log10(max(n_traits, 1)),
+            locus_rows.trait_threshold(found, threshold + math.log10(max(n_traits, 1))),
             [],
             "Manhattan plot of the axis-wise minimum",
             230,

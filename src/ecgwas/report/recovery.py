@@ -94,7 +94,10 @@ def leads(loci: pl.DataFrame, around: Neighbourhood) -> list[tuple[int, int]]:
 
 
 def recovered(planted: dict, loci: pl.DataFrame, around: Neighbourhood) -> dict[str, Any]:
-    """Whether a joint or single-trait lead with p < 5e-8 has r² >= 0.5 with the planted variant, and which."""
+    """Whether the lead of the joint test or of a significant trait has r² >= 0.5 with the planted variant, and which.
+
+    p < 5e-8 in any case; what else a single trait must pass, the loci table says.
+    """
     candidates = leads(loci, around)
     tagging = [lead for lead in candidates if around.r2[lead[0]] >= TAG_R2]
     row: dict[str, Any] = {"found": bool(tagging), "lead_distance_bp": None, "lead_r2": None, "best_test": None}
@@ -120,10 +123,11 @@ def sets_near(planted: dict, loci: pl.DataFrame, credible_sets: pl.DataFrame, pi
     """Credible sets of the `loci` within 500 kb, with whether the planted variant is in the set (`holds`) and
     whether the set is of the strongest test of its locus (`leading`).
     """
-    members = pips.filter(is_variant(planted) & (pl.col("cs") > 0)).select("locus", "trait", "cs", holds=pl.lit(True))
+    key = ["region", "trait", "cs"]
+    members = pips.filter(is_variant(planted) & (pl.col("cs") > 0)).select(*key, holds=pl.lit(True))
     mine = loci.filter(is_near(planted, "lead_position", SETS_BP)).select("locus", "lead_test")
     near = credible_sets.join(mine, on="locus", maintain_order="left")
-    return near.join(members, on=["locus", "trait", "cs"], how="left", maintain_order="left").with_columns(
+    return near.join(members, on=key, how="left", maintain_order="left").with_columns(
         pl.col("holds").fill_null(False), leading=pl.col("trait") == pl.col("lead_test")
     )
 

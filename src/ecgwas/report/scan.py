@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
-from ecgwas.gwas.inputs import degrees, effects, gg_name
+from ecgwas.gwas.inputs import degrees
 from ecgwas.gwas.tails import from_t
 
 SCAN = {"contig": pl.String(), "position": pl.Int32(), "joint": pl.Float32(), "axis": pl.Float32()}
@@ -66,39 +66,6 @@ def _read_off(t: np.ndarray, df: float, points: int = 20_001) -> np.ndarray:
     highest = np.nanmax(t, initial=0.0)
     grid = np.linspace(0.0, highest, points)
     return np.where(np.isnan(t), np.nan, np.interp(t, grid, from_t(grid, df)))
-
-
-def lead_effects(parts: list[Path], traits: pl.DataFrame | None, loci: pl.DataFrame) -> pl.DataFrame:
-    """Of every lead: n, and beta and se of the locus's best trait per copy of the effect allele.
-
-    beta = t sqrt(yy / (gg (df + t²))), se = beta / t, from the residual sums of squares of trait and genotype.
-    """
-    keys = {"contig": "contig", "lead_position": "position", "lead_ref": "ref", "lead_alt": "alt"}
-    schema = {"locus": pl.String(), "n": pl.Int64(), "beta": pl.Float64(), "se": pl.Float64()}
-    if not parts or traits is None or loci.is_empty():
-        return pl.DataFrame(schema=schema)
-    wanted = loci.select([pl.col(a).alias(b) for a, b in keys.items()] + [pl.col("locus"), pl.col("best_trait")])
-    known = {(row["trait"], row.get("contig")): row for row in traits.iter_rows(named=True)}
-    rows = []
-    for part in parts:
-        near = pl.scan_parquet(part).filter(pl.col("position").is_in(wanted["position"].implode()))
-        keep = near.collect().join(wanted, on=list(keys.values()), how="inner")
-        for row in keep.iter_rows(named=True):
-            of_any = known.get((row["best_trait"], None))
-            rows.append(_effect(row, of_any or known.get((row["best_trait"], row["contig"]))))
-    return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def _effect(row: dict, trait: dict | None) -> tuple[str, int, float | None, float | None]:
-    if trait is None:
-        return row["locus"], row["n"], None, None
-    group = trait["group"]
-    n, gg = row.get(f"n:{group}", row["n"]), row.get(gg_name(trait), row["gg"])
-    t = row[f"t:{trait['trait']}"]
-    if t is None or not np.isfinite(t) or not gg:
-        return row["locus"], n, None, None
-    beta, se = effects(t, gg, trait["yy"], trait["df"] or np.inf)
-    return row["locus"], n, float(beta), float(se)
 
 
 def contig_key(contig: str) -> float:

@@ -5,47 +5,11 @@ import math
 import polars as pl
 
 from ecgwas import config
-from ecgwas.report import figures, genes, words
+from ecgwas.report import figures, words
+from ecgwas.report import loci as locus_rows
 from ecgwas.report.figures import Mark
 from ecgwas.report.inputs import CohortInputs
 from ecgwas.report.recovered import Recovery
-
-
-def loci_rows(loci: pl.DataFrame, effects: pl.DataFrame, gene_table: pl.DataFrame | None) -> list[dict]:
-    """The loci table, in genome order."""
-    found = {row["locus"]: row for row in effects.iter_rows(named=True)}
-    return [_locus(row, found.get(row["locus"], {}), gene_table) for row in loci.iter_rows(named=True)]
-
-
-def _locus(row: dict, effect: dict, gene_table: pl.DataFrame | None) -> dict:
-    near = genes.nearest(gene_table, row["contig"], row["lead_position"])
-    traits = row["significant_traits"] or []
-    return {
-        "locus": row["locus"],
-        "anchor": anchor(row["locus"]),
-        "rsid": row["lead_rsid"] or "–",
-        "effect": row["lead_alt"],
-        "other": row["lead_ref"],
-        "af": words.decimal(row["lead_af"], 3),
-        "n": words.count(effect.get("n")),
-        "test": row["lead_test"],
-        "p": words.p_value(row["neg_log10_p"]),
-        "joint_p": words.p_value(row["joint_neg_log10_p"]),
-        "trait": row["best_trait"],
-        "trait_p": words.p_value(row["best_trait_neg_log10_p"]),
-        "beta": words.estimate(effect.get("beta"), effect.get("se")),
-        "n_traits": len(traits),
-        "traits": ", ".join(traits),
-        "n_variants": words.count(row["n_variants"]),
-        "span": words.distance(row["end"] - row["start"] + 1),
-        "gene": near[0] if near else None,
-        "gene_away": "within" if near and near[1] == 0 else words.distance(near[1]) if near else None,
-    }
-
-
-def anchor(locus: str) -> str:
-    """`locus` as an HTML id."""
-    return "".join(c if c.isalnum() else "-" for c in locus)
 
 
 def scan_marks(loci: pl.DataFrame, recovery: Recovery | None) -> list[Mark]:
@@ -85,15 +49,17 @@ def regions(inputs: CohortInputs, limit: int, threshold: float, gene_table: pl.D
             continue
         lead = Mark(row["contig"], row["lead_position"], row["lead_rsid"] or "", "lead")
         title = f"Locus {row['locus']}: association of {trait} and posterior inclusion probabilities"
-        picture = figures.regional(here.filter(pl.col("trait") == trait), lead, threshold, gene_table, title)
+        line = threshold if trait == "joint" else locus_rows.trait_threshold(inputs, threshold)
+        picture = figures.regional(here.filter(pl.col("trait") == trait), lead, line, gene_table, title)
         others = [t for t in here["trait"].unique().sort().to_list() if t != trait]
         made.append(
             {
                 "locus": row["locus"],
-                "anchor": anchor(row["locus"]),
+                "anchor": words.anchor(row["locus"]),
                 "rsid": row["lead_rsid"],
                 "trait": trait,
                 "others": ", ".join(others),
+                "line": words.p_value(line).replace(".0", ""),
                 "picture": picture,
                 "n_sets": sets.filter((pl.col("locus") == row["locus"]) & (pl.col("trait") == trait)).height,
             }
@@ -112,8 +78,8 @@ def shown_trait(locus: dict, finemapped: list[str]) -> str | None:
 def set_rows(sets: pl.DataFrame, variants: pl.DataFrame) -> list[dict]:
     """The credible set table; PIP of the variant with most mass comes from the variants table."""
     top = {
-        (row["locus"], row["trait"], row["cs"]): row["pip"]
-        for row in variants.group_by("locus", "trait", "cs").agg(pl.col("pip").max()).iter_rows(named=True)
+        (row["region"], row["trait"], row["cs"]): row["pip"]
+        for row in variants.group_by("region", "trait", "cs").agg(pl.col("pip").max()).iter_rows(named=True)
     }
     return [
         {
@@ -125,7 +91,7 @@ def set_rows(sets: pl.DataFrame, variants: pl.DataFrame) -> list[dict]:
             "purity": words.decimal(row["min_abs_corr"], 3),
             "bf": words.decimal(row["log10_bf"], 1),
             "lead": row["lead"],
-            "pip": words.decimal(top.get((row["locus"], row["trait"], row["cs"])), 3),
+            "pip": words.decimal(top.get((row["region"], row["trait"], row["cs"])), 3),
             "converged": row["converged"],
         }
         for row in sets.iter_rows(named=True)
@@ -231,7 +197,7 @@ def tiles(inputs: CohortInputs, recovery: Recovery | None, analysed: int | None,
     made = [
         ("People analysed", words.count(analysed), "unrelated, with ECG and genotypes"),
         ("Variants tested", words.count(n_variants or None), None),
-        ("Loci", words.count(inputs.rows("loci").height), "genome-wide significant"),
+        ("Loci", words.count(inputs.rows("loci").height), "study-wide significant"),
     ]
     summary = next(iter(recovery.summaries.values())) if recovery else {"n_planted": 0}
     if summary["n_planted"]:

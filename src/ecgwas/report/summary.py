@@ -16,6 +16,7 @@ def lines(root: Path, cohort: str, models: list[str], model: str, labels: dict[s
     people = None if found.traits is None or found.traits.is_empty() else int(found.traits["n"].max())
     sets = found.rows("credible_sets")
     said = [f"cohort {cohort}: {_plain(words.count(people))} people, {_loci(found.rows('loci'))}"]
+    said += _wider(found.rows("loci_any_trait"), found.rows("multiplicity"))
     for kind, where in (("all", "all variants"), ("null", "null chromosomes")):
         values = found.rows("calibration").filter((pl.col("trait") == "mean") & (pl.col("variants") == kind))
         if values["lambda_gc"].count():
@@ -30,7 +31,16 @@ def lines(root: Path, cohort: str, models: list[str], model: str, labels: dict[s
 
 def _loci(loci: pl.DataFrame) -> str:
     names = ", ".join(loci["locus"].head(12)) + (", …" if loci.height > 12 else "")
-    return _plain(words.plural(loci.height, "locus", "loci")) + (f" ({names})" if names else "")
+    return _plain(words.plural(loci.height, "study-wide locus", "study-wide loci")) + (f" ({names})" if names else "")
+
+
+def _wider(loci: pl.DataFrame, numbers: pl.DataFrame) -> list[str]:
+    """The list without correction for the number of traits, and how many loci chance would give."""
+    if numbers.is_empty():
+        return []
+    chance = words.significant(numbers["expected_any_trait"][0], 2)
+    listed = _plain(words.plural(loci.height, "locus", "loci"))
+    return [f"  {listed} at p < {numbers['p_threshold'][0]:.0e} in any test, uncorrected; {chance} expected by chance"]
 
 
 def _plain(written: str) -> str:

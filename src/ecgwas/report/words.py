@@ -121,3 +121,8 @@ def plural(number: int, one: str, many: str | None = None) -> str:
 def test_name(name: str) -> str:
     """joint -> joint test; mean -> mean of the traits; a trait as it is."""
     return {"joint": "joint test", "mean": "mean of the traits"}.get(name, name)
+
+
+def anchor(locus: str) -> str:
+    """`locus` as an HTML id."""
+    return "".join(c if c.isalnum() else "-" for c in locus)

@@ -10,7 +10,6 @@ from ecgwas.tables.ecg import (
     READOUT,
     RECORDINGS,
     RECORDINGS_EXCLUDED,
-    circular,
 )
 from ecgwas.tables.genetics import (
     CALIBRATION,
@@ -20,6 +19,8 @@ from ecgwas.tables.genetics import (
     KINSHIP,
     LD_DIAGNOSTICS,
     LOCI,
+    LOCI_ANY_TRAIT,
+    MULTIPLICITY,
     RELIABILITY,
     SAMPLES,
     SCAN_TRAITS,

@@ -59,11 +59,10 @@ RELIABILITY: Schema = {
 }
 
 TRAITS_EXCLUDED: Schema = {
-    "kind": (pl.String(), "person, trait, covariate, or recordings: values of a trait that a flag excludes."),
-    "id": (pl.String(), "person_id, trait or covariate; of recordings the trait."),
-    "reason": (pl.String(), "no_genotypes, genotype_qc, duplicate, related, no_ecg, missing_covariate, constant, too_few_people, collinear, few_people (levels joined), too_few_cases, separated; of a column that is no trait: no_name, row_number, id, no_number; of recordings the flag: af, paced, lbbb, rbbb."),
+    "kind": (pl.String(), "person, trait or covariate."),
+    "id": (pl.String(), "person_id, trait or covariate."),
+    "reason": (pl.String(), "no_genotypes, genotype_qc, duplicate, related, no_ecg, missing_covariate, constant, too_few_people, collinear, too_few_cases, separated; of a column that is no trait: no_name, row_number, id, no_number."),
     "detail": (pl.String(), "What was seen."),
-    "n": (pl.Int32(), "Recordings that the flag excludes from the trait; null for other kinds."),
 }
 
 SUMSTATS: Schema = {
@@ -93,21 +92,42 @@ SCAN_TRAITS: Schema = {
 LOCI: Schema = {
     "locus": (pl.String(), "contig:position of the lead."),
     "contig": (pl.String(), "Contig."),
-    "start": (pl.Int32(), "First position of a significant variant of the locus."),
-    "end": (pl.Int32(), "Last position of a significant variant of the locus."),
-    "lead_position": (pl.Int32(), "Position of the lead variant."),
+    "start": (pl.Int32(), "First position of a variant of the locus: p < p_threshold in the joint test or a trait."),
+    "end": (pl.Int32(), "Last position of one."),
+    "lead_position": (pl.Int32(), "Position of the lead variant: the smallest p, that of traits multiplied by their effective number."),
     "lead_ref": (pl.String(), "Its reference allele."),
     "lead_alt": (pl.String(), "Its effect allele."),
     "lead_rsid": (pl.String(), "Its name in the source."),
     "lead_af": (pl.Float64(), "Its effect allele frequency."),
-    "lead_test": (pl.String(), "joint, or the trait that is strongest at the lead."),
-    "neg_log10_p": (pl.Float64(), "Of the lead, in lead_test."),
+    "lead_test": (pl.String(), "joint, or the trait: the test that makes it the lead."),
+    "neg_log10_p": (pl.Float64(), "Of the lead, in lead_test, uncorrected."),
     "joint_neg_log10_p": (pl.Float64(), "Of the lead, in the joint test; null where there is none, as for 0/1 outcomes."),
-    "best_trait": (pl.String(), "The trait with the smallest p at the locus."),
-    "best_trait_neg_log10_p": (pl.Float64(), "Its smallest p at the locus."),
-    "significant_traits": (pl.List(pl.String()), "Traits significant at the locus."),
-    "n_variants": (pl.Int32(), "Significant variants of the locus."),
-    "study_wide": (pl.Boolean(), "The lead is below p_threshold/(T + 1), T traits and the joint test."),
+    "best_trait": (pl.String(), "The trait with the smallest p at the lead; the columns from here to beta_shrunken are of it there."),
+    "best_trait_neg_log10_p": (pl.Float64(), "-log10 p of best_trait at the lead, uncorrected."),
+    "n": (pl.Int32(), "People of best_trait with a call of the lead."),
+    "mac": (pl.Float64(), "Minor allele count in them."),
+    "beta": (pl.Float64(), "Change of best_trait per copy of lead_alt, in units of the trait scanned; log odds of an outcome."),
+    "se": (pl.Float64(), "Standard error of beta."),
+    "beta_shrunken": (pl.Float64(), "Posterior mean of beta given the whole scan: corrected for the winner's curse."),
+    "significant_traits": (pl.List(pl.String()), "Traits with p < trait_p_threshold (multiplicity.parquet) at a variant of the locus."),
+    "n_variants": (pl.Int32(), "Variants of the locus."),
+}
+
+LOCI_ANY_TRAIT: Schema = LOCI | {
+    "significant_traits": (pl.List(pl.String()), "Traits significant at the locus: where study_wide as in loci.parquet, else with p < p_threshold."),
+    "study_wide": (pl.Boolean(), "Also in loci.parquet: the lead is significant in the joint test, or in a trait after correction for their number."),
+}
+
+MULTIPLICITY: Schema = {
+    "n_traits": (pl.Int32(), "Traits with a test."),
+    "effective_traits": (pl.Float64(), "Their effective number, by the correlation of their residuals in the people analysed."),
+    "joint_test": (pl.Boolean(), "There is a joint test of more than one trait."),
+    "p_threshold": (pl.Float64(), "Significance of one test of one variant (gwas.p_threshold), and of the joint test."),
+    "trait_p_threshold": (pl.Float64(), "Significance of a single trait: p_threshold / effective_traits."),
+    "n_variants": (pl.Int32(), "Variants with a test."),
+    "effective_variants": (pl.Float64(), "Their effective number at p_threshold, by LD in the people analysed."),
+    "expected_study_wide": (pl.Float64(), "Loci expected in loci.parquet if nothing were associated: effective_variants p_threshold, twice with a joint test."),
+    "expected_any_trait": (pl.Float64(), "Loci expected in loci_any_trait.parquet if nothing were associated: effective_variants p_threshold (effective_traits, and 1 for a joint test)."),
 }
 
 CALIBRATION: Schema = {
@@ -126,9 +146,9 @@ STEP1_EXCLUDED: Schema = {
 }
 
 CREDIBLE_SETS: Schema = {
-    "locus": (pl.String(), "The locus."),
+    "locus": (pl.String(), "The locus of the region whose lead is nearest to the set's."),
     "trait": (pl.String(), "The trait fine-mapped, or joint."),
-    "cs": (pl.Int32(), "Number of the set, from 1."),
+    "cs": (pl.Int32(), "Number of the set, from 1 in each region and trait."),
     "size": (pl.Int32(), "Variants in it."),
     "coverage": (pl.Float64(), "Posterior mass in it."),
     "min_abs_corr": (pl.Float64(), "Smallest |r| between two of its variants."),
@@ -136,10 +156,11 @@ CREDIBLE_SETS: Schema = {
     "log10_bf": (pl.Float64(), "log10 Bayes factor of the effect."),
     "lead": (pl.String(), "contig:position:ref:alt of the variant with most mass."),
     "converged": (pl.Boolean(), "The variational fit converged."),
+    "region": (pl.String(), "contig:start-end of the variants fine-mapped together."),
 }
 
 FINEMAP_VARIANTS: Schema = {
-    "locus": (pl.String(), "The locus."),
+    "locus": (pl.String(), "The locus of the region whose lead is nearest."),
     "trait": (pl.String(), "The trait fine-mapped, or joint."),
     "contig": (pl.String(), "Contig."),
     "position": (pl.Int32(), "Position."),
@@ -147,17 +168,20 @@ FINEMAP_VARIANTS: Schema = {
     "alt": (pl.String(), "Effect allele."),
     "rsid": (pl.String(), "Name in the source."),
     "pip": (pl.Float64(), "Posterior inclusion probability."),
-    "cs": (pl.Int32(), "Credible set it is in; 0 for none."),
+    "cs": (pl.Int32(), "Credible set of region and trait it is in; 0 for none."),
     "neg_log10_p": (pl.Float64(), "Of the trait, or of the joint test."),
     "lead_r2": (pl.Float64(), "r² with the locus lead, in sample, covariates projected out."),
+    "region": (pl.String(), "contig:start-end of the variants fine-mapped together."),
 }
 
 LD_DIAGNOSTICS: Schema = {
-    "locus": (pl.String(), "The locus."),
-    "trait": (pl.String(), "The trait fine-mapped, or joint."),
+    "locus": (pl.String(), "The locus; one row for each of its significant traits, mapped or not."),
+    "trait": (pl.String(), "The trait, or joint."),
     "n_variants": (pl.Int32(), "Variants fine-mapped."),
-    "n": (pl.Int32(), "People."),
+    "n": (pl.Int32(), "People; null where not fine-mapped, as the three columns after it."),
     "iterations": (pl.Int32(), "Iterations of the fit."),
     "converged": (pl.Boolean(), "The fit converged."),
     "min_eigenvalue": (pl.Float64(), "Smallest eigenvalue of the LD matrix."),
+    "reason": (pl.String(), "Why it is not fine-mapped: stronger_outside (its strongest variant nearby is not in the region), no_variants (none with a test and variance), no_joint_test; null where it is."),
+    "region": (pl.String(), "contig:start-end of the variants fine-mapped together."),
 }

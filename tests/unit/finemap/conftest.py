@@ -91,8 +91,7 @@ def locus_row(table: pl.DataFrame, p: np.ndarray, names: list[str], contig: str)
         "best_trait_neg_log10_p": float(best.max()),
         "significant_traits": [name for name, value in zip(names, best, strict=True) if value > -np.log10(5e-8)],
         "n_variants": 1,
-        "study_wide": True,
-    }
+    } | dict.fromkeys(("n", "mac", "beta", "se", "beta_shrunken"))
 
 
 def simulated_scan(calls: np.ndarray, y: np.ndarray, c: np.ndarray) -> tuple[pl.DataFrame, np.ndarray, int]:

@@ -105,13 +105,15 @@ def test_more_parts_than_variants_leaves_empty_parts(study):
 def test_loci_and_calibration_of_a_planted_effect(study):
     part = run_scan(study, Gwas(block=100))
     settings = Gwas(permutations=60, null_chromosomes=["2", "10"])
-    loci.main([part], study / "per-trait.parquet", *files(study, *INPUTS), settings, study / "loci.parquet")
-    found = pl.read_parquet(study / "loci.parquet")
+    out = [study / f"{name}.parquet" for name in ("loci", "any", "tests")]
+    loci.main([part], study / "per-trait.parquet", *files(study, *INPUTS), settings, *out)
+    found, wider = pl.read_parquet(out[0]), pl.read_parquet(out[1])
     assert found.height == 1
     assert found["lead_rsid"][0] == "rs40"
     assert found["significant_traits"][0].to_list() == ["a"]
     assert found["n_variants"][0] >= 2
-    assert found["study_wide"][0]
+    assert wider["study_wide"].to_list() == [True]
+    assert wider.drop("study_wide").equals(found)
     calibration.main([part], study / "per-trait.parquet", *files(study, *INPUTS), settings, study / "cal.parquet")
     table = pl.read_parquet(study / "cal.parquet")
     assert table["trait"].to_list() == ["a", "b", "c", "joint", "mean"] * 2
@@ -126,10 +128,11 @@ def test_loci_and_calibration_of_a_planted_effect(study):
 def test_no_significant_variant_gives_an_empty_table_of_loci(study):
     part = run_scan(study, Gwas())
     settings = Gwas(p_threshold=1e-300)
-    loci.main([part], study / "per-trait.parquet", *files(study, *INPUTS), settings, study / "loci.parquet")
-    found = pl.read_parquet(study / "loci.parquet")
-    assert found.height == 0
-    assert found["study_wide"].dtype == pl.Boolean
+    out = [study / f"{name}.parquet" for name in ("loci", "any", "tests")]
+    loci.main([part], study / "per-trait.parquet", *files(study, *INPUTS), settings, *out)
+    for path, schema in zip(out[:2], (tables.LOCI, tables.LOCI_ANY_TRAIT), strict=True):
+        assert pl.read_parquet(path).equals(tables.empty(schema))
+    assert pl.read_parquet(out[2])["n_traits"].item() == 3
 
 
 def test_null_chromosomes_may_be_spelled_as_the_genotype_files_spell_them(study):
@@ -237,16 +240,6 @@ def test_missing_values_make_groups_and_each_trait_is_as_if_alone(arrays):
     r = Engine(whole, "float64").block(g[:, complete])[0].r
     np.testing.assert_allclose(table["joint_neg_log10_p"], tails.from_r2(
         ((r @ whole[0].w) ** 2).sum(axis=1), 4, whole[0].df - 3), rtol=1e-9)  # fmt: skip
-
-
-def test_clumping_joins_by_distance_and_by_ld():
-    rng = np.random.default_rng(8)
-    u = np.linalg.qr(rng.normal(size=(50, 4)))[0].T
-    genotypes = np.stack([u[0], u[1], (0.5 * u[0] + 0.75**0.5 * u[2]), u[3], u[0]])
-    contig = np.array(["1", "1", "1", "1", "2"])
-    position = np.array([1_000_000, 1_200_000, 3_000_000, 9_000_000, 1_000_000])
-    lead = loci.clump(contig, position, np.array([9.0, 8, 10, 8, 8]), genotypes, 500_000, 0.1)
-    assert lead.tolist() == [2, 1, 2, 3, 4]  # the weaker neighbour at 1.2 Mb is free of both: its own locus
 
 
 def test_simultaneous_interval_holds_all_rows_at_once():

@@ -11,6 +11,7 @@ import pytest
 
 from ecgwas import tables
 from ecgwas.files import write_parquet
+from ecgwas.gwas.multiplicity import Multiplicity
 from ecgwas.gwas.tails import from_t
 
 PEOPLE, DF = 2700, 2680
@@ -193,28 +194,38 @@ def _write_loci(
 ) -> None:
     best = [int(np.abs(t[i]).argmax()) for i in leads]
     p = [float(from_t(np.array([t[i, b]]), DF)[0]) for i, b in zip(leads, best, strict=True)]
-    write_parquet(
-        table(
-            tables.LOCI,
-            locus=names,
-            contig=[part["contig"][i] for i in leads],
-            start=[part["position"][i] - 1000 for i in leads],
-            end=[part["position"][i] + 1000 for i in leads],
-            lead_position=[part["position"][i] for i in leads],
-            lead_ref=["A"] * len(leads),
-            lead_alt=["G"] * len(leads),
-            lead_rsid=[part["rsid"][i] for i in leads],
-            lead_af=[part["af"][i] for i in leads],
-            lead_test=["joint"] * len(leads),
-            neg_log10_p=p,
-            joint_neg_log10_p=p,
-            best_trait=[traits[b] for b in best],
-            best_trait_neg_log10_p=p,
-            significant_traits=[[traits[b]] for b in best],
-            n_variants=[3] * len(leads),
-        ),
-        scan / "loci.parquet",
+    se = [0.02] * len(leads)
+    found = table(
+        tables.LOCI,
+        locus=names,
+        contig=[part["contig"][i] for i in leads],
+        start=[part["position"][i] - 1000 for i in leads],
+        end=[part["position"][i] + 1000 for i in leads],
+        lead_position=[part["position"][i] for i in leads],
+        lead_ref=["A"] * len(leads),
+        lead_alt=["G"] * len(leads),
+        lead_rsid=[part["rsid"][i] for i in leads],
+        lead_af=[part["af"][i] for i in leads],
+        lead_test=["joint"] * len(leads),
+        neg_log10_p=p,
+        joint_neg_log10_p=p,
+        best_trait=[traits[b] for b in best],
+        best_trait_neg_log10_p=p,
+        significant_traits=[[traits[b]] for b in best],
+        n_variants=[3] * len(leads),
+        n=[PEOPLE] * len(leads),
+        mac=[300.0 + k for k in range(len(leads))],
+        beta=[0.02 * float(t[i, b]) for i, b in zip(leads, best, strict=True)],
+        se=se,
+        beta_shrunken=[0.018 * float(t[i, b]) for i, b in zip(leads, best, strict=True)],
     )
+    write_parquet(found, scan / "loci.parquet")
+    alone = found.head(1).with_columns(
+        locus=pl.lit("9:9000"), contig=pl.lit("9"), lead_position=pl.lit(9000, pl.Int32), study_wide=pl.lit(False)
+    )
+    write_parquet(pl.concat([found.with_columns(study_wide=pl.lit(True)), alone]), scan / "loci_any_trait.parquet")
+    numbers = Multiplicity(len(traits), len(traits) - 0.5, True, 5e-8, part.height, 0.6 * part.height)
+    write_parquet(numbers.table(), scan / "multiplicity.parquet")
 
 
 def _write_calibration(scan: Path, traits: list[str], variants: int) -> None:
@@ -242,7 +253,8 @@ def _write_finemap(
         contig, position = part["contig"][i], part["position"][i]
         trait = traits[int(np.abs(t[i]).argmax())]
         sets += [
-            (name, label, 1, 2, 0.97, 0.9, 0.95, 12.0, f"{contig}:{position}:A:G", True) for label in ("joint", trait)
+            (name, label, 1, 2, 0.97, 0.9, 0.95, 12.0, f"{contig}:{position}:A:G", True, contig)
+            for label in ("joint", trait)
         ]
         here = part.with_row_index("i").filter(
             (pl.col("contig") == contig) & ((pl.col("position") - position).abs() < 250_000)
@@ -252,7 +264,7 @@ def _write_finemap(
                 pip = 0.9 if row["i"] == i else 0.05 * r[row["i"]]
                 p = row["joint_neg_log10_p"]
                 place = (contig, row["position"], "A", "G", row["rsid"])
-                rows.append((name, label, *place, pip, int(pip > 0.04), p, r[row["i"]] ** 2))
+                rows.append((name, label, *place, pip, int(pip > 0.04), p, r[row["i"]] ** 2, contig))
     kinds = {k: v for k, (v, _) in tables.CREDIBLE_SETS.items()}
     write_parquet(pl.DataFrame(sets, schema=kinds, orient="row"), folder / "credible_sets.parquet")
     kinds = {k: v for k, (v, _) in tables.FINEMAP_VARIANTS.items()}

@@ -102,7 +102,7 @@ def test_page_is_the_same_twice(make_study) -> None:
 def test_no_loci_and_no_truth(make_study) -> None:
     study = make_study(loci=0, truth=False)
     words = " ".join(checked(render(study)).words)
-    assert "No variant reached genome-wide significance" in words
+    assert "No variant reached study-wide significance" in words
     assert "Planted" not in words
 
 
@@ -182,7 +182,8 @@ def test_summary_says_loci_recovery_and_where_the_page_is(make_study, capsys: py
     capsys.readouterr()
     summary.main(study.root)
     said = capsys.readouterr().out
-    assert "2,700 people, 2 loci" in said
+    assert "2,700 people, 2 study-wide loci" in said
+    assert "3 loci at p < 5e-08 in any test, uncorrected;" in said
     assert "learned encoder: 2 of 2" in said
     assert "random: 1 of 2" in said
     assert "λGC" in said

@@ -1,6 +1,7 @@
 """Parts of the page: figures, genes, flow and words."""
 
 import io
+import math
 import xml.etree.ElementTree as ET
 
 import matplotlib.image
@@ -8,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ecgwas.report import figures, flow, genes, inputs, scan, svg, words
+from ecgwas.report import figures, flow, genes, inputs, loci, scan, svg, words
 from ecgwas.report.figures import Mark
 
 
@@ -96,15 +97,27 @@ def test_missing_and_infinite_values_are_left_out_of_figures() -> None:
     assert figures.loss(pl.DataFrame({"step": [1], "loss": [float("nan")]})) == ""
 
 
-def test_beta_and_se_of_leads_give_back_t(make_study) -> None:
+def test_a_row_of_the_loci_table_is_about_its_lead_and_one_trait(make_study) -> None:
+    """p, β, N and minor alleles are the columns of the loci table, which are of one variant and trait."""
     study = make_study(loci=2)
     found = inputs.read_cohort(study.root, study.cohort, study.model)
-    effects = scan.lead_effects(found.sumstats, found.traits, found.rows("loci"))
-    part = pl.concat([pl.read_parquet(path) for path in found.sumstats])
-    assert effects.height == 2
-    for locus, effect in zip(found.rows("loci").iter_rows(named=True), effects.iter_rows(named=True), strict=True):
-        row = part.filter((pl.col("contig") == locus["contig"]) & (pl.col("position") == locus["lead_position"]))
-        assert effect["beta"] / effect["se"] == pytest.approx(row[f"t:{locus['best_trait']}"][0], rel=1e-6)
+    rows = loci.loci_rows(found.rows("loci"), None)
+    for row, told in zip(found.rows("loci").iter_rows(named=True), rows, strict=True):
+        assert told["trait"] == row["best_trait"]
+        assert told["trait_p"] == words.p_value(row["best_trait_neg_log10_p"])
+        assert told["beta"] == words.estimate(row["beta"], row["se"])
+        assert told["shrunken"] == words.decimal(row["beta_shrunken"], 3)
+        assert (told["n"], told["mac"]) == (words.count(row["n"]), words.count(row["mac"]))
+
+
+def test_thresholds_and_chance_findings_in_words(make_study) -> None:
+    study = make_study(loci=2, trait_names=("a", "b", "c"))
+    found = inputs.read_cohort(study.root, study.cohort, study.model)
+    said = loci.multiplicity_words(found.rows("multiplicity"), 3)
+    assert (said["effective_traits"], said["trait_p"], said["n_wider"]) == ("2.5", "2\u00a0×\u00a010⁻⁸", "3 loci")
+    assert loci.trait_threshold(found, 99) == pytest.approx(-math.log10(5e-8 / 2.5))
+    assert [row["locus"] for row in loci.wider_rows(found.rows("loci_any_trait"), None)] == ["9:9000"]
+    assert loci.multiplicity_words(found.rows("multiplicity").clear(), 0) is None
 
 
 def test_axis_minimum_is_the_smallest_p_over_traits_of_unequal_df() -> None:

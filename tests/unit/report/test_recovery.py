@@ -11,6 +11,7 @@ from ecgwas.config import Finemap
 from ecgwas.errors import UserError
 from ecgwas.finemap import finemap, ld
 from ecgwas.gwas import groups as grouping
+from ecgwas.gwas import tails
 from ecgwas.report import recovery
 
 LEADING = ["locus", "parameter", "variance_explained", "found", "lead_distance_bp", "in_credible_set"]
@@ -85,8 +86,9 @@ def test_false_loci():
 def test_sets_of_a_locus_far_off_are_of_another_variant():
     loci = pl.concat([locus("1", 300_000), locus("1", 700_000)])
     row = {name: None for name in tables.CREDIBLE_SETS} | {"trait": "joint", "cs": 1, "size": 3}
-    sets = tables.typed(pl.DataFrame([row | {"locus": name} for name in loci["locus"]]), tables.CREDIBLE_SETS)
-    pips = pl.DataFrame({"locus": loci["locus"], "trait": "joint", "cs": pl.Series([1, 0], dtype=pl.Int32)})
+    rows = [row | {"locus": name, "region": f"near {name}"} for name in loci["locus"]]
+    sets = tables.typed(pl.DataFrame(rows), tables.CREDIBLE_SETS)
+    pips = pl.DataFrame({"region": sets["region"], "trait": "joint", "cs": pl.Series([1, 0], dtype=pl.Int32)})
     pips = pips.with_columns(contig=pl.lit("1"), position=1000, ref=pl.lit("A"), alt=pl.lit("G"))
     assert recovery.sets_near(PLANTED, loci, sets, pips).select("locus", "holds").rows() == [("1:300000", True)]
 
@@ -119,7 +121,7 @@ def analysed(tmp_path_factory) -> dict:
     group = grouping.build(y, np.zeros((600, 0)))[0]
     r = ld.unit_residuals(calls.astype(np.float32), group.q) @ group.unit
     t = r * np.sqrt(group.df / (1 - r**2))
-    joint = finemap.tails.from_r2(((r @ group.w) ** 2).sum(axis=1), 2, group.df - 1)
+    joint = tails.from_r2(((r @ group.w) ** 2).sum(axis=1), 2, group.df - 1)
     statistics = pl.DataFrame({"joint_neg_log10_p": joint, "t:axis01": t[:, 0], "t:axis02": t[:, 1]})
     lead = 5000 + 1000 * int(np.argmax(np.abs(t[:60, 0])))
     found = locus("1", lead, ("axis01",)).with_columns(

@@ -1,0 +1,106 @@
+"""Fine-mapped regions -> rows of the three tables, written region by region."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow.parquet as pq
+
+from ecgwas import files
+from ecgwas import tables as schemas
+from ecgwas.finemap.mapping import Mapped, Result
+from ecgwas.finemap.regions import Region
+from ecgwas.gwas import inputs
+
+SCHEMAS = (schemas.CREDIBLE_SETS, schemas.FINEMAP_VARIANTS, schemas.LD_DIAGNOSTICS)
+
+
+def set_rows(region: Region, result: Result) -> Iterator[dict]:
+    """Rows of CREDIBLE_SETS."""
+    nearest = region.nearest()
+    for number, found in enumerate(result.sets, start=result.first_set):
+        row = int(result.rows[found.lead])
+        lead = region.variants.row(row, named=True)
+        yield {
+            "region": region.span.name,
+            "locus": region.span.loci[nearest[row]]["locus"],
+            "trait": result.trait,
+            "cs": number,
+            "size": len(found.variants),
+            "coverage": found.coverage,
+            "min_abs_corr": found.min_abs_corr,
+            "mean_abs_corr": found.mean_abs_corr,
+            "log10_bf": found.log_bf / np.log(10),
+            "lead": ":".join(str(lead[name]) for name in inputs.VARIANT),
+            "converged": result.converged,
+        }
+
+
+def variant_rows(region: Region, result: Result) -> pl.DataFrame:
+    """Rows of FINEMAP_VARIANTS; the PIP of a variant that does not vary in the analysed people is null."""
+    pip, cs = np.full(region.variants.height, np.nan), np.zeros(region.variants.height, np.int32)
+    pip[result.rows] = result.pip
+    for number, found in reversed(list(enumerate(result.sets, start=result.first_set))):
+        cs[result.rows[found.variants]] = number
+    columns = {"pip": pip, "cs": cs, "neg_log10_p": result.neg_log10_p, "lead_r2": result.lead_r2}
+    names = np.array([locus["locus"] for locus in region.span.loci])[region.nearest()]
+    head = region.variants.select(
+        pl.lit(region.span.name).alias("region"),
+        pl.Series("locus", names.tolist(), pl.String),
+        pl.lit(result.trait).alias("trait"),
+        *inputs.VARIANT,
+        "rsid",
+    )
+    table = head.with_columns(pl.Series(k, v, nan_to_null=True) for k, v in columns.items())
+    return schemas.typed(table[result.covered], schemas.FINEMAP_VARIANTS)
+
+
+def diagnostic_row(region: Region, mapped: Mapped) -> dict:
+    """A row of LD_DIAGNOSTICS."""
+    head = {"region": region.span.name, "locus": mapped.locus, "trait": mapped.trait, "reason": mapped.reason}
+    found = mapped.result
+    if found is None:
+        return head | {"n_variants": 0} | dict.fromkeys(("n", "iterations", "converged", "min_eigenvalue"))
+    return head | {
+        "n_variants": len(found.rows),
+        "n": found.n,
+        "iterations": found.iterations,
+        "converged": found.converged,
+        "min_eigenvalue": found.min_eigenvalue,
+    }
+
+
+def region_tables(region: Region, mapped: list[Mapped]) -> list[pl.DataFrame]:
+    """Credible sets, variants and diagnostics of one region; a result that several loci share is written once."""
+    results = list({id(one.result): one.result for one in mapped if one.result is not None}.values())
+    sets = [row for result in results for row in set_rows(region, result)]
+    variants = pl.concat(
+        [schemas.empty(schemas.FINEMAP_VARIANTS), *(variant_rows(region, result) for result in results)]
+    )
+    return [
+        table(sets, schemas.CREDIBLE_SETS),
+        variants,
+        table([diagnostic_row(region, one) for one in mapped], schemas.LD_DIAGNOSTICS),
+    ]
+
+
+def table(rows: list[dict], schema: schemas.Schema) -> pl.DataFrame:
+    """Rows as a table of `schema`."""
+    if not rows:
+        return schemas.empty(schema)
+    return schemas.typed(pl.DataFrame(rows, schema={name: kind for name, (kind, _) in schema.items()}), schema)
+
+
+def stream(tables: Iterator[list[pl.DataFrame]], paths: list[Path]) -> None:
+    """Write three tables as their regions come, a row group each; without a region they are empty."""
+    with contextlib.ExitStack() as stack:
+        writers = []
+        for schema, path in zip(SCHEMAS, paths, strict=True):
+            temporary, kind = stack.enter_context(files.atomic(path)), schemas.empty(schema).to_arrow().schema
+            writers.append(stack.enter_context(pq.ParquetWriter(temporary, kind, compression="zstd")))
+        for parts in tables:
+            for writer, part in zip(writers, parts, strict=True):
+                if part.height:
+                    writer.write_table(part.to_arrow().cast(writer.schema))

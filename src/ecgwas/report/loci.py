@@ -1,0 +1,74 @@
+"""Tables of loci and of multiplicity -> rows and words of the page, as plain values for the template."""
+
+import math
+
+import polars as pl
+
+from ecgwas.report import genes, words
+from ecgwas.report.inputs import CohortInputs
+
+
+def loci_rows(loci: pl.DataFrame, gene_table: pl.DataFrame | None) -> list[dict]:
+    """The loci table, in genome order: every p and effect of a row is of its lead."""
+    return [_locus(row, gene_table) for row in loci.iter_rows(named=True)]
+
+
+def _locus(row: dict, gene_table: pl.DataFrame | None) -> dict:
+    near = genes.nearest(gene_table, row["contig"], row["lead_position"])
+    traits = row["significant_traits"] or []
+    return {
+        "locus": row["locus"],
+        "anchor": words.anchor(row["locus"]),
+        "rsid": row["lead_rsid"] or "–",
+        "effect": row["lead_alt"],
+        "other": row["lead_ref"],
+        "af": words.decimal(row["lead_af"], 3),
+        "n": words.count(row["n"]),
+        "mac": words.count(row["mac"]),
+        "test": row["lead_test"],
+        "p": words.p_value(row["neg_log10_p"]),
+        "joint_p": words.p_value(row["joint_neg_log10_p"]),
+        "trait": row["best_trait"],
+        "trait_p": words.p_value(row["best_trait_neg_log10_p"]),
+        "beta": words.estimate(row["beta"], row["se"]),
+        "shrunken": words.decimal(row["beta_shrunken"], 3),
+        "n_traits": len(traits),
+        "traits": ", ".join(traits),
+        "n_variants": words.count(row["n_variants"]),
+        "span": words.distance(row["end"] - row["start"] + 1),
+        "gene": near[0] if near else None,
+        "gene_away": "within" if near and near[1] == 0 else words.distance(near[1]) if near else None,
+    }
+
+
+def wider_rows(wider: pl.DataFrame, gene_table: pl.DataFrame | None) -> list[dict]:
+    """Of the loci at p_threshold in any single trait, those that are not study-wide."""
+    return loci_rows(wider.filter(~pl.col("study_wide")), gene_table)
+
+
+def multiplicity_words(numbers: pl.DataFrame, n_wider: int) -> dict[str, str] | None:
+    """Effective numbers, thresholds and what is expected by chance; None where the table is absent."""
+    if numbers.is_empty():
+        return None
+    row = numbers.row(0, named=True)
+    return {
+        "traits": words.plural(row["n_traits"], "trait"),
+        "effective_traits": words.decimal(row["effective_traits"], 1),
+        "joint": row["joint_test"],
+        "p": _threshold(row["p_threshold"]),
+        "trait_p": _threshold(row["trait_p_threshold"]),
+        "effective_variants": words.count(round(row["effective_variants"])),
+        "study_wide": words.significant(row["expected_study_wide"], 2),
+        "any_trait": words.significant(row["expected_any_trait"], 2),
+        "n_wider": words.plural(n_wider, "locus", "loci"),
+    }
+
+
+def _threshold(p: float) -> str:
+    return words.p_value(-math.log10(p)).replace(".0", "")
+
+
+def trait_threshold(inputs: CohortInputs, otherwise: float) -> float:
+    """-log10 of the p that a single trait must pass; `otherwise` where the table is absent."""
+    numbers = inputs.rows("multiplicity")
+    return otherwise if numbers.is_empty() else -math.log10(numbers["trait_p_threshold"][0])
