@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
+import pydantic
 from pydantic import Field
 
-from ecgwas.config.base import LEADS, Fraction, Name, Strict
+from ecgwas.config.base import Fraction, Name, Strict
 
 
 class EcgSource(Strict):
@@ -26,12 +27,24 @@ class EcgSource(Strict):
     recording_column: str = Field("recording_id", description="Column of `recordings` that names the recording.")
     person_column: str = Field("person_id", description="Column of `recordings` that names the person.")
     path_column: str = Field("path", description="Column of `recordings` that names the file.")
-    leads: list[str] = Field(list(LEADS), description="Lead order of arrays; other files name their own.")
-    rate_hz: float | None = Field(None, gt=0, description="Sampling rate of arrays that do not give it, Hz.")
-    microvolts_per_count: float | None = Field(None, gt=0, description="Size of one count of arrays, microvolts.")
+    leads: list[str] | None = Field(
+        None, min_length=1, description="Names of the channels in the order of the files, in place of the files' own; of arrays without names I, II, III, aVR, aVL, aVF, V1 to V6 by default."
+    )
+    rate_hz: float | None = Field(None, gt=0, description="Sampling rate, Hz, of formats array and files; the others give it.")
+    microvolts_per_count: float | None = Field(None, gt=0, description="Size of one count, microvolts, of formats array and files; the others give it.")
     unit: Literal["mV", "uV", "sd", "unknown"] | None = Field(
         None, description="Unit of the samples whatever the files say; sd: z-scored, so that amplitudes and sums of leads mean nothing."
     )
+
+    @pydantic.model_validator(mode="after")
+    def _keys_of_the_format(self) -> "EcgSource":
+        """A key that the format's files decide is refused, not ignored."""
+        for key in ("rate_hz", "microvolts_per_count"):
+            if getattr(self, key) is not None and self.format not in ("array", "files"):
+                raise ValueError(f"{key} is for the formats array and files; files of format {self.format} give their own, so leave it out")
+        if self.microvolts_per_count is not None and self.unit not in (None, "uV"):
+            raise ValueError(f"microvolts_per_count and unit {self.unit} contradict each other; give one of them")
+        return self
 
 
 SIBLINGS = {".bed": (".bim", ".fam"), ".pgen": (".pvar", ".pvar.zst", ".psam")}

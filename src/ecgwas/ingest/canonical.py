@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ecgwas.config import LEADS
+from ecgwas.ingest.leads import lead_rows
 from ecgwas.ingest.readers import Recording, Unreadable
 
 MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3, "nv": 1e-6}
@@ -17,33 +18,16 @@ MILLIVOLTS |= {
     "volt": 1e3,
     "nanovolt": 1e-6,
 }
-_ROWS = {name.upper(): row for row, name in enumerate(LEADS)}
-_PREFIXES = ("MDC_ECG_LEAD_", "LEAD_", "LEAD", "ECG_", "ECG", "D")  # DI, DII, DIII of Spanish and Portuguese
 I, II, III, AVR, AVL, AVF = range(6)  # noqa: E741 (the names of the leads)
 LIMB = slice(0, 6)
-_LIMB_ROWS = {name.upper(): row for row, name in enumerate(LEADS[LIMB])}
 # Sums of limb leads that are 0: Einthoven's, and Goldberger's for aVR, aVL, aVF.
-_SUMS = np.array(
+SUMS = np.array(
     [[-1, 1, -1, 0, 0, 0], [0.5, 0.5, 0, 1, 0, 0], [-1, 0.5, 0, 0, 1, 0], [0.5, -1, 0, 0, 0, 1]], dtype=np.float32
 )
 RATE_HZ = (62.0, 2000.0)  # outside, waves or filters are beyond what is measured here
 SD = "sd"  # the unit of z-scored samples
 # The eight leads that carry the information; the other four are sums of I and II.
 INDEPENDENT = (I, II, 6, 7, 8, 9, 10, 11)
-
-
-def lead_row(name: str, rows: dict[str, int] | None = None, prefixes: tuple[str, ...] = _PREFIXES) -> int | None:
-    """Row in `LEADS` (or `rows`) of a lead called `name` in some file ('avr', 'Lead II', 'MDC_ECG_LEAD_V1'), or None.
-
-    By the whole name only: MLII is not II, a V without a number is no chest lead, and -aVR (Cabrera) is not aVR.
-    """
-    rows = _ROWS if rows is None else rows
-    name = name.split("(")[0].strip().upper().replace(" ", "_")  # 'I (mV)' is I
-    for prefix in ("", *prefixes):
-        key = name.removeprefix(prefix).strip("_")
-        if name.startswith(prefix) and not key.startswith("-") and key.replace("-", "") in rows:
-            return rows[key.replace("-", "")]
-    return None
 
 
 def twelve_leads(recording: Recording) -> tuple[np.ndarray, str]:
@@ -64,7 +48,7 @@ def native_rate(names: Sequence[str], rates_hz: Sequence[float]) -> float:
 
     A microphone at 8 kHz or a slow lead beside them does not decide; channels above the rate are to be left out.
     """
-    leads = [rate for name, rate in zip(names, rates_hz, strict=True) if lead_row(name) is not None]
+    leads = [rate for row, rate in zip(lead_rows(tuple(names)), rates_hz, strict=True) if row is not None]
     usable = [rate for rate in rates_hz if rate <= RATE_HZ[1]]
     return max(leads or usable or rates_hz)
 
@@ -77,48 +61,70 @@ def check_rate(rate_hz: float) -> None:
 
 
 def named_leads(
-    recording: Recording, rows: dict[str, int] | None = None, prefixes: tuple[str, ...] = _PREFIXES
+    recording: Recording, rows: Sequence[int | None] | None = None, names: Sequence[str] = LEADS
 ) -> tuple[np.ndarray, str]:
-    """Float32 [lead, sample] in mV of the leads of `rows` (name in capitals -> row), absent ones NaN; and the unit.
+    """Float32 [lead, sample] in mV of the leads `names`, absent ones NaN; and the unit.
 
-    A lead in a unit that is no voltage leaves the whole recording in an unknown unit (taken as mV). Leads that a
-    file names twice are taken from their first row. Leads of other names are left out. Where nothing changes it is
-    the recording's own array: not to be written to.
+    `rows` says which of them each channel of the file is, by default by its name. A lead in a unit that is no voltage
+    leaves the whole recording in an unknown unit (taken as mV). Other channels are left out. Where nothing changes it
+    is the recording's own array: not to be written to. Raises `Unreadable` where channels of one lead differ.
     """
-    rows = _ROWS if rows is None else rows
-    places, scales, unit = placed(recording.leads, recording.units, tuple(rows.items()), prefixes)
-    if places == list(range(len(recording.leads))) and all(scale == 1 for scale in scales):
+    rows = lead_rows(recording.leads) if rows is None else rows
+    places, scales, unit = placed(tuple(rows), recording.units, len(names))
+    if places == [(k,) for k in range(len(recording.leads))] and all(scale == 1 for scale in scales):
         signal = recording.signal
     else:
-        signal = np.empty((len(rows), recording.signal.shape[1]), dtype=np.float32)
-        for row, place, scale in zip(rows.values(), places, scales, strict=True):
-            if place is None:
-                signal[row] = np.nan
-            else:
-                np.multiply(recording.signal[place], scale, out=signal[row])
+        signal = np.full((len(names), recording.signal.shape[1]), np.nan, dtype=np.float32)
+        for row, several in enumerate(places):
+            for place in several[:1]:
+                np.multiply(recording.signal[place], scales[place], out=signal[row])
+            for place in several[1:]:
+                signal[row] = merged(signal[row], recording, place, several[0], scales[place], names[row])
     infinite = np.isinf(signal)
     return (np.where(infinite, np.float32(np.nan), signal) if infinite.any() else signal), unit
 
 
+def merged(
+    samples: np.ndarray, recording: Recording, place: int, first: int, scale: np.float32, name: str
+) -> np.ndarray:
+    """[sample] of a lead that the file has twice, the second time in channel `place`: what is present in either.
+
+    Raises `Unreadable` where the two differ where both are present: which is the lead, no name tells.
+    """
+    other = recording.signal[place] * scale
+    both = np.isfinite(samples) & np.isfinite(other)
+    if not np.allclose(
+        samples[both], other[both], rtol=1e-4, atol=1e-4 * float(np.ptp(other[both])) if both.any() else 0
+    ):
+        seen = " and ".join(f"{k + 1} ({recording.leads[k][:32]!r})" for k in (first, place))
+        raise Unreadable(
+            "repeated_lead", f"lead {name} is in channels {seen} with different samples; name them with ecg.leads"
+        )
+    return np.where(np.isfinite(samples), samples, other)
+
+
 @functools.lru_cache(maxsize=1024)
 def placed(
-    leads: tuple[str, ...], units: tuple[str, ...], rows: tuple[tuple[str, int], ...], prefixes: tuple[str, ...]
-) -> tuple[list[int | None], list[np.float32], str]:
-    """Where each of `rows` (name in capitals, row) is among `leads`, what makes it mV; and the unit of all.
+    rows: tuple[int | None, ...], units: tuple[str, ...], n: int
+) -> tuple[list[tuple[int, ...]], list[np.float32], str]:
+    """Channels of each of `n` leads, by the lead that each channel is; what makes channels mV; and the unit of all.
 
     Remembered: a cohort has few layouts of leads.
     """
-    known, found, unit = dict(rows), {}, "mV"
-    for place in reversed(range(len(leads))):
-        row, lead_unit = lead_row(leads[place], known, prefixes), units[place]
-        if row is None:
-            continue
+    scales, unit = [], "mV"
+    for row, lead_unit in zip(rows, units, strict=True):
         scale = MILLIVOLTS.get(lead_unit.strip().lower())
-        if not scale:
+        if row is not None and not scale:
             unit = SD if lead_unit == SD else "unknown"
-        found[row] = place, np.float32(scale or 1.0)
-    pairs = [found.get(row, (None, np.float32(1))) for row in known.values()]
-    return [place for place, _ in pairs], [scale for _, scale in pairs], unit
+        scales.append(np.float32(scale or 1.0))
+    places = [tuple(place for place, other in enumerate(rows) if other == row) for row in range(n)]
+    return places, scales, unit
+
+
+def limb_leads(recording: Recording) -> tuple[np.ndarray, str]:
+    """Float32 [6, sample] in mV of the limb leads, absent ones NaN; and the unit."""
+    rows = [row if row is not None and row < LIMB.stop else None for row in lead_rows(recording.leads)]
+    return named_leads(recording, rows, LEADS[LIMB])
 
 
 def spans(signal: np.ndarray) -> np.ndarray:
@@ -144,14 +150,14 @@ def einthoven_residual(recording: Recording) -> float:
     """
     if not recording.simultaneous:
         return float("nan")
-    limb, unit = named_leads(recording, _LIMB_ROWS)
+    limb, unit = limb_leads(recording)
     present = np.isfinite(limb[:, 0])
     if not present.all():
         present = np.isfinite(limb).any(axis=1)
-    checked = [k for k, parts in enumerate(_SUMS) if all(present[row] for row in np.flatnonzero(parts))]
+    checked = [k for k, parts in enumerate(SUMS) if all(present[row] for row in np.flatnonzero(parts))]
     if unit != "mV" or not checked or apart(limb):
         return float("nan")
-    sums = _SUMS[checked]
+    sums = SUMS[checked]
     rest = sums[:, present] @ limb[present]  # absent leads have no part in the sums that are left
     total = float(rest.sum())
     if not np.isfinite(total):
@@ -183,13 +189,10 @@ def derive_limb_leads(signal: np.ndarray) -> np.ndarray:
 
 def made_leads(recording: Recording) -> set[int]:
     """Rows of the limb leads that `twelve_leads` makes from others: the file has none, or nothing in it."""
-    places, _, _ = placed(recording.leads, recording.units, tuple(_LIMB_ROWS.items()), _PREFIXES)
+    places, _, _ = placed(lead_rows(recording.leads), recording.units, LIMB.stop)
     signal = recording.signal
-    return {
-        row
-        for row, place in zip(_LIMB_ROWS.values(), places, strict=True)
-        if place is None or not (np.isfinite(signal[place, 0]) or np.isfinite(signal[place]).any())
-    }
+    there = [any(np.isfinite(signal[k, 0]) or np.isfinite(signal[k]).any() for k in several) for several in places]
+    return {row for row, present in enumerate(there) if not present}
 
 
 def limb_leads_lost(bad: np.ndarray) -> np.ndarray:

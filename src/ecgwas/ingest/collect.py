@@ -6,8 +6,12 @@ from typing import Literal, NamedTuple
 import polars as pl
 
 from ecgwas.cli import run
+from ecgwas.config import LEADS
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
+from ecgwas.ingest.canonical import SD
+from ecgwas.ingest.exchanged import PREFIX
+from ecgwas.ingest.leads import lead_row
 from ecgwas.tables import INTERVALS, QUALITY, RECORDINGS, RECORDINGS_EXCLUDED, Schema, typed
 
 TYPICAL_QRS_MV = (0.7, 6.0)  # median over a cohort of the largest peak-to-peak QRS of any lead
@@ -78,12 +82,14 @@ def without_copies(tables: Tables) -> Tables:
     )
 
 
-def warn_of_unit(quality: pl.DataFrame) -> pl.DataFrame:
+def warn_of_unit(quality: pl.DataFrame, recordings: pl.DataFrame) -> pl.DataFrame:
     """`quality`; where the typical largest QRS of the cohort is not that of hearts, kept recordings warn of `unit`.
 
-    The unit is then likely wrong; one recording alone cannot tell.
+    The unit is then likely wrong; one recording alone cannot tell. Z-scored recordings have no size.
     """
-    typical = quality.filter(pl.col("reason").is_null())["qrs_mv"].median()
+    sized = recordings.filter(pl.col("unit") != SD)["recording_id"]
+    kept = pl.col("reason").is_null() & pl.col("qrs_mv").is_not_null() & pl.col("recording_id").is_in(sized.implode())
+    typical = quality.filter(kept)["qrs_mv"].median()
     low, high = TYPICAL_QRS_MV
     if typical is not None and not low <= typical <= high:
         print(
@@ -91,10 +97,32 @@ def warn_of_unit(quality: pl.DataFrame) -> pl.DataFrame:
             " (counts of 5 µV read as 1 µV give a fifth)",
             flush=True,
         )
-        kept = pl.col("reason").is_null() & pl.col("qrs_mv").is_not_null()
         warned = pl.col("warnings").fill_null([]).list.concat(pl.lit(["unit"]))
         return quality.with_columns(warnings=pl.when(kept).then(warned).otherwise(pl.col("warnings")))
     return quality
+
+
+def exchanged_names(tables: Tables) -> list[str]:
+    """A line for each exchange of limb leads' names that recordings warn of: how many, and what to write."""
+    words = tables.quality.select("recording_id", word="warnings").explode("word")
+    words = words.filter(pl.col("word").str.starts_with(PREFIX))
+    lines = []
+    for word, n in words.group_by("word").len().sort("word").iter_rows():
+        names = word.removeprefix(PREFIX).split("_")
+        some = words.filter(pl.col("word") == word)["recording_id"]
+        found = tables.recordings.filter(pl.col("recording_id").is_in(some.implode()))["leads"].to_list()
+        order = f" [{', '.join(renamed(found[0], names))}]" if found and len(names) == 2 else ""
+        lines.append(
+            f"{n} of {tables.quality.height} recordings: the limb leads add up (aVL = I - II/2, aVF = II - I/2, …) only"
+            f" with the names {' and '.join(names)} exchanged; if they are, set ecg.leads of the cohort{order}"
+        )
+    return lines
+
+
+def renamed(leads: list[str], pair: list[str]) -> list[str]:
+    """The names of a file's channels, the two of `pair` exchanged; others as they are."""
+    rows = {lead_row(name): lead_row(other) for name, other in (pair, pair[::-1])}
+    return [LEADS[rows[row]] if (row := lead_row(name)) in rows else name for name in leads]
 
 
 def main(
@@ -126,7 +154,9 @@ def main(
     tables = Tables(*(joined(paths, schema) for paths, schema in zip(parts, schemas, strict=True)))
     check_ids(tables.recordings, tables.excluded)
     tables = without_copies(tables) if duplicates == "first" else tables
-    tables = tables._replace(quality=warn_of_unit(tables.quality))
+    tables = tables._replace(quality=warn_of_unit(tables.quality, tables.recordings))
+    for line in exchanged_names(tables):
+        print(line, flush=True)
     write_parquet(tables.excluded, excluded)
     write_parquet(tables.quality, quality)
     check_left(tables.recordings, tables.excluded)

@@ -6,6 +6,7 @@ import xxhash
 from ecgwas.config import LEADS
 from ecgwas.ingest.beats import MedianBeat
 from ecgwas.ingest.canonical import I
+from ecgwas.ingest.readers import Recording
 
 V6 = LEADS.index("V6")
 BURST_S, BURST_TIMES = 0.2, 3.0  # windows, and the range that is a burst, in typical QRS ranges of the lead
@@ -17,6 +18,12 @@ def sample_hash(signal: np.ndarray, rate_hz: float, seconds: float) -> str:
     digest = xxhash.xxh3_128(f"{signal.shape} {rate_hz:g} {seconds:g} ".encode())
     digest.update(np.ascontiguousarray(signal, dtype=np.float32))
     return digest.hexdigest()
+
+
+def cut_off(recording: Recording) -> dict[str, float | list[str]]:
+    """Seconds that were cut off at the start and the end, and words for what they held."""
+    words = list(recording.cut)
+    return {"cut_start_s": recording.valid_from_s, "cut_end_s": recording.cut_end_s, "words": words}
 
 
 def fault_counts(faults: dict[int, tuple[str, str]]) -> dict[str, int]:

@@ -3,12 +3,14 @@
 The same reading, filtering and storing as for an ECG; nothing that is about heart beats.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ecgwas.config import Ingest
 from ecgwas.ingest.canonical import check_rate, named_leads
 from ecgwas.ingest.filters import Spectrum
-from ecgwas.ingest.measures import sample_hash
+from ecgwas.ingest.measures import cut_off, sample_hash
 from ecgwas.ingest.process import (
     LARGEST_COUNT,
     MICROVOLTS,
@@ -37,7 +39,8 @@ def process_other(recording: Recording, settings: Ingest) -> Processed:
     """Everything stored of one recording; raises `quality.Excluded`."""
     check_length(recording.seconds, recording.signal.shape[1])
     check_rate(recording.rate_hz)
-    signal, unit = named_leads(recording, channel_rows(settings.channels), _PREFIXES)
+    rows = channel_rows(recording.leads, settings.channels)
+    signal, unit = named_leads(recording, rows, settings.channels)
     suspect = may_be_constant(signal, round(MAX_CONSTANT_S * recording.rate_hz)) | np.isnan(signal).any(axis=1)
     faults = {
         row: fault
@@ -59,13 +62,29 @@ def process_other(recording: Recording, settings: Ingest) -> Processed:
     about["scale"] = settings.microvolts_per_count / MICROVOLTS
     check_clipped(strip[rows], unit, LARGEST_COUNT * about["scale"])
     measures = {"sample_hash": sample_hash(recording.signal, recording.rate_hz, recording.seconds)}
+    measures |= cut_off(recording) | {"warnings": list(recording.cut)}
     no_beats, no_rr = np.tile(beat, (2**bucket, 1, 1)), np.full(2**bucket, np.nan, dtype=np.float32)
     return Processed(strip, beat, about | {"n_beats": 0, "bucket": bucket}, {}, measures, no_beats, no_rr)
 
 
-def channel_rows(channels: list[str]) -> dict[str, int]:
-    """Name as `lead_row` looks it up -> row."""
-    return {name.strip().upper().replace(" ", "_").replace("-", ""): row for row, name in enumerate(channels)}
+def channel_rows(names: Sequence[str], channels: Sequence[str]) -> list[int | None]:
+    """Row in `channels` of each of the names in a file, None of others: by the whole name, its type may stand before.
+
+    Blanks, underscores, hyphens and capitals do not matter, but -C3 is not C3.
+    """
+    rows = {_bare(name): row for row, name in enumerate(channels)}
+    return [next((rows[key] for key in _spellings(name) if key in rows), None) for name in names]
+
+
+def _spellings(name: str) -> list[str]:
+    """The bare name of a channel, and without the type of signal before it."""
+    text = name.split("(")[0].strip().upper().replace(" ", "_")
+    rests = [text.removeprefix(prefix).strip("_") for prefix in ("", *_PREFIXES) if text.startswith(prefix)]
+    return [_bare(rest) for rest in rests if not rest.startswith("-")]
+
+
+def _bare(name: str) -> str:
+    return name.strip().upper().replace(" ", "_").replace("-", "")
 
 
 def channel_fault(samples: np.ndarray, rate_hz: float) -> tuple[str, str] | None:

@@ -8,9 +8,10 @@ from ecgwas.config import LEADS, Ingest
 from ecgwas.ingest import quality
 from ecgwas.ingest.beats import MIN_BEATS, MedianBeat, median_beat, rr_intervals
 from ecgwas.ingest.canonical import INDEPENDENT, einthoven_residual, made_leads, twelve_leads
+from ecgwas.ingest.exchanged import exchanged, word
 from ecgwas.ingest.filters import Spectrum, at_samples
 from ecgwas.ingest.intervals import measured
-from ecgwas.ingest.measures import beat_measures, fault_counts, lead_measures, sample_hash
+from ecgwas.ingest.measures import beat_measures, cut_off, fault_counts, lead_measures, sample_hash
 from ecgwas.ingest.qrs import detect
 from ecgwas.ingest.readers import Recording
 from ecgwas.ingest.score import with_score
@@ -59,6 +60,7 @@ def process(recording: Recording, settings: Ingest) -> Processed:
     """Everything stored of one recording; raises `quality.Excluded`, which carries what was measured of it."""
     about = {"seconds": recording.seconds, "rate_hz": recording.rate_hz}
     about["sample_hash"] = sample_hash(recording.signal, recording.rate_hz, recording.seconds)
+    about |= cut_off(recording)
     try:
         quality.check_length(recording.seconds, recording.signal.shape[1])
         return _process(recording, settings, about)
@@ -72,6 +74,8 @@ def _process(recording: Recording, settings: Ingest, about: dict) -> Processed:
     signal, unit = twelve_leads(recording)
     rate_hz, about["unit"], made = recording.rate_hz, unit, made_leads(recording)
     about["einthoven_uv"] = einthoven_residual(recording)
+    if names := exchanged(recording):
+        about["words"] = [*about["words"], word(names)]
     early = quality.lead_faults(signal, rate_hz, unit, made)
     about |= fault_counts(early)
     rows = [row for row in range(len(LEADS)) if row not in early]

@@ -62,8 +62,8 @@ def quality_score(measures: Mapping) -> float:
 
 
 def words(measures: Mapping) -> list[str]:
-    """What is beyond its limit."""
-    found = []
+    """What is beyond its limit, after the `words` that come with the measures."""
+    found = list(measures.get("words", []))
     for word, name, limit, above in WARNINGS:
         value = measures.get(name)
         if value is None or (word in MILLIVOLT_WORDS and measures.get("unit") != "mV"):

@@ -5,7 +5,8 @@ import pytest
 
 from ecgwas.config import LEADS
 from ecgwas.ingest.about import about
-from ecgwas.ingest.canonical import einthoven_residual, lead_row, limb_leads_lost, twelve_leads
+from ecgwas.ingest.canonical import einthoven_residual, limb_leads_lost, twelve_leads
+from ecgwas.ingest.leads import lead_row
 from ecgwas.ingest.readers import Recording, Unreadable
 
 

@@ -12,7 +12,8 @@ from tests.unit.ingest.test_shard import run
 
 from ecgwas.config import LEADS, EcgSource, Ingest
 from ecgwas.errors import UserError
-from ecgwas.ingest.canonical import einthoven_residual, lead_row
+from ecgwas.ingest.canonical import einthoven_residual
+from ecgwas.ingest.leads import lead_row
 from ecgwas.ingest.process import process
 from ecgwas.ingest.quality import Excluded
 from ecgwas.ingest.readers import Recording, Unreadable, cardiosoft, dicom, edf, files, open_source

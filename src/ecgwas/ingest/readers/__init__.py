@@ -38,7 +38,7 @@ class Recording:
     units: tuple[str, ...]  # one per lead, as in the file; "" where it says nothing
     signal: np.ndarray  # float32 [lead, sample], in `units`; NaN = missing sample
     rate_hz: float
-    seconds: float  # native length, also where only its beginning was read
+    seconds: float  # native length without what was cut off, also where only its beginning was read
     start_time: str | None = None  # ISO 8601, local time of the machine
     device: str | None = None  # model and software
     machine: Mapping[str, float] = field(default_factory=dict)  # its own measurements, by the names of INTERVALS
@@ -47,7 +47,9 @@ class Recording:
     beat_times_s: tuple[float, ...] = ()  # QRS complexes the machine found, from the first sample
     simultaneous: bool = True  # False where leads were recorded one after the other
     bandwidth_hz: tuple[float | None, float | None] = (None, None)  # high-pass and low-pass of the machine
-    valid_from_s: float = 0.0  # padding that was cut off before the first sample
+    valid_from_s: float = 0.0  # what was cut off before the first sample
+    cut_end_s: float = 0.0  # what was cut off behind the last sample read
+    cut: tuple[str, ...] = ()  # what was cut off at either end: padding, calibration
 
 
 class Unreadable(Exception):
@@ -67,11 +69,14 @@ class Reader(Protocol):
         """The recording of one entry."""
 
 
-class WithUnit:
-    """A reader whose recordings are in the unit that the cohort's settings name, whatever the files say."""
+class Settled:
+    """A reader whose recordings are what the cohort's settings say, trimmed, and cut to their first `seconds`.
 
-    def __init__(self, reader: Reader, unit: str):
-        self.reader, self.unit = reader, unit
+    `ecg.leads` and `ecg.unit` hold for every format, in place of what the files say.
+    """
+
+    def __init__(self, reader: Reader, source: EcgSource, seconds: float):
+        self.reader, self.source, self.seconds = reader, source, seconds
 
     @functools.cached_property
     def entries(self) -> pl.DataFrame:
@@ -80,8 +85,22 @@ class WithUnit:
 
     def read(self, key: str | int) -> Recording:
         """The recording of one entry."""
+        from ecgwas.ingest.readers.folder import first
+        from ecgwas.ingest.readers.trim import trimmed
+
         recording = self.reader.read(key)
-        return replace(recording, units=(self.unit,) * len(recording.leads))
+        if self.source.leads:
+            recording = replace(recording, leads=renamed(recording.leads, self.source.leads))
+        if self.source.unit:
+            recording = replace(recording, units=(self.source.unit,) * len(recording.leads))
+        return first(trimmed(recording), self.seconds)
+
+
+def renamed(found: tuple[str, ...], leads: list[str]) -> tuple[str, ...]:
+    """`leads` in place of the names `found` in a file, which must be as many."""
+    if len(found) != len(leads):
+        raise Unreadable("wrong_leads", f"ecg.leads names {len(leads)} channels, the file has {len(found)}")
+    return tuple(leads)
 
 
 OPENERS = {"wfdb": "WfdbReader", "array": "ArrayReader", "code15": "Code15Reader"}
@@ -107,8 +126,21 @@ def _open(source: EcgSource, seconds: float) -> Reader:
     else:
         from ecgwas.ingest.readers.folder import FolderReader
 
-        reader = FolderReader(source, seconds, module.SUFFIXES, module.parse)
-    return WithUnit(reader, source.unit) if source.unit else reader
+        reader = FolderReader(source, module.SUFFIXES, module.parse)
+    return Settled(reader, source, seconds)
+
+
+def count_scale(source: EcgSource, counts: np.ndarray, otherwise: float) -> tuple[str, float]:
+    """Unit of an array's samples ("" where not known) and the size of a count in it.
+
+    The count size of the settings; else the unit of the settings, in which the numbers are taken as they are (whole
+    numbers of unit `sd` as thousandths); else an unknown unit, by counts of the size `otherwise`.
+    """
+    if source.microvolts_per_count:
+        return "uV", source.microvolts_per_count
+    if source.unit in (None, "unknown"):
+        return "", otherwise
+    return source.unit, 1e-3 if source.unit == "sd" and counts.dtype.kind in "iu" else 1.0
 
 
 def listed(source: EcgSource, key: str | None) -> pl.DataFrame:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ecgwas.config import EcgSource
 from ecgwas.ingest.canonical import apart
-from ecgwas.ingest.readers import FileBeat, Recording, Unreadable, privacy, xml
+from ecgwas.ingest.readers import FileBeat, Recording, Unreadable, dates, privacy, xml
 from ecgwas.ingest.readers.folder import check_shape
 
 SUFFIXES = (".xml",)
@@ -64,7 +64,7 @@ def parse(path: Path, source: EcgSource | None = None) -> Recording:
         signal,
         rate_hz,
         signal.shape[1] / rate_hz,
-        start_time=iso(began),
+        start_time=dates.of_digits(began),
         device=privacy.label(f"{xml.text(maker, 'manufacturerOrganization/name')} {model}", secrets),
         machine=measurements(derived[0] if derived else series),
         statements=privacy.statements(statements(root), secrets),
@@ -177,10 +177,3 @@ def cutoff(series: ET.Element, side: str) -> float | None:
                 if value.get("unit") == "Hz":
                     return xml.as_number(value.get("value")) or None
     return None
-
-
-def iso(time: str) -> str | None:
-    """ISO 8601 of the digits of an HL7 timestamp."""
-    if len(time) < 14 or not time[:14].isdigit():
-        return None
-    return f"{time[:4]}-{time[4:6]}-{time[6:8]}T{time[8:10]}:{time[10:12]}:{time[12:14]}"

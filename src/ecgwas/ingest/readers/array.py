@@ -6,9 +6,9 @@ import lzma
 import numpy as np
 import polars as pl
 
-from ecgwas.config import EcgSource
+from ecgwas.config import LEADS, EcgSource
 from ecgwas.errors import UserError
-from ecgwas.ingest.readers import Recording, Unreadable, checked, listed
+from ecgwas.ingest.readers import Recording, Unreadable, checked, count_scale, listed
 
 MISSING = np.iinfo(np.int16).min
 
@@ -19,11 +19,10 @@ class ArrayReader:
     def __init__(self, source: EcgSource, seconds: float):
         if source.rate_hz is None:
             raise UserError(f"ecg.rate_hz is missing: {source.path} does not say its sampling rate; set it, in Hz")
-        self.rate_hz, self.seconds, self.leads = source.rate_hz, seconds, tuple(source.leads)
-        # Without a count size the samples are taken as they are and the recording's unit is unknown.
-        self.unit, self.scale = ("uV", source.microvolts_per_count) if source.microvolts_per_count else ("", 1e-3)
+        self.rate_hz, self.leads = source.rate_hz, tuple(source.leads or LEADS)
         self.array = _load(source)
         self.source = source
+        self.unit, self.scale = count_scale(source, self.array, otherwise=1e-3)
 
     @functools.cached_property
     def entries(self) -> pl.DataFrame:
@@ -44,18 +43,15 @@ class ArrayReader:
         return entries
 
     def read(self, key: int) -> Recording:
-        """The first `seconds` of row `key`; the trailing missing samples are not part of its length."""
+        """Row `key`."""
         counts = np.asarray(self.array[key])
         if not np.issubdtype(counts.dtype, np.integer) and not np.isfinite(counts).any():
             raise Unreadable("unreadable", "no finite sample")
         signal = counts.astype(np.float32) * np.float32(self.scale)
         if counts.dtype == np.int16:
             signal[counts == MISSING] = np.nan
-        present = np.flatnonzero(np.isfinite(signal).any(axis=0))
-        length = int(present[-1]) + 1 if len(present) else 0
-        stop = min(length, round(self.seconds * self.rate_hz))
         units = (self.unit,) * len(self.leads)
-        return Recording(self.leads, units, signal[:, :stop], self.rate_hz, length / self.rate_hz)
+        return Recording(self.leads, units, signal, self.rate_hz, signal.shape[1] / self.rate_hz)
 
 
 def _load(source: EcgSource) -> np.ndarray:
@@ -69,9 +65,9 @@ def _load(source: EcgSource) -> np.ndarray:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
         raise UserError(f"{path} is not a readable .npy or .npy.xz array ({error}); check ecg.path") from error
-    if array.ndim != 3 or array.shape[1] != len(source.leads) or array.dtype.kind not in "if":
+    if array.ndim != 3 or array.shape[1] != len(source.leads or LEADS) or array.dtype.kind not in "if":
         raise UserError(
             f"{path} has shape {array.shape} and type {array.dtype}; ecg.format array needs numbers shaped"
-            f" [recording, lead, sample] with the {len(source.leads)} leads of ecg.leads"
+            f" [recording, lead, sample] with the {len(source.leads or LEADS)} leads of ecg.leads"
         )
     return array

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ecgwas.config import EcgSource
-from ecgwas.ingest.readers import FileBeat, Recording, Unreadable, privacy, xml
+from ecgwas.ingest.readers import FileBeat, Recording, Unreadable, dates, privacy, xml
 from ecgwas.ingest.readers.folder import check_shape
 
 SUFFIXES = (".xml",)
@@ -191,7 +191,4 @@ def statements(root: ET.Element) -> list[str]:
 def start_time(element: ET.Element | None) -> str | None:
     """ISO 8601 from Year, Month, Day, Hour, Minute, Second."""
     parts = [xml.number(element, tag) for tag in ("Year", "Month", "Day", "Hour", "Minute", "Second")]
-    if not np.isfinite(parts).all() or not 1900 < parts[0] < 2200:
-        return None
-    year, month, day, hour, minute, second = (int(part) for part in parts)
-    return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}"
+    return dates.iso(*parts)

@@ -13,18 +13,18 @@ import polars as pl
 
 from ecgwas.config import LEADS, EcgSource
 from ecgwas.errors import UserError
-from ecgwas.ingest.readers import Recording, Unreadable, checked, files, folder, listed
+from ecgwas.ingest.readers import Recording, Unreadable, checked, files, folder, listed, matlab
+from ecgwas.ingest.readers.hdf5 import dataset
 
 SUFFIXES = (".hdf5", ".h5")
 RATE_HZ = 400.0
-MAX_CHUNK_BYTES = 2**28
 
 
 class Code15Reader:
     """Rows of the HDF5 files of a folder (or of one file), and the .mat files that some copies are split into."""
 
     def __init__(self, source: EcgSource, seconds: float):
-        self.source, self.seconds = source, seconds
+        self.source = source
         self.folder = source.path if source.path.is_dir() else source.path.parent
         self.rows: dict[str, dict[str, int]] = {}  # file -> exam -> row
 
@@ -73,8 +73,9 @@ class Code15Reader:
         with folder.as_unreadable(Path(name or key).name):
             if key.lower().endswith(".mat"):
                 folder.check_size(self.folder / key)
-                array, rate_hz = files.from_matlab(self.folder / key)
-                return folder.first(unpadded(files.oriented(array, len(LEADS)), rate_hz), self.seconds)
+                array, rate_hz = matlab.from_matlab(self.folder / key)
+                rate_hz = rate_hz if np.isfinite(rate_hz) else RATE_HZ
+                return unpadded(files.oriented(array, len(LEADS)), rate_hz)
             rows = self._row_of(name or key)
             if exam not in rows:
                 raise Unreadable("unreadable", "the file has no such exam")
@@ -84,28 +85,14 @@ class Code15Reader:
                     raise Unreadable("wrong_format", f"tracings of shape {tracings.shape}")
                 folder.check_shape(len(LEADS), tracings.shape[1], RATE_HZ)
                 signal = np.asarray(tracings[rows[exam]], np.float32).T
-            return folder.first(unpadded(signal, RATE_HZ), self.seconds)
-
-
-def dataset(file: h5py.File, name: str, dimensions: int) -> h5py.Dataset:
-    """The array `name` of numbers that lies in the file itself: a link or storage elsewhere would open other files."""
-    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-        raise Unreadable("wrong_format", f"no data set {name} in the file")
-    found = file[name]
-    inside = isinstance(found, h5py.Dataset) and not found.external and not found.is_virtual
-    if not inside or found.ndim != dimensions or found.dtype.kind not in "iuf":
-        raise Unreadable("wrong_format", f"{name} is not an array of numbers in {dimensions} dimensions")
-    chunk = np.prod(found.chunks or (1,), dtype=np.float64) * found.dtype.itemsize
-    if chunk > MAX_CHUNK_BYTES or (dimensions == 1 and found.size > 10**7):
-        raise Unreadable("too_large", f"{name} takes {chunk:.0f} bytes at a time")
-    return found
+            return unpadded(signal, RATE_HZ)
 
 
 def unpadded(signal: np.ndarray, rate_hz: float) -> Recording:
-    """[12, sample] without the zeros in all leads at both ends; the unit is not known."""
+    """[12, sample] in which the zeros in all leads at both ends are missing samples; the unit is not known."""
     there = np.flatnonzero((signal != 0).any(axis=0) & np.isfinite(signal).any(axis=0))
     if not len(there):
         raise Unreadable("empty", "all samples are zero")
-    signal = signal[:, there[0] : there[-1] + 1].astype(np.float32)
-    seconds, start_s = signal.shape[1] / rate_hz, float(there[0] / rate_hz)
-    return Recording(LEADS, ("",) * len(LEADS), signal, rate_hz, seconds, valid_from_s=start_s)
+    signal = signal.astype(np.float32)
+    signal[:, : there[0]] = signal[:, there[-1] + 1 :] = np.nan
+    return Recording(LEADS, ("",) * len(LEADS), signal, rate_hz, signal.shape[1] / rate_hz)

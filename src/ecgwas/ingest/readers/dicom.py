@@ -14,7 +14,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from ecgwas.config import EcgSource
 from ecgwas.ingest.canonical import apart
-from ecgwas.ingest.readers import FileBeat, Recording, Unreadable, privacy
+from ecgwas.ingest.readers import FileBeat, Recording, Unreadable, dates, privacy
 from ecgwas.ingest.readers.folder import check_shape
 
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)  # its messages quote the file
@@ -69,7 +69,7 @@ def parse(path: Path, source: EcgSource | None = None) -> Recording:
         signal,
         rate_hz,
         signal.shape[1] / rate_hz,
-        start_time=iso(str(data.get("AcquisitionDateTime") or "")),
+        start_time=dates.of_digits(str(data.get("AcquisitionDateTime") or "")),
         device=privacy.label(model, secrets),
         machine=measurements(notes),
         statements=privacy.statements((str(note.get("UnformattedTextValue", "")) for note in notes), secrets),
@@ -186,10 +186,3 @@ def measurements(notes: list[Dataset]) -> dict[str, float]:
         if trait and value is not None and np.isfinite(float(value)):
             found.setdefault(trait, float(value))
     return found
-
-
-def iso(time: str) -> str | None:
-    """ISO 8601 of a DICOM date and time."""
-    if len(time) < 14 or not time[:14].isdigit():
-        return None
-    return f"{time[:4]}-{time[4:6]}-{time[6:8]}T{time[8:10]}:{time[10:12]}:{time[12:14]}"

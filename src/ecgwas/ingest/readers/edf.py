@@ -9,7 +9,7 @@ import numpy as np
 
 from ecgwas.config import EcgSource
 from ecgwas.ingest.canonical import native_rate
-from ecgwas.ingest.readers import Recording, Unreadable
+from ecgwas.ingest.readers import Recording, Unreadable, dates
 from ecgwas.ingest.readers.folder import check_shape
 
 SUFFIXES = (".edf",)
@@ -17,6 +17,7 @@ SUFFIXES = (".edf",)
 FIELDS = {"label": 16, "transducer": 80, "unit": 8, "low": 8, "high": 8, "digital_low": 8, "digital_high": 8}
 FIELDS |= {"filter": 80, "samples": 8, "reserved": 32}
 MAX_CHANNELS = 1024
+UNKNOWN = -1  # blocks of a recording that was not closed: as many as the file holds
 
 
 def parse(path: Path, source: EcgSource | None = None) -> Recording:
@@ -29,13 +30,17 @@ def parse(path: Path, source: EcgSource | None = None) -> Recording:
         raise Unreadable("unsupported", "an EDF+ file with interruptions")
     if not 0 < count <= MAX_CHANNELS or len(data) < 256 * (1 + count):
         raise Unreadable("truncated", f"{count} channels in {len(data)} bytes")
-    if not block_s > 0 or not blocks >= 1:
-        raise Unreadable("unreadable", f"{blocks:g} blocks of {block_s:g} s")
     fields = channels(data, count)
     sizes = [int(number(text)) for text in fields["samples"]]
     width = sum(sizes)
+    if min(sizes) < 1:
+        raise Unreadable("unreadable", "a channel has no samples in a block")
+    if blocks == UNKNOWN:
+        blocks = (len(data) - 256 * (1 + count)) // (2 * width)
+    if not block_s > 0 or not blocks >= 1:
+        raise Unreadable("unreadable", f"{blocks:g} blocks of {block_s:g} s")
     needed = 256 * (1 + count) + 2 * int(blocks) * width
-    if min(sizes) < 1 or len(data) < needed:
+    if len(data) < needed:
         raise Unreadable("truncated", f"{len(data)} bytes, the header needs {needed}")
     used = [k for k in range(count) if label(fields["label"][k]) not in ("EDF Annotations", "BDF Annotations")]
     if not used:
@@ -106,4 +111,4 @@ def iso(date: bytes, time: bytes) -> str | None:
     if len(parts) != 6 or not all(part.isdigit() and len(part) == 2 for part in parts):
         return None
     day, month, year, hour, minute, second = (int(part) for part in parts)
-    return f"{year + (1900 if year >= 85 else 2000)}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}"
+    return dates.iso(year + (1900 if year >= 85 else 2000), month, day, hour, minute, second)

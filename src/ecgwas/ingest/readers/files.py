@@ -8,42 +8,41 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet
-import scipy.io
 
-from ecgwas.config import EcgSource
-from ecgwas.ingest.readers import Recording, Unreadable
+from ecgwas.config import LEADS, EcgSource
+from ecgwas.ingest.readers import Recording, Unreadable, count_scale, csv
 from ecgwas.ingest.readers.folder import check_shape
+from ecgwas.ingest.readers.matlab import from_matlab
 
 SUFFIXES = (".csv", ".npy", ".parquet", ".mat")
 TIME = ("time", "t", "seconds", "time_s")
 MISSING = np.iinfo(np.int16).min
-CODE15_RATE = "curr_sample_rate"  # of CODE-15 as .mat
 
 
 def parse(path: Path, source: EcgSource) -> Recording:
     """One array, in the unit that the settings give its counts."""
-    suffix = path.suffix.lower()
+    suffix, names = path.suffix.lower(), tuple(source.leads or LEADS)
     if suffix in (".csv", ".parquet"):
-        leads, signal, rate_hz = from_table(path)
+        leads, signal, rate_hz = from_table(path, names)
     else:
         array, rate_hz = from_matlab(path) if suffix == ".mat" else (load(path), np.nan)
-        leads, signal = tuple(source.leads), oriented(array, len(source.leads))
+        leads, signal = names, oriented(array, len(names))
     rate_hz = source.rate_hz or rate_hz
     if not np.isfinite(rate_hz):
         raise Unreadable("no_rate", "the file does not give its sampling rate; set ecg.rate_hz")
-    unit, scale = ("uV", source.microvolts_per_count) if source.microvolts_per_count else ("", 1.0)
+    unit, scale = count_scale(source, signal, otherwise=1.0)
     missing = signal == MISSING if signal.dtype == np.int16 else ~np.isfinite(signal)
     signal = signal.astype(np.float32) * np.float32(scale)
     signal[missing] = np.nan
     return Recording(leads, (unit,) * len(leads), signal, float(rate_hz), signal.shape[1] / float(rate_hz))
 
 
-def from_table(path: Path) -> tuple[tuple[str, ...], np.ndarray, float]:
-    """Leads, [lead, sample] and rate (NaN without a time column) of a table."""
+def from_table(path: Path, names: tuple[str, ...]) -> tuple[tuple[str, ...], np.ndarray, float]:
+    """Leads, [lead, sample] and rate (NaN without a time column) of a table; `names` where its columns have none."""
+    named = True
     if path.suffix.lower() == ".csv":
-        table = pa.csv.read_csv(path, read_options=pa.csv.ReadOptions(use_threads=False))
+        table, named = csv.read(path)
     else:
         file = pa.parquet.ParquetFile(path)
         check_shape(file.metadata.num_columns, file.metadata.num_rows, 500.0)
@@ -55,7 +54,9 @@ def from_table(path: Path) -> tuple[tuple[str, ...], np.ndarray, float]:
         raise Unreadable("unreadable", "no column of numbers")
     check_shape(len(columns), table.num_rows, 500.0)
     rate_hz = rate_of(time) if time is not None else np.nan
-    return tuple(name[:16] for name in columns), np.stack(list(columns.values())), rate_hz
+    if not named and len(columns) != len(names):
+        raise Unreadable("wrong_leads", f"{len(columns)} columns without names; name the leads in the first line")
+    return tuple(name[:16] for name in columns) if named else names, np.stack(list(columns.values())), rate_hz
 
 
 def rate_of(time: np.ndarray) -> float:
@@ -73,20 +74,6 @@ def rate_of(time: np.ndarray) -> float:
 def load(path: Path) -> np.ndarray:
     """The array of a .npy file; memory-mapped, so that a shape that lies takes no memory."""
     return np.load(path, mmap_mode="r", allow_pickle=False)
-
-
-def from_matlab(path: Path) -> tuple[np.ndarray, float]:
-    """The largest array of a MATLAB file, and its rate where the file gives one (CODE-15)."""
-    declared = {name: (shape, kind) for name, shape, kind in scipy.io.whosmat(path)}
-    for shape, _ in declared.values():
-        check_shape(1, max(float(np.prod(shape, dtype=np.float64)), 1.0), 500.0)
-    numeric = [name for name, (shape, kind) in declared.items() if kind not in ("cell", "struct", "object", "function")]
-    name = max(numeric, key=lambda name: np.prod(declared[name][0]), default=None)
-    if name is None:
-        raise Unreadable("unreadable", "no array")
-    values = scipy.io.loadmat(path, variable_names=[name, CODE15_RATE])
-    rate = values.get(CODE15_RATE)
-    return values[name], float(np.asarray(rate).ravel()[0]) if rate is not None and np.size(rate) == 1 else np.nan
 
 
 def oriented(array: np.ndarray, leads: int) -> np.ndarray:

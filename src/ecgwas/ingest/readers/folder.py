@@ -26,11 +26,10 @@ class FolderReader:
     def __init__(
         self,
         source: EcgSource,
-        seconds: float,
         suffixes: tuple[str, ...],
         parse: Callable[[Path, EcgSource], Recording],
     ):
-        self.source, self.seconds, self.suffixes, self.parse = source, seconds, suffixes, parse
+        self.source, self.suffixes, self.parse = source, suffixes, parse
         if not source.path.is_dir():
             raise UserError(f"ecg.path {source.path} is not a folder; give the folder the files are in")
 
@@ -41,11 +40,13 @@ class FolderReader:
         return listed(source, source.path_column) if source.recordings else found(source, self.suffixes)
 
     def read(self, key: str) -> Recording:
-        """The first `seconds` of file `key` (path below the folder)."""
+        """The recording in file `key` (path below the folder, with or without its suffix)."""
         with as_unreadable(Path(checked_key(key)).name):
-            path = self.source.path / key
+            path = with_suffix(self.source.path / key, self.suffixes)
             check_size(path)
-            return first(self.parse(path, self.source), self.seconds)
+            recording = self.parse(path, self.source)
+            check_shape(*recording.signal.shape, recording.rate_hz)
+            return recording
 
 
 def checked_key(key: str | None) -> str:
@@ -53,6 +54,14 @@ def checked_key(key: str | None) -> str:
     if not key:
         raise Unreadable("unreadable", "the table of recordings names no file for it")
     return key
+
+
+def with_suffix(path: Path, suffixes: tuple[str, ...]) -> Path:
+    """`path`, or where there is no such file the one file whose name goes on with one of `suffixes`."""
+    if path.exists():
+        return path
+    found = [name for suffix in suffixes for end in (suffix, suffix.upper()) if (name := Path(f"{path}{end}")).exists()]
+    return found[0] if len(found) == 1 else path
 
 
 def scan(folder: Path, suffixes: tuple[str, ...]) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ecgwas.config import EcgSource
-from ecgwas.ingest.readers import FileBeat, Recording, Unreadable, privacy, xml
+from ecgwas.ingest.readers import FileBeat, Recording, Unreadable, dates, privacy, xml
 from ecgwas.ingest.readers.folder import check_shape
 
 SUFFIXES = (".xml",)
@@ -121,6 +121,7 @@ def statements(root: ET.Element) -> list[str]:
 def start_time(test: ET.Element | None) -> str | None:
     """ISO 8601 from a date written month-day-year and a time."""
     date, time = xml.text(test, "AcquisitionDate").split("-"), xml.text(test, "AcquisitionTime")
-    if len(date) != 3 or not all(part.isdigit() for part in [*date, *time.split(":")]):
+    clock = time.split(":")
+    if len(date) != 3 or len(clock) not in (2, 3):
         return None
-    return f"{date[2]}-{date[0]:0>2}-{date[1]:0>2}T{time}"
+    return dates.iso(date[2], date[0], date[1], *clock)

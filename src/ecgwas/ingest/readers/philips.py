@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ecgwas.config import LEADS, EcgSource
-from ecgwas.ingest.readers import FileBeat, Recording, Unreadable, privacy, xml
+from ecgwas.ingest.readers import FileBeat, Recording, Unreadable, dates, privacy, xml
 from ecgwas.ingest.readers.folder import check_shape
 
 SUFFIXES = (".xml",)
@@ -211,6 +211,5 @@ def statements(root: ET.Element) -> list[str]:
 
 def start_time(acquired: ET.Element) -> str | None:
     """ISO 8601 from the attributes date and time."""
-    date, time = acquired.get("date", ""), acquired.get("time", "")
-    written = f"{date}T{time}"
-    return written if len(written) == 19 and all(c.isdigit() or c in "-:T" for c in written) else None
+    date, time = acquired.get("date", "").split("-"), acquired.get("time", "").split(":")
+    return dates.iso(*date, *time) if (len(date), len(time)) == (3, 3) else None

@@ -10,7 +10,7 @@ from ecgdatakit.models import ECGRecord, Lead
 from ecgdatakit.parsing.parsers.scp_ecg import SCPECGParser
 
 from ecgwas.config import EcgSource
-from ecgwas.ingest.readers import FileBeat, Recording, Unreadable, privacy
+from ecgwas.ingest.readers import FileBeat, Recording, Unreadable, dates, privacy
 from ecgwas.ingest.readers.folder import check_shape
 
 SUFFIXES = (".scp", ".scpecg")
@@ -41,7 +41,7 @@ def parse(path: Path, source: EcgSource | None = None) -> Recording:
         signal,
         rate_hz,
         signal.shape[1] / rate_hz,
-        start_time=about.date.replace(tzinfo=None).isoformat() if about.date else None,
+        start_time=dates.iso(*about.date.timetuple()[:6]) if about.date else None,
         device=privacy.label(f"{device.manufacturer} {device.model} {device.software_version}", secrets),
         machine=measurements(record),
         statements=privacy.statements(found, secrets),

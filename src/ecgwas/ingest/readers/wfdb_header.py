@@ -8,8 +8,10 @@ decides.
 import re
 from typing import NamedTuple
 
-_RECORD = re.compile(r"(\S+)[ \t]+(\d+)[ \t]+(\d+(?:\.\d+)?)[ \t]+(\d+)(?:[ \t]+(\S+))?(?:[ \t]+(\S+))?[ \t]*")
-_TIME = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})(?:\.\d+)?")
+from ecgwas.ingest.readers import dates
+
+_RECORD = re.compile(r"(\S+)[ \t]+(\d+)[ \t]+(\d+(?:\.\d+)?)(?:[ \t]+(\d+)(?:[ \t]+(\S+))?(?:[ \t]+(\S+))?)?[ \t]*")
+_TIME = re.compile(r"(?:(?:(\d{1,2}):)?(\d{1,2}):)?(\d{1,2})(?:\.\d+)?")
 _DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 _NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
 _SIGNAL = re.compile(
@@ -22,7 +24,7 @@ class PlainHeader(NamedTuple):
     """Header of a record whose samples lie in one 16-bit file, frame by frame."""
 
     fs: float
-    sig_len: int
+    sig_len: int | None  # samples per signal; None where the header does not say
     file_name: str
     byte_offset: int
     adc_gain: tuple[float, ...]  # counts per unit
@@ -39,8 +41,8 @@ def parse_plain(text: str) -> PlainHeader | None:
     if record is None or "/" in record[1]:
         return None
     signals = [_SIGNAL.fullmatch(line) for line in lines[1:]]
-    fs, length = float(record[3]), int(record[4])
-    if not signals or len(signals) != int(record[2]) or not all(signals) or not fs or not length:
+    fs, length = float(record[3]), int(record[4] or 0) or None
+    if not signals or len(signals) != int(record[2]) or not all(signals) or not fs:
         return None
     if len({(signal[1], signal[2]) for signal in signals}) != 1 or any(float(signal[3]) == 0 for signal in signals):
         return None
@@ -58,8 +60,8 @@ def parse_plain(text: str) -> PlainHeader | None:
 
 
 def iso(time: str | None, date: str | None) -> str | None:
-    """ISO 8601 of hh:mm:ss and dd/mm/yyyy; None where either is absent or of another form."""
+    """ISO 8601 of [[hh:]mm:]ss and dd/mm/yyyy; None where either is absent, impossible or of another form."""
     clock, day = _TIME.fullmatch(time or ""), _DATE.fullmatch(date or "")
     if not clock or not day:
         return None
-    return f"{day[3]}-{day[2]:0>2}-{day[1]:0>2}T{clock[1]:0>2}:{clock[2]}:{clock[3]}"
+    return dates.iso(day[3], day[2], day[1], *(part or 0 for part in clock.groups()))
