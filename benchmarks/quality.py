@@ -25,6 +25,7 @@ from ecgwas.simulate.ecg import PARAMETERS, simulate_recordings
 
 PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 FOLDS = 5
+SETA_LEADS = [*LEADS[:4], "aVF", "aVL", *LEADS[6:]]  # by the sums of its limb leads
 
 
 def measured(recording: Recording, settings: Ingest) -> tuple[dict, str | None]:
@@ -45,6 +46,7 @@ def labelled(folder: Path, settings: Ingest) -> tuple[list[dict], np.ndarray, li
         person_column="record_id",
         rate_hz=500,
         microvolts_per_count=5,
+        leads=SETA_LEADS,
     )
     reader = open_source(source, settings.seconds)
     label = dict(pl.read_csv(folder / "records.csv", infer_schema=False).select("record_id", "quality").iter_rows())

@@ -50,6 +50,7 @@ SMALL_SETS = {  # folder: keys of its source
     "ecg_ukb_cardiosoft": {"format": "cardiosoft"},
     "ecg_wfdb_samples": {"format": "wfdb"},
 }
+SETA_LEADS = [*LEADS[:4], "aVF", "aVL", *LEADS[6:]]  # by the sums of its limb leads
 PTBXL_COPIES = "HR"  # recordings of ecg_cinc2021 so named are of PTB-XL, some of them in its test folds
 
 
@@ -152,6 +153,7 @@ def seta(data: Path, work: Path) -> Path:
         person_column="record_id",
         rate_hz=500,
         microvolts_per_count=5,
+        leads=SETA_LEADS,
     )
     return ingested(source, work / "cohorts" / "seta")
 
