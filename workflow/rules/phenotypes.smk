@@ -7,6 +7,7 @@ rule traits:
         people=lambda wildcards: COHORTS[wildcards.cohort].people,
         samples="cohorts/{cohort}/genotypes/samples.parquet",
         pcs="cohorts/{cohort}/genotypes/pcs.parquet",
+        recordings="cohorts/{cohort}/ecg/recordings.parquet",
     output:
         traits="cohorts/{cohort}/phenotypes/{model}/traits.parquet",
         covariates="cohorts/{cohort}/phenotypes/{model}/covariates.parquet",
@@ -29,5 +30,5 @@ rule traits:
         "python -m ecgwas.phenotypes.traits --values {input.values} --whiten {params.whiten} --people {input.people}"
         " --samples {input.samples} --pcs {input.pcs} --settings {params.settings:q} --traits {output.traits}"
         " --covariates {output.covariates} --reliability {output.reliability} --excluded {output.excluded}"
-        " --transform {output.transform} --classical {params.classical}"
+        " --transform {output.transform} --recordings {input.recordings} --classical {params.classical}"
         " --outcomes {params.outcomes:q} > {log} 2>&1"

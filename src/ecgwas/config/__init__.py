@@ -15,6 +15,7 @@ from ecgwas.config.cohort import (
 from ecgwas.config.models import Augment, Intervals, Model, Outcomes, Pca, TableModel, Transformer
 from ecgwas.config.predict import METHODS, Interpret, Outcome, Predict, Splits
 from ecgwas.config.stages import (
+    FLAGS,
     SCANNED_INTERVALS,
     Embed,
     Exports,
@@ -30,4 +31,4 @@ from ecgwas.config.stages import (
 )
 from ecgwas.config.study import Study
 
-__all__ = ["LEADS", "METHODS", "SCANNED_INTERVALS", "Augment", "Cohort", "EcgSource", "Embed", "Exports", "Finemap", "Fraction", "GenotypeSource", "Genotypes", "Gwas", "Hail", "Ingest", "Interpret", "Intervals", "Labels", "Model", "Name", "Outcome", "Outcomes", "Panel", "Pca", "Phenotypes", "PlantedLocus", "Predict", "Release", "Report", "Simulate", "Spike", "SpikeEffect", "Splits", "Step1", "Strict", "Study", "TableModel", "Transformer"]
+__all__ = ["FLAGS", "LEADS", "METHODS", "SCANNED_INTERVALS", "Augment", "Cohort", "EcgSource", "Embed", "Exports", "Finemap", "Fraction", "GenotypeSource", "Genotypes", "Gwas", "Hail", "Ingest", "Interpret", "Intervals", "Labels", "Model", "Name", "Outcome", "Outcomes", "Panel", "Pca", "Phenotypes", "PlantedLocus", "Predict", "Release", "Report", "Simulate", "Spike", "SpikeEffect", "Splits", "Step1", "Strict", "Study", "TableModel", "Transformer"]

@@ -1,7 +1,7 @@
 """Settings of the stages, one block each, in the order of the data."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import pydantic
 from pydantic import Field
@@ -76,12 +76,43 @@ SCANNED_INTERVALS = [
 ]  # fmt: skip
 
 
+Flag = Literal["af", "paced", "lbbb", "rbbb"]
+FLAGS: tuple[str, ...] = get_args(Flag)  # columns of intervals.parquet
+
+# Pattern of traits -> flags of intervals.parquet whose recordings have no value of them: the exclusions of the GWAS of QT
+# and JT (Arking 2014; Young 2022), PR and P (Ntalla 2020), QRS (Sotoodehnia 2010) and heart rate (Eijgelsheim 2010).
+EXCLUDE: dict[str, list[Flag]] = {
+    "qt[c_]*": ["af", "paced", "lbbb", "rbbb"],
+    "jt_*": ["af", "paced", "lbbb", "rbbb"],
+    "tpeak_*": ["paced", "lbbb", "rbbb"],
+    "qrs*": ["paced", "lbbb", "rbbb"],
+    "pr_*": ["af", "paced"],
+    "p_*": ["af", "paced"],
+    "t_axis_deg": ["paced", "lbbb", "rbbb"],
+    "[qrstj]*_mv": ["paced", "lbbb", "rbbb"],
+    "cornell_*": ["paced", "lbbb", "rbbb"],
+    "peguero_*": ["paced", "lbbb", "rbbb"],
+    "heart_rate_bpm": ["af", "paced"],
+    "rr_*": ["af", "paced"],
+    "sd[ns][nd]_ms": ["af", "paced"],
+    "rmssd_ms": ["af", "paced"],
+    "pnn*": ["af", "paced"],
+}
+
+
 class Phenotypes(Strict):
     """Embeddings to traits."""
 
     axes: int = Field(16, ge=1, description="Whitened axes kept of an embedding.")
     covariates: list[str] = Field(
-        ["age", "age^2", "sex", "age:sex", "bmi"], description="Columns of the people table, squares (a^2) and products (a:b)."
+        ["age", "age^2", "sex", "age:sex", "bmi"], description="R's formulas, one per entry, of columns of the people table or of the recordings (device, rate_hz, seconds, unit,"
+        " n_leads, native_highpass_hz, native_lowpass_hz, rr_ms, recording_year, age_at_recording): age, age^2, age:sex, age*sex,"
+        " C(centre), numeric(batch), bs(age, df=4), cr(), poly(), scale(), log(bmi). Text is an indicator per level; whole numbers"
+        " of 3 to 100 values other than age, sex and years must be declared C() or numeric(); odd names stand in backticks.",
+    )
+    exclude: dict[str, list[Flag]] = Field(
+        EXCLUDE,
+        description="Pattern of traits (qt*) -> flags of recordings (af, paced, lbbb, rbbb) whose value is missing; {} excludes none.",
     )
     pcs: int = Field(10, ge=0, description="Genetic principal components among the covariates.")
     rank_normalise: bool = Field(True, description="Inverse-normal transform of the residuals.")

@@ -12,7 +12,7 @@ from ecgwas.cli import run
 from ecgwas.embed import probes
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
-from ecgwas.phenotypes import repeats
+from ecgwas.phenotypes import circular, repeats
 from ecgwas.phenotypes.persons import not_traits
 
 WANTED = ["heart_rate_bpm", "pr_ms", "qrs_ms", "qt_ms", "p_frontal_mv", "t_frontal_mv"]
@@ -78,7 +78,9 @@ def gather(
         found = table.select(on, *(pl.col(name).cast(pl.Float64).alias(f"x:{name}") for name in names))
         parts.append(about.join(measured, on="recording_id", how="left").join(found, on=on, how="inner"))
     whole = pl.concat(parts).sort("cohort", "recording_id")
-    x = whole.select(f"x:{name}" for name in chosen or []).to_numpy()
+    x = whole.select(f"x:{name}" for name in chosen or []).to_numpy(writable=True)
+    for j in tables.circular(chosen or []):
+        x[:, j] = circular.around(x[:, j])
     known = Known(
         whole.select("cohort", "person", *WANTED, *UNWANTED[1:]), np.where(np.isfinite(x), x, np.nan), on == "person_id"
     )

@@ -6,7 +6,7 @@ import polars as pl
 
 from ecgwas import user_tables
 from ecgwas.errors import UserError
-from ecgwas.phenotypes.design import SEX
+from ecgwas.phenotypes.sex import SEX
 
 
 def read_table(path: Path, columns: list[str]) -> pl.DataFrame:

@@ -16,7 +16,7 @@ from ecgwas.genotypes.reader import GenotypeReader
 from ecgwas.gwas import inputs, tails
 from ecgwas.gwas.groups import project_out
 from ecgwas.interpret import people_beats, regression
-from ecgwas.phenotypes import persons
+from ecgwas.phenotypes import circular, persons
 
 DRAWS = 1000  # of the multipliers
 FEWEST = 20  # people beyond the covariates that a regression needs
@@ -112,31 +112,28 @@ def beat_changes(who: Analysed, shards: people_beats.Shards, settings: config.In
     return pl.concat(rows)
 
 
-def around(angles: np.ndarray) -> np.ndarray:
-    """Angles, degrees, from their circular mean: within ±180, so that a mean does not fall between -179 and 179."""
-    middle = np.angle(np.nanmean(np.exp(1j * np.radians(angles))), deg=True)
-    return (angles - middle + 180) % 360 - 180
-
-
 def measurements(intervals: Path, people: list[str]) -> tuple[list[str], np.ndarray]:
-    """Names of the measurements, and each person's mean over recordings [person, trait], NaN missing."""
+    """Names of the measurements, and each person's mean over recordings [person, trait], NaN missing.
+
+    Axes are circular means, as deviations from the mean direction of the people.
+    """
     table = persons.read_table(intervals)
     names = [name for name in MEASURED if name in table.columns]
     if not names:
         raise UserError(f"{intervals}: none of {', '.join(MEASURED)}; give the cohort's intervals.parquet")
     values = table.select(names).cast(pl.Float64).fill_null(np.nan).to_numpy(writable=True)
-    for j, name in enumerate(names):
-        if name.endswith("_deg"):
-            values[:, j] = around(values[:, j])
-    ids, means = persons.person_means(table["person_id"].to_numpy(), values)
+    axes = tables.circular(names)
+    ids, means = persons.person_means(table["person_id"].to_numpy(), values, axes)
     places = pl.DataFrame({"person_id": people}).join(
         pl.DataFrame({"person_id": ids, "place": np.arange(len(ids))}),
         on="person_id",
         how="left",
         maintain_order="left",
     )["place"]
-    means = np.vstack([means, np.full(len(names), np.nan)])
-    return names, means[places.fill_null(len(ids)).to_numpy()]
+    means = np.vstack([means, np.full(len(names), np.nan)])[places.fill_null(len(ids)).to_numpy()]
+    for j in axes:
+        means[:, j] = circular.around(means[:, j])
+    return names, means
 
 
 def trait_changes(who: Analysed, names: list[str], values: np.ndarray) -> pl.DataFrame:

@@ -1,60 +1,26 @@
-"""People table -> covariate columns: a small language of columns, squares and products."""
+"""Covariate columns -> the design: levels joined, formulas evaluated, standardised, collinear columns found."""
 
-import re
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
 from ecgwas.errors import UserError
+from ecgwas.phenotypes.formulas import Formulas
 
-SEX = {"female": 0.0, "f": 0.0, "male": 1.0, "m": 1.0}
+SAME_SPAN = 1e-7  # of a column of unit variance: what may lie outside a span that holds it
 COLLINEAR = 1e-6  # a column whose part outside the columns before it is smaller than this share of it adds nothing
-POWER = re.compile(r"(.+)\^([2-9])")
+FEWEST_PEOPLE = 10  # of a level; smaller ones are joined
+OTHER = "other"
 
 
-def factors(term: str) -> list[str]:
-    """Columns that are multiplied in `term`: `age` -> [age], `age^2` -> [age, age], `age:sex` -> [age, sex]."""
-    names = []
-    for part in term.split(":"):
-        power = POWER.fullmatch(part.strip())
-        names += [power[1].strip()] * int(power[2]) if power else [part.strip()]
-    return names
+@dataclass(frozen=True)
+class Design:
+    """Columns of covariates without the intercept."""
 
-
-def base_columns(terms: list[str]) -> list[str]:
-    """Columns of the people table that the terms need, each once, in order of appearance."""
-    return list(dict.fromkeys(name for term in terms for name in factors(term)))
-
-
-def numeric(people: pl.DataFrame, column: str, where: str) -> pl.Series:
-    """`column` of the people table as numbers; `sex` as 0 (female) or 1 (male); what cannot be read is null."""
-    if column not in people.columns:
-        raise UserError(
-            f"{where}: covariate '{column}' is not a column; the table has {', '.join(people.columns)}."
-            " Correct `phenotypes.covariates` or add the column."
-        )
-    series = people[column]
-    if series.dtype == pl.String:
-        words = series.str.strip_chars().str.to_lowercase()
-        known = SEX if column == "sex" else {}
-        values = words.replace_strict(known, default=words.cast(pl.Float64, strict=False), return_dtype=pl.Float64)
-    else:
-        values = series.cast(pl.Float64)
-    values = values.fill_nan(None).rename(column)
-    if len(values) and values.null_count() == len(values):
-        seen = series.drop_nulls().unique().sort().head(5).to_list()
-        raise UserError(
-            f"{where}: covariate '{column}' has no usable value (seen: {seen}); write numbers, or female and male"
-            " for sex, or take it out of `phenotypes.covariates`."
-        )
-    return values
-
-
-def base_table(people: pl.DataFrame, terms: list[str], where: str) -> pl.DataFrame:
-    """person_id and the columns that `terms` need, as numbers."""
-    return people.select(pl.col("person_id").cast(pl.String)).with_columns(
-        numeric(people, name, where) for name in base_columns(terms)
-    )
+    x: np.ndarray  # [person, column], standardised
+    names: list[str]
+    joined: dict[str, str] = field(default_factory=dict)  # by column: which of its levels were joined
 
 
 def standardise(x: np.ndarray) -> np.ndarray:
@@ -64,16 +30,106 @@ def standardise(x: np.ndarray) -> np.ndarray:
     return np.divide(x, sd, out=np.zeros_like(x), where=sd > 1e-12)
 
 
-def expand(base: pl.DataFrame, terms: list[str]) -> np.ndarray:
-    """[person, term]: products of standardised columns, standardised again.
+def with_few_joined(levels: pl.Series) -> tuple[pl.Series, str]:
+    """`levels` [person] with those of fewer than `FEWEST_PEOPLE` people joined into one, and which they were.
 
-    Columns are centred before they are multiplied, which leaves the span of a design with all lower terms as it
-    is and takes most of the collinearity of age and age^2 away.
+    Where these are fewer than that together, the smallest of the other levels joins them.
     """
-    if not terms:
-        return np.zeros((base.height, 0))
-    columns = {name: standardise(base[name].to_numpy().astype(float)) for name in base_columns(terms)}
-    return standardise(np.stack([np.prod([columns[n] for n in factors(term)], axis=0) for term in terms], axis=1))
+    counts = levels.value_counts().sort(["count", levels.name], descending=[True, False])
+    kept = counts.filter(pl.col("count") >= FEWEST_PEOPLE)
+    few = counts.filter(pl.col("count") < FEWEST_PEOPLE)
+    while few.height and few["count"].sum() < FEWEST_PEOPLE and kept.height:
+        few, kept = pl.concat([kept.tail(1), few]), kept.head(-1)
+    if not few.height:
+        return levels, ""
+    names = few[levels.name].to_list()
+    other = OTHER
+    while other in kept[levels.name]:
+        other += "_"
+    counted = ", ".join(f"{name} ({count})" for name, count in few.head(20).iter_rows())
+    more = f" and {few.height - 20} more" if few.height > 20 else ""
+    return levels.replace(names, [other] * len(names)), f"joined as '{other}': {counted}{more}"
+
+
+def factor(levels: pl.Series):
+    """`levels` as pandas' categorical, the most frequent first, which is the reference."""
+    import pandas
+
+    counts = levels.value_counts().sort(["count", levels.name], descending=[True, False])
+    return pandas.Categorical(levels.to_list(), categories=counts[levels.name].to_list())
+
+
+def design(table: pl.DataFrame, formulas: Formulas, where: str) -> Design:
+    """The design of complete people `table` [person, alias].
+
+    Bare columns are centred before they are multiplied where that leaves the span of the design as it is, that is where
+    all lower terms are present: it takes most of the collinearity of age and age^2 away. Calls such as log() take the
+    values themselves. Raises `UserError` where a term cannot be computed, or is not finite for someone.
+    """
+    if not formulas.terms:
+        return Design(np.zeros((table.height, 0)), [])
+    columns, joined = {}, {}
+    for alias in formulas.uses:
+        values = table[alias]
+        if values.dtype == pl.String:
+            values, which = with_few_joined(values)
+            joined |= {formulas.shown(alias): which} if which else {}
+            columns[alias] = factor(values) if values.n_unique() > 1 else np.zeros(table.height)
+        else:
+            columns[alias] = values.to_numpy()
+    x, names = evaluated(columns, formulas, where)
+    check_finite(x, names, table, formulas, where)
+    plain = standardise(x)
+    bare = {
+        a: standardise(columns[a]) for a, use in formulas.uses.items() if use.kind != "raw" and _is_array(columns[a])
+    }
+    centred = standardise(evaluated(columns | bare, formulas, where)[0])
+    x = centred if within_span(plain, centred) else plain
+    return Design(x, [formulas.shown(name) for name in names], joined)
+
+
+def _is_array(column: object) -> bool:
+    return isinstance(column, np.ndarray)
+
+
+def within_span(x: np.ndarray, y: np.ndarray) -> bool:
+    """Whether each column of `x` [person, column], standardised, is a combination of an intercept and those of `y`."""
+    q = np.linalg.qr(np.column_stack([np.ones(len(y)), y[:, independent(y)]]))[0]
+    return bool(np.linalg.norm(x - q @ (q.T @ x), axis=0).max() < SAME_SPAN * np.sqrt(len(x)))
+
+
+def check_finite(x: np.ndarray, names: list[str], table: pl.DataFrame, formulas: Formulas, where: str) -> None:
+    """Raises `UserError` that names the first column of `x` [person, column] and person without a finite value."""
+    unfit = ~np.isfinite(x)
+    if not unfit.any():
+        return
+    j = int(unfit.any(axis=0).argmax())
+    row = int(unfit[:, j].argmax())
+    seen = ", ".join(f"{formulas.uses[a].column} = {table[a][row]}" for a in formulas.uses if a in names[j])
+    raise UserError(
+        f"{where}: covariate {formulas.shown(names[j])} is not finite for {int(unfit[:, j].sum())} people, such as"
+        f" {table['person_id'][row]!r} ({seen}); correct `phenotypes.covariates`, or leave the cells empty"
+    )
+
+
+def evaluated(columns: dict, formulas: Formulas, where: str) -> tuple[np.ndarray, list[str]]:
+    """Columns that formulaic makes of checked terms [person, column] and their names, the intercept taken away."""
+    import pandas
+    from formulaic import Formula
+    from formulaic.errors import FormulaicError
+
+    text = " + ".join(["1", *formulas.terms])  # with the intercept, levels lose their reference
+    try:
+        with np.errstate(all="ignore"):
+            made = Formula(text, _ordering="none").get_model_matrix(
+                pandas.DataFrame(columns), context={}, na_action="ignore"
+            )
+    except (FormulaicError, ValueError, TypeError, ArithmeticError, np.linalg.LinAlgError) as error:
+        why = (str(error).strip() or type(error).__name__).splitlines()[0]
+        terms = ", ".join(formulas.shown(term) for term in formulas.terms)
+        raise UserError(f"{where}: the covariates {terms} cannot be computed: {formulas.shown(why)}") from None
+    made = made.drop(columns="Intercept")
+    return made.to_numpy(dtype=float), [str(name) for name in made.columns]
 
 
 def independent(x: np.ndarray) -> list[int]:

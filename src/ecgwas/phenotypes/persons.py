@@ -7,18 +7,21 @@ import numpy as np
 import polars as pl
 
 from ecgwas import tables, user_tables
+from ecgwas.config import FLAGS
 from ecgwas.errors import UserError
-from ecgwas.phenotypes import design
+from ecgwas.phenotypes import circular
 
 
 @dataclass(frozen=True)
 class Recordings:
-    """Values of recordings: person [recording], values [recording, column] with NaN missing."""
+    """Values of recordings, or of people where the table has one row per person."""
 
-    person: np.ndarray
-    values: np.ndarray
-    names: list[str]
+    person: np.ndarray  # [recording]
+    values: np.ndarray  # [recording, column], NaN missing
+    names: list[str]  # [column]
     excluded: pl.DataFrame = field(default_factory=lambda: tables.empty(tables.TRAITS_EXCLUDED))  # columns not used
+    ids: np.ndarray | None = None  # [recording] recording_id, where the table has one
+    flags: dict[str, np.ndarray] = field(default_factory=dict)  # bool [recording], False where not known
 
 
 def read_table(path: Path) -> pl.DataFrame:
@@ -81,7 +84,7 @@ def recordings(path: Path, whole: bool, wanted: list[str] | str | None = None) -
         print(f"{path}: {name} is no trait: {detail}", flush=True)
     if not names:
         raise UserError(f"{path}: no numeric column, so no trait; the table has {', '.join(table.columns)}")
-    names = names if wanted is None else chosen(names, wanted, path)
+    names = names if wanted is None else chosen([name for name in names if name not in FLAGS], wanted, path)
     by = [name for name in ("person_id", "recording_id") if name in table.columns]
     table = table.sort(by, maintain_order=True)  # sums must not depend on the order of the file
     values = table.select(names).cast(pl.Float64).to_numpy(writable=True)
@@ -91,18 +94,29 @@ def recordings(path: Path, whole: bool, wanted: list[str] | str | None = None) -
         raise UserError(f"{path}: no recording has a value among {', '.join(names[:8])}")
     excluded = [row("trait", name, *why) for name, why in unused.items()]
     rows = pl.concat([tables.empty(tables.TRAITS_EXCLUDED), *excluded])
-    return Recordings(table["person_id"].to_numpy()[seen], values[seen], names, rows)
+    ids = table["recording_id"].to_numpy()[seen] if "recording_id" in table.columns else None
+    marked = {name: user_tables.as_numbers(table[name]) == 1 for name in FLAGS if name in table.columns}
+    flags = {name: flag.fill_null(False).to_numpy()[seen] for name, flag in marked.items()}
+    return Recordings(table["person_id"].to_numpy()[seen], values[seen], names, rows, ids, flags)
 
 
-def person_means(person: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sorted person ids and the mean over each one's recordings [person, column]; NaN where there is none."""
+def person_means(
+    person: np.ndarray, values: np.ndarray, angles: list[int] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sorted person ids and the mean over each one's recordings [person, column]; NaN where there is none.
+
+    `angles`: columns of degrees, whose means are circular.
+    """
     ids, group = np.unique(person.astype(str), return_inverse=True)
     seen = np.isfinite(values)
     total = np.zeros((len(ids), values.shape[1]))
     count = np.zeros_like(total)
     np.add.at(total, group, np.where(seen, values, 0.0))
     np.add.at(count, group, seen)
-    return ids, np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+    means = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+    for j in angles or []:
+        means[:, j] = circular.group_means(values[:, j], group, len(ids))
+    return ids, means
 
 
 def reasons(with_trait: np.ndarray, samples: pl.DataFrame) -> pl.DataFrame:
@@ -143,7 +157,7 @@ def _rows(kind: str, ids: pl.Series, why: pl.Series, detail: pl.Series) -> pl.Da
     made = pl.DataFrame(
         {"kind": pl.Series([kind] * len(ids), dtype=pl.String), "id": ids, "reason": why, "detail": detail}
     )
-    return tables.typed(made, tables.TRAITS_EXCLUDED)
+    return tables.typed(made.with_columns(n=pl.lit(None, pl.Int32)), tables.TRAITS_EXCLUDED)
 
 
 def row(kind: str, name: str, reason: str, detail: str) -> pl.DataFrame:
@@ -169,29 +183,25 @@ def analysable(with_trait: np.ndarray, samples: pl.DataFrame, where: str) -> pl.
 
 
 def complete(
-    chosen: pl.DataFrame, people: pl.DataFrame, pcs: pl.DataFrame, terms: list[str], n_pcs: int, where: str
+    chosen: pl.DataFrame, base: pl.DataFrame, pcs: pl.DataFrame, shown: dict[str, str], n_pcs: int
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """`chosen` with the base covariates and PCs, people complete in all; and the excluded of the others."""
+    """`chosen` with the columns of `base` and PCs, of people complete in all; and the excluded of the others.
+
+    Columns of `base` are aliases of those that `shown` names, so that none of a user's meets pc1, … of the genotypes.
+    """
     wanted = [f"pc{k + 1}" for k in range(n_pcs)]
     absent = [name for name in wanted if name not in pcs.columns]
     if absent:
         raise UserError(f"{n_pcs} PCs asked (`phenotypes.pcs`), but the PC table has {', '.join(pcs.columns)}")
-    base = design.base_table(people, terms, where).filter(pl.col("person_id").is_not_null())
-    if base["person_id"].n_unique() < base.height:
-        twice = base.filter(pl.col("person_id").is_duplicated())["person_id"][0]
-        raise UserError(f"{where}: person {twice!r} stands more than once; keep one row a person")
     joined = chosen.join(base, on="person_id", how="left", maintain_order="left")
     joined = joined.join(pcs.select("sample_id", *wanted), on="sample_id", how="left", maintain_order="left")
-    columns = [*design.base_columns(terms), *wanted]
-    if not columns:
+    names = shown | {name: name for name in wanted}
+    if not names:
         return joined, tables.empty(tables.TRAITS_EXCLUDED)
-    missing = joined.with_columns(
-        detail=pl.concat_str(
-            [pl.when(pl.col(c).is_null()).then(pl.lit(c)) for c in columns], separator=", ", ignore_nulls=True
-        )
-    )
-    lost = missing.filter(pl.col("detail") != "")
-    excluded = _rows(
-        "person", lost["person_id"], pl.Series(["missing_covariate"] * lost.height, dtype=pl.String), lost["detail"]
-    )
-    return joined.filter(missing["detail"] == ""), excluded
+    absent_of = [pl.when(pl.col(c).is_null()).then(pl.lit(name)) for c, name in names.items()]
+    detail = joined.select(pl.concat_list(absent_of).list.drop_nulls().list.unique(maintain_order=True).list.join(", "))
+    detail = detail.to_series().rename("detail")
+    lost = detail != ""
+    why = pl.Series(["missing_covariate"] * int(lost.sum()), dtype=pl.String)
+    excluded = _rows("person", joined["person_id"].filter(lost), why, detail.filter(lost))
+    return joined.filter(~lost), excluded

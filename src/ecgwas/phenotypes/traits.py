@@ -1,6 +1,6 @@
 """Embeddings, intervals or any table of numbers -> traits, covariates and who is left out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,9 @@ from ecgwas.cli import run
 from ecgwas.config import Phenotypes
 from ecgwas.errors import UserError
 from ecgwas.files import atomic, write_parquet
-from ecgwas.phenotypes import binary, design, normalise, persons, repeats
+from ecgwas.phenotypes import angles, binary, design, exclusions, inputs, normalise, persons, repeats
+from ecgwas.phenotypes.formulas import Formulas
+from ecgwas.phenotypes.inputs import Covariates
 from ecgwas.phenotypes.persons import Recordings
 
 
@@ -26,17 +28,23 @@ class Traits:
     transform: dict[str, np.ndarray]
 
 
-def covariate_columns(joined: pl.DataFrame, terms: list[str], n_pcs: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+def covariate_columns(
+    joined: pl.DataFrame, formulas: Formulas, n_pcs: int, where: str
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The design [person, column] without intercept, standardised, and a row for each collinear column left out."""
-    names = [*terms, *(f"pc{k + 1}" for k in range(n_pcs))]
-    pcs = design.standardise(joined.select(f"pc{k + 1}" for k in range(n_pcs)).to_numpy()) if n_pcs else None
-    x = design.expand(joined, terms)
-    x = x if pcs is None else np.column_stack([x, pcs])
+    pcs = [f"pc{k + 1}" for k in range(n_pcs)]
+    made = design.design(joined, formulas, where)
+    names = [*made.names, *pcs]
+    x = np.column_stack([made.x, design.standardise(joined.select(pcs).to_numpy())]) if pcs else made.x
     kept = design.independent(x)
-    dropped = [persons.row("covariate", names[j], "collinear", "constant, or a combination of the columns before it")
-               for j in range(len(names)) if j not in kept]  # fmt: skip
+    rows = [persons.row("covariate", names[j], "collinear", "constant, or a combination of the columns before it")
+            for j in range(len(names)) if j not in kept]  # fmt: skip
+    rows += [persons.row("covariate", name, "few_people", which) for name, which in made.joined.items()]
+    twice = next((names[j] for j in kept if [names[k] for k in kept].count(names[j]) > 1), None)
+    if twice:
+        raise UserError(f"{where}: two covariates are called {twice!r}; rename the column of the people table")
     table = joined.select("person_id", "sample_id").with_columns(pl.Series(names[j], x[:, j]) for j in kept)
-    return table, pl.concat([tables.empty(tables.TRAITS_EXCLUDED), *dropped])
+    return table, pl.concat([tables.empty(tables.TRAITS_EXCLUDED), *rows])
 
 
 def adjusted(recorded: Recordings, ids: np.ndarray, c: np.ndarray, coefficients: np.ndarray):
@@ -119,20 +127,19 @@ def cases(y: np.ndarray, recorded: Recordings, c: np.ndarray, settings: Phenotyp
     return Traits(y[:, kept], names, tables.empty(tables.RELIABILITY), excluded, {})
 
 
-def build(
+def analysed(
     recorded: Recordings,
-    everyone: pl.DataFrame,
+    adjusting: Covariates,
     samples: pl.DataFrame,
     pcs: pl.DataFrame,
-    whiten: bool,
     settings: Phenotypes,
     where: str,
-    outcomes: bool = False,
-) -> tuple[pl.DataFrame, pl.DataFrame, Traits]:
-    """People, covariates and traits of a cohort: (person_id and sample_id, covariates, traits)."""
-    with_trait, means = persons.person_means(recorded.person, recorded.values)
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """People with trait, covariates and genotypes, in the order of the genotypes, and the excluded of the others."""
+    with_trait = np.unique(recorded.person.astype(str))
     chosen = persons.analysable(with_trait, samples, where)
-    joined, incomplete = persons.complete(chosen, everyone, pcs, settings.covariates, settings.pcs, where)
+    base = adjusting.values(recorded)
+    joined, incomplete = persons.complete(chosen, base, pcs, adjusting.shown, settings.pcs)
     excluded = pl.concat([persons.reasons(with_trait, samples), incomplete])
     if joined.height < settings.min_people:
         counts = excluded.filter(kind="person")["reason"].value_counts().sort("reason").rows()
@@ -141,20 +148,28 @@ def build(
             f"{where}: {joined.height} people have trait, covariates and genotypes, fewer than"
             f" `phenotypes.min_people` = {settings.min_people} (left out: {counted or 'nobody'})"
         )
-    covariates, collinear = covariate_columns(joined, settings.covariates, settings.pcs)
+    return joined, excluded
+
+
+def build(
+    recorded: Recordings, joined: pl.DataFrame, c: np.ndarray, whiten: bool, settings: Phenotypes, outcomes: bool
+) -> Traits:
+    """Traits of the people `joined`, whose covariates are `c` [person, covariate]."""
+    axes_deg = [] if whiten or outcomes else tables.circular(recorded.names)
+    with_trait, means = persons.person_means(recorded.person, recorded.values, axes_deg)
     ids = joined["person_id"].to_numpy().astype(str)
     y = means[np.searchsorted(with_trait, ids)]
-    c = covariates.drop("person_id", "sample_id").to_numpy()
-    made = cases(y, recorded, c, settings) if outcomes else (axes if whiten else columns)(y, recorded, ids, c, settings)
-    excluded = pl.concat([excluded, collinear, recorded.excluded, made.excluded]).sort("kind", "reason", "id")
-    names = np.array([name for name in covariates.columns if name not in ("person_id", "sample_id")])
-    stored = {
-        "traits": np.array(made.names),
-        "columns": np.array(recorded.names),
-        "covariates": names,
-        **made.transform,
-    }
-    return joined, covariates, Traits(made.values, made.names, made.reliability, excluded, stored)
+    if outcomes:
+        return cases(y, recorded, c, settings)
+    if whiten:
+        return axes(y, recorded, ids, c, settings)
+    if not axes_deg:
+        return columns(y, recorded, ids, c, settings)
+    cut = angles.cuts(y, recorded.names)
+    near = angles.of_recordings(recorded, with_trait, means, cut)
+    made = columns(angles.deviations(y, cut), near, ids, c, settings)
+    kept = [recorded.names.index(name) for name in made.names]
+    return replace(made, transform=made.transform | {"cut_deg": cut[kept]})
 
 
 def main(
@@ -171,16 +186,35 @@ def main(
     transform: Path,
     classical: bool = False,
     outcomes: list[str] | None = None,
+    recordings: Path | None = None,
 ) -> None:
     """Person means of `values` -> traits adjusted for covariates, for kept people with all covariates.
 
     Without one of each pair of relatives, unless `settings.relatives` keeps them.
-    `classical`: the values are the classical measurements, of which `settings.intervals` are taken. `outcomes`: columns
-    of the values that are 0/1 outcomes, which are written as they are, true and false.
+
+    Args:
+        values: table of numbers by person_id, or by recording_id and person_id.
+        whiten: the numbers are an embedding, of which whitened axes are the traits.
+        people: the cohort's people and their covariates.
+        samples: genotyped samples, whether they are kept and unrelated.
+        pcs: principal components of the genotypes.
+        settings: the `phenotypes` block, as JSON.
+        traits: table of the traits, written.
+        covariates: table of the design without intercept, written.
+        reliability: table of the repeatability of each trait, written.
+        excluded: table of people, traits, covariates and recordings excluded, with reasons, written.
+        transform: how the traits follow from the values (.npz), written.
+        classical: the values are the classical measurements, of which `settings.intervals` are taken.
+        outcomes: columns of the values that are 0/1 outcomes, written as they are, true and false.
+        recordings: the cohort's recordings, for covariates of the recording.
     """
     wanted = settings.intervals if classical else None
-    read = binary.read(values, outcomes) if outcomes else None
-    recorded = Recordings(*read) if read else persons.recordings(values, whole=whiten, wanted=wanted)
+    recorded = (
+        Recordings(*binary.read(values, outcomes))
+        if outcomes
+        else persons.recordings(values, whole=whiten, wanted=wanted)
+    )
+    recorded, unmeasured = exclusions.applied(recorded, settings.exclude)
     known = pl.read_parquet(samples)
     known = (
         known.with_columns(unrelated=pl.col("keep") & pl.col("copy_of").is_null())
@@ -188,11 +222,14 @@ def main(
         else known
     )
     where = f"{values} with {people}"
-    joined, design_columns, made = build(
-        recorded, persons.read_table(people), known, pl.read_parquet(pcs), whiten, settings, where, bool(outcomes)
-    )
-    counts = made.excluded.group_by("kind", "reason").len().sort("kind", "reason").rows()
-    print(f"{joined.height} people, {len(made.names)} traits; left out: {counts}", flush=True)
+    adjusting = inputs.read(people, recordings, settings.covariates, settings.pcs)
+    joined, left_out = analysed(recorded, adjusting, known, pl.read_parquet(pcs), settings, where)
+    design_columns, noted = covariate_columns(joined, adjusting.formulas, settings.pcs, where)
+    c = design_columns.drop("person_id", "sample_id").to_numpy()
+    made = build(recorded, joined, c, whiten, settings, bool(outcomes))
+    rows = pl.concat([left_out, unmeasured, noted, recorded.excluded, made.excluded]).sort("kind", "reason", "id")
+    counts = rows.group_by("kind", "reason").len().sort("kind", "reason").rows()
+    print(f"{joined.height} people, {len(made.names)} traits; excluded: {counts}", flush=True)
     table = joined.select("person_id", "sample_id").with_columns(
         pl.Series(name, column).fill_nan(None).cast(pl.Boolean if outcomes else pl.Float64)
         for name, column in zip(made.names, made.values.T, strict=True)
@@ -200,9 +237,15 @@ def main(
     write_parquet(table, traits)
     write_parquet(design_columns, covariates)
     write_parquet(made.reliability, reliability)
-    write_parquet(made.excluded, excluded)
+    write_parquet(rows, excluded)
+    stored = {
+        "traits": np.array(made.names),
+        "columns": np.array(recorded.names),
+        "covariates": np.array(design_columns.columns[2:]),
+        **made.transform,
+    }
     with atomic(transform) as temporary, temporary.open("wb") as file:
-        np.savez(file, **made.transform)
+        np.savez(file, **stored)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import torch
 
+from ecgwas import tables
 from ecgwas.errors import UserError
 from ecgwas.predict import probe
 from ecgwas.predict.inputs import Cohort, Fit, Scores
@@ -18,7 +19,8 @@ FEWEST = 0.05  # share of the training recordings that must have a feature
 def features(method: str, cohort: Cohort, ids: pl.DataFrame) -> pl.DataFrame:
     """A column a feature, rows as in `ids` (recording_id, person_id); null where missing.
 
-    demographics: age, its square and male sex. intervals: every number and flag of intervals.parquet but the machine's.
+    demographics: age, its square and male sex. intervals: every number and flag of intervals.parquet but the machine's;
+    axes in degrees are cosine and sine, so that 179 and -179 are neighbours.
     """
     if method == "demographics":
         cohort.need(method, "people")
@@ -30,7 +32,20 @@ def features(method: str, cohort: Cohort, ids: pl.DataFrame) -> pl.DataFrame:
     kinds = {n: d for n, d in table.schema.items() if n not in NOT_MEASURED and not n.startswith("machine_")}
     names = [n for n, d in kinds.items() if d.is_numeric() or d == pl.Boolean]
     joined = ids.select("recording_id").join(table, on="recording_id", how="left", maintain_order="left")
-    return joined.select(pl.col(name).cast(pl.Float64) for name in names)
+    axes = [names[j] for j in tables.circular(names)]
+    return joined.select(
+        part for name in names for part in (_cosine_and_sine(name) if name in axes else [_number(name)])
+    )
+
+
+def _number(name: str) -> pl.Expr:
+    return pl.col(name).cast(pl.Float64)
+
+
+def _cosine_and_sine(name: str) -> list[pl.Expr]:
+    """Two features of an axis in degrees: qrs_axis_deg -> qrs_axis_cos, qrs_axis_sin."""
+    radians, stem = _number(name).radians(), name.removesuffix("_deg").removesuffix("_degrees")
+    return [radians.cos().alias(f"{stem}_cos"), radians.sin().alias(f"{stem}_sin")]
 
 
 class Design(NamedTuple):

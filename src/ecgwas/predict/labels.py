@@ -11,7 +11,7 @@ from ecgwas.cli import run
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
 from ecgwas.phenotypes.binary import zero_one
-from ecgwas.phenotypes.design import SEX
+from ecgwas.phenotypes.sex import SEX
 from ecgwas.predict import codes, splits
 
 OLDEST = 120.0  # an age beyond is a code, such as 300 of PTB-XL
@@ -89,7 +89,7 @@ def people_table(path: Path) -> pl.DataFrame:
 
 
 def sexes(column: pl.Series, path: Path) -> pl.Series:
-    """female, male or null, as every stage reads them (`phenotypes.design.SEX`)."""
+    """female, male or null, as every stage reads them (`phenotypes.sex.SEX`)."""
     words = {word: "male" if male else "female" for word, male in SEX.items()}
     found = column.cast(pl.String).str.strip_chars().str.to_lowercase().replace_strict(words, default=None)
     given = column.drop_nulls()

@@ -10,6 +10,7 @@ from ecgwas.tables.ecg import (
     READOUT,
     RECORDINGS,
     RECORDINGS_EXCLUDED,
+    circular,
 )
 from ecgwas.tables.genetics import (
     CALIBRATION,

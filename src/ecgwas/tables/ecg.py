@@ -1,5 +1,8 @@
 """Recordings, their quality and measurements, and what models make of them."""
 
+import re
+from collections.abc import Iterable
+
 import polars as pl
 
 from ecgwas.config import LEADS
@@ -150,6 +153,14 @@ INTERVALS: Schema = {
         for lead in LEADS
     },
 }
+
+CIRCULAR = re.compile(r"(^|_)axis_deg(rees)?$")
+
+
+def circular(columns: Iterable[str]) -> list[int]:
+    """Places of the columns that hold axes in degrees, of which 179 and -177 are neighbours; angles of 0 to 180 are none."""
+    return [j for j, name in enumerate(columns) if CIRCULAR.search(name)]
+
 
 EMBEDDING_WINDOWS: Schema = {
     "recording_id": (pl.String(), "Recording, in the order of the embeddings."),

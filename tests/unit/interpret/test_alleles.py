@@ -12,6 +12,7 @@ from ecgwas.embed.encoder import as_recording
 from ecgwas.errors import UserError
 from ecgwas.ingest.process import process
 from ecgwas.interpret import alleles, people_beats, regression
+from ecgwas.phenotypes import circular
 from ecgwas.report.alleles import beat_change
 from ecgwas.simulate import ecg
 
@@ -79,7 +80,7 @@ def test_leads_share_the_multipliers_whoever_lacks_one():
 
 
 def test_angles_do_not_break_at_180():
-    np.testing.assert_allclose(np.ptp(alleles.around(np.array([179.0, -179.0, 178.0, np.nan]))[:3]), 3.0)
+    np.testing.assert_allclose(np.ptp(circular.around(np.array([179.0, -179.0, 178.0, np.nan]))[:3]), 3.0)
 
 
 @pytest.fixture

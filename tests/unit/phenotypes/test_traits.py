@@ -8,7 +8,7 @@ from scipy import stats
 from ecgwas import tables
 from ecgwas.config import SCANNED_INTERVALS, Phenotypes
 from ecgwas.errors import UserError
-from ecgwas.phenotypes import design, normalise, persons, repeats, traits
+from ecgwas.phenotypes import normalise, persons, repeats, traits
 
 
 @pytest.fixture
@@ -168,20 +168,6 @@ def test_collinear_and_constant_covariates_leave_with_a_note(cohort):
     made = run(cohort, covariates=["age", "months", "site", "sex"])
     assert made["covariates"].columns[2:] == ["age", "sex", "pc1", "pc2", "pc3"]
     assert made["excluded"].filter(kind="covariate")["id"].to_list() == ["months", "site"]
-
-
-def test_covariate_language():
-    assert design.factors("age^2") == ["age", "age"]
-    assert design.factors("age:sex") == ["age", "sex"]
-    base = pl.DataFrame({"person_id": ["a", "b", "c", "d"], "age": [1.0, 2, 3, 5], "sex": [0.0, 1, 0, 1]})
-    x = design.expand(base, ["age", "age^2", "age:sex", "sex"])
-    raw = np.column_stack([np.ones(4), base["age"], base["age"] ** 2, base["sex"]])
-    back = raw @ np.linalg.lstsq(raw, x[:, [1]], rcond=None)[0]
-    np.testing.assert_allclose(back[:, 0], x[:, 1], atol=1e-12)  # the same span as the plain square
-    words = pl.DataFrame({"person_id": ["a", "b", "c"], "sex": ["Female", "male", "?"]})
-    assert design.numeric(words, "sex", "people.csv").to_list() == [0.0, 1.0, None]
-    with pytest.raises(UserError, match="no usable value"):
-        design.numeric(words.with_columns(sex=pl.lit("x")), "sex", "people.csv")
 
 
 def test_axes_most_alike_in_two_recordings_come_first():

@@ -1,0 +1,44 @@
+"""Flags of recordings (pacing, atrial fibrillation, bundle branch block) -> values missing, trait by trait."""
+
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+import numpy as np
+import polars as pl
+
+from ecgwas import tables
+from ecgwas.phenotypes.persons import Recordings
+
+
+def flags_of(trait: str, rules: dict[str, list[str]]) -> list[str]:
+    """Flags that exclude a recording from `trait`: those of every pattern that its name matches."""
+    return list(
+        dict.fromkeys(flag for pattern, flags in rules.items() if fnmatchcase(trait, pattern) for flag in flags)
+    )
+
+
+def applied(recorded: Recordings, rules: dict[str, list[str]]) -> tuple[Recordings, pl.DataFrame]:
+    """`recorded` with the values of flagged recordings missing, and tables.TRAITS_EXCLUDED: a row per trait and flag.
+
+    Recordings whose flag is not known keep their values; those of which nothing is left leave. A table without flags
+    stays as it is.
+    """
+    values, rows = recorded.values.copy(), [tables.empty(tables.TRAITS_EXCLUDED)]
+    for j, trait in enumerate(recorded.names):
+        seen = np.isfinite(recorded.values[:, j])
+        for flag in flags_of(trait, rules):
+            flagged = recorded.flags.get(flag)
+            if flagged is None or not (flagged & seen).any():
+                continue
+            values[flagged, j] = np.nan
+            rows.append(_row(trait, flag, recorded.person[flagged & seen], int(seen.sum())))
+    left = np.isfinite(values).any(axis=1)
+    kept = {flag: flagged[left] for flag, flagged in recorded.flags.items()}
+    ids = None if recorded.ids is None else recorded.ids[left]
+    return replace(recorded, person=recorded.person[left], values=values[left], ids=ids, flags=kept), pl.concat(rows)
+
+
+def _row(trait: str, flag: str, people: np.ndarray, total: int) -> pl.DataFrame:
+    detail = f"{len(people)} of {total} recordings with a value, of {len(np.unique(people))} people: phenotypes.exclude"
+    row = {"kind": ["recordings"], "id": [trait], "reason": [flag], "detail": [detail], "n": [len(people)]}
+    return tables.typed(pl.DataFrame(row), tables.TRAITS_EXCLUDED)

@@ -1,0 +1,87 @@
+"""People and recordings tables with the study's formulas -> the covariates of whoever has a trait."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from ecgwas import user_tables
+from ecgwas.errors import UserError
+from ecgwas.phenotypes import covariates, formulas, recording_columns
+from ecgwas.phenotypes.covariates import Source
+from ecgwas.phenotypes.formulas import Formulas, Use
+from ecgwas.phenotypes.persons import Recordings
+
+
+@dataclass(frozen=True)
+class Covariates:
+    """What to adjust for, and the tables that hold it."""
+
+    formulas: Formulas
+    people: Source
+    recordings: Source | None
+
+    def values(self, recorded: Recordings) -> pl.DataFrame:
+        """person_id and a column per alias, null where missing: of everyone in the people table or in `recorded`.
+
+        Of the recordings those count that the traits are made of: of a person's other recordings nothing is used.
+        """
+        of_recordings = {a: use for a, use in self.formulas.uses.items() if use.column not in self.people.columns}
+        of_people = {a: use for a, use in self.formulas.uses.items() if a not in of_recordings}
+        made = covariates.of_people(self.people, of_people)
+        if not of_recordings:
+            return made
+        counting = _counting(self.recordings, recorded)
+        made = made.join(covariates.of_recordings(counting, of_recordings), on="person_id", how="full", coalesce=True)
+        return made
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """Alias -> the column it stands for."""
+        return {alias: use.column for alias, use in self.formulas.uses.items()}
+
+
+def _counting(source: Source, recorded: Recordings) -> Source:
+    """The recordings that traits are made of."""
+    rows = pl.col("person_id").is_in(np.unique(recorded.person.astype(str)).tolist())
+    if recorded.ids is not None:
+        rows = pl.col("recording_id").is_in(recorded.ids.astype(str).tolist())
+    return Source(source.frame.filter(rows), source.name)
+
+
+def read(people: Path, recordings: Path | None, terms: list[str], n_pcs: int) -> Covariates:
+    """The covariates `terms` of the tables; raises `UserError` where a term names what neither has, or both have."""
+    table = user_tables.read(people).need(["person_id"])
+    frame = table.frame
+    mine = Source(frame, str(people), table)
+    theirs = None
+    if recordings is not None:
+        theirs = Source(recording_columns.frame(pl.read_parquet(recordings), frame), str(recordings))
+    offered = [name for name in recording_columns.NAMES if name not in frame.columns]
+    known = f"{', '.join(frame.columns)}; the recordings {', '.join(offered)}"
+    found = formulas.read(terms, [*mine.columns, *offered], str(people), known)
+    for use in found.uses.values():
+        _check(use, mine, theirs, n_pcs)
+    return Covariates(found, mine, theirs)
+
+
+def _check(use: Use, people: Source, recordings: Source | None, n_pcs: int) -> None:
+    """Raises where a column is in neither table, in both, or has the name of a component of the genotypes."""
+    name = use.column
+    if name in {f"pc{k + 1}" for k in range(n_pcs)}:
+        raise UserError(
+            f"{people.name}: covariate {name} has the name of a principal component of the genotypes (`phenotypes.pcs`:"
+            f" {n_pcs}); rename the column, or set `phenotypes.pcs: 0` to adjust for your own components alone"
+        )
+    if name in people.columns:
+        if recordings is not None and name in recording_columns.TAKEN and name in recordings.columns:
+            raise UserError(
+                f"{people.name}: covariate {name} is a column of this table and of the recordings; rename the column"
+            )
+    elif recordings is None:
+        raise UserError(
+            f"{people.name}: covariate {name} is of the recordings; give --recordings, the cohort's recordings.parquet"
+        )
+    elif name not in recordings.columns:
+        raise UserError(f"{recordings.name}: no covariate {name}{recording_columns.remedy(name)}")
