@@ -25,8 +25,8 @@ DRAWS = 10_000  # of the traits' statistics
 CHUNK = 1_000  # drawn at a time
 SAMPLED = 100  # variants whose neighbourhoods are looked at, evenly spaced in genome order
 NEIGHBOURS = 150  # on each side of such a variant at most
-NEIGHBOUR_DRAWS = 100  # of the statistics of a neighbourhood
-PEOPLE = 5_000  # whose genotypes tell the LD of neighbourhoods
+NEIGHBOUR_DRAWS = 50  # of the statistics of a neighbourhood
+PEOPLE = 2_000  # whose genotypes tell the LD of neighbourhoods
 
 
 @dataclass(frozen=True)
