@@ -10,9 +10,10 @@ from ecgwas.config import LEADS
 from ecgwas.ingest.amplitudes import axes, lead_amplitudes, spatial_angle, voltages
 from ecgwas.ingest.beats import MedianBeat, rr_intervals
 from ecgwas.ingest.canonical import INDEPENDENT
-from ecgwas.ingest.conduction import bundle_branch_block, paced
+from ecgwas.ingest.conduction import bundle_branch_block
 from ecgwas.ingest.delineate import RATE_HZ, Marks, delineate, pq_segment
 from ecgwas.ingest.filters import resample
+from ecgwas.ingest.pacing import Unpaced, paced_marks, spikes, without_spikes
 from ecgwas.ingest.rhythm import (
     CONSISTENT_P,
     ectopic_share,
@@ -79,26 +80,35 @@ def marked(beat: MedianBeat, independent: list[int], smooth: np.ndarray, rr_ms: 
     return signal, marks
 
 
+def in_ms(unpaced: Unpaced) -> list[float]:
+    """Spikes in ms from the start of the cut beat."""
+    cut = unpaced.beat.peak - without_neighbours(unpaced.beat)[1]
+    return [(spike - cut) * RATE_HZ / unpaced.beat.rate_hz for spike in unpaced.spikes]
+
+
 def measure(
     beat: MedianBeat, leads: list[int], rr_ms: np.ndarray, unit: str, smooth: np.ndarray, raw: np.ndarray
 ) -> dict[str, float | bool | None]:
     """Measurements of one recording with RR intervals `rr_ms`; `leads` are the rows of `LEADS` that the beat holds.
 
     smooth, raw: the recording [lead, sample] filtered and as it came. Amplitudes need a known unit, axes leads I and
-    aVF; P and PR need a P wave.
+    aVF; P and PR need a P wave. A paced beat has neither; it is measured without spikes, from the onset after them.
     """
     row = {LEADS[lead]: k for k, lead in enumerate(leads)}
     independent = [k for k, lead in enumerate(leads) if lead in INDEPENDENT] or list(range(len(leads)))
     normal, differences = normal_intervals(beat)
     out = variability(rr_ms, normal, differences) | {"n_beats": beat.n_beats, "ectopic_share": ectopic_share(beat)}
-    uneven = irregular(normal, differences)
-    signal, marks = marked(beat, independent, smooth, float(rr_ms.mean()), bool(uneven))
+    uneven, places = irregular(normal, differences), spikes(raw[independent], beat, unit)
+    pacing = None if places is None else bool(len(places))
+    unpaced = without_spikes(raw, beat, unit, independent) if pacing else Unpaced(beat, ())
+    signal, marks = marked(unpaced.beat, independent, smooth, float(rr_ms.mean()), bool(uneven))
     if not np.isfinite(marks.qrs_onset + marks.qrs_offset):
         return out
-    out |= durations(marks, float(rr_ms.mean()))
     out["af"] = None if uneven is None else uneven and not np.isfinite(marks.p_onset)
+    out["paced"] = pacing
+    marks = paced_marks(marks, in_ms(unpaced)) if pacing else marks
+    out |= durations(marks, float(rr_ms.mean()))
     signal = signal - signal[:, pq_segment(marks.qrs_onset)].mean(axis=1, keepdims=True)
-    out["paced"] = paced(raw[independent], beat, unit)
     out |= bundle_branch_block(signal, row, marks, bool(out["paced"]))
     out |= axes(signal, marks, row) | spatial_angle(signal, marks, row)
     sizes = {wave: values.tolist() for wave, values in lead_amplitudes(signal, marks).items()}
