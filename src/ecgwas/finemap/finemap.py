@@ -65,7 +65,24 @@ def main(
     loco: Path | None = None,
     threads: int = 1,
 ) -> None:
-    """Fine-map each region of loci, `threads` at a time; what is in memory does not grow with their number."""
+    """Fine-map each region of loci, `threads` at a time; what is in memory does not grow with their number.
+
+    Args:
+        loci: loci.parquet of the model's scan.
+        sumstats: The scan's sumstats/part-*.parquet, in order.
+        trait_table: sumstats/traits-000.parquet: what was scanned of each trait.
+        manifest: manifest.json of the genotypes.
+        variants: variants.parquet of the genotypes.
+        samples: samples.parquet of the genotypes.
+        traits: traits.parquet of the model: who is analysed, and their traits.
+        covariates: covariates.parquet of the model.
+        settings: The `finemap` block of the study.
+        credible_sets: Written: the credible sets.
+        pips: Written: posterior inclusion probabilities of the variants in sets.
+        diagnostics: Written: how well the LD matrix fits the z scores of each region.
+        loco: loco.parquet of step 1, where relatives are kept: each chromosome's traits are less its predictions.
+        threads: CPU threads; as many regions at a time.
+    """
     cohort = ld.open_cohort(manifest, variants, samples, traits, covariates, loco)
     check_scan(cohort, trait_table)
     on = functools.lru_cache(maxsize=2)(cohort.on)

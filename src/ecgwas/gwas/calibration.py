@@ -178,6 +178,20 @@ def main(
     """Genomic control factor of each trait, of the joint test and their mean, on all and on the null contigs.
 
     With `loco`, the permuted traits are less their prediction from all chromosomes.
+
+    Args:
+        sumstats: The scan's sumstats/part-*.parquet, in order.
+        trait_table: sumstats/traits-000.parquet: what was scanned of each trait.
+        manifest: manifest.json of the genotypes.
+        variants: variants.parquet of the genotypes.
+        samples: samples.parquet of the genotypes.
+        traits: traits.parquet of the model: who is analysed, and their traits.
+        covariates: covariates.parquet of the model.
+        settings: The `gwas` block of the study.
+        calibration: Written: a row per trait, of observed and of permuted traits.
+        loco: loco.parquet of step 1, where relatives are kept: each chromosome's traits are less its predictions.
+        seed: Seed of the permutations.
+        threads: CPU threads.
     """
     torch.set_num_threads(threads)
     scan, people = inputs.read_scan(sumstats, trait_table), inputs.read_people(traits, covariates, samples, loco)

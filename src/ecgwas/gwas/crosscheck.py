@@ -85,6 +85,22 @@ def main(
     """Every lead again with linear_regression_rows: largest |difference of beta|/SE and |difference of SE|/SE.
 
     Hail knows no offset: where relatives are kept (`loco`), both sides test the traits as they are.
+
+    Args:
+        loci: loci.parquet of the model's scan.
+        sumstats: The scan's sumstats/part-*.parquet, in order.
+        trait_table: sumstats/traits-000.parquet: what was scanned of each trait.
+        manifest: manifest.json of the genotypes.
+        variants: variants.parquet of the genotypes.
+        samples: samples.parquet of the genotypes.
+        traits: traits.parquet of the model: who is analysed, and their traits.
+        covariates: covariates.parquet of the model.
+        settings: The `gwas` block of the study.
+        crosscheck: Written: a row per lead variant and trait, with both results.
+        loco: loco.parquet of step 1, where relatives are kept: each chromosome's traits are less its predictions.
+        threads: CPU threads.
+        memory_mb: Memory of Hail.
+        master: Where Hail runs: local, or the address of a Spark cluster.
     """
     scan, people = inputs.read_scan(sumstats, trait_table), inputs.read_people(traits, covariates, samples)
     rows = chosen(scan, pl.read_parquet(loci))

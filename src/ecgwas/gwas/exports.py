@@ -273,7 +273,18 @@ def main(
     cohort: str,
     exports: Path,
 ) -> None:
-    """Write every trait in each format of `exports.formats` into the folder `exports`; _SUCCESS names the files."""
+    """Write every trait in each format of `exports.formats` into the folder `exports`; _SUCCESS names the files.
+
+    Args:
+        sumstats: The scan's sumstats/part-*.parquet, in order.
+        trait_table: sumstats/traits-000.parquet: what was scanned of each trait.
+        variants: variants.parquet of the genotypes.
+        covariates: covariates.parquet of the model, named in the metadata.
+        manifest: manifest.json of the genotypes.
+        settings: The `exports` block of the study.
+        cohort: Name of the cohort, for the metadata.
+        exports: Written: a folder with one folder per format.
+    """
     lengths = pl.read_parquet(trait_table)
     table, build = inputs.read_variants(variants), json.loads(manifest.read_text())["build"]
     minor = pl.min_horizontal("af", 1 - pl.col("af"))

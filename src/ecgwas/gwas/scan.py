@@ -135,6 +135,22 @@ def main(
     Part k of `gwas.parts` is the k-th of so many equal spans of the genome, whatever variants there are. With `loco`,
     each chromosome's traits are less their prediction from all other chromosomes. `memory_mb` and `master` are for
     engine hail.
+
+    Args:
+        manifest: manifest.json of the genotypes.
+        variants: variants.parquet of the genotypes.
+        samples: samples.parquet of the genotypes.
+        traits: traits.parquet of the model: who is analysed, and their traits.
+        covariates: covariates.parquet of the model.
+        part: Number of the part of the genome, from 0.
+        settings: The `gwas` block of the study.
+        sumstats: Written: results of the part, a row per variant.
+        traits_out: Written: numbers of people and degrees of freedom of each trait.
+        loco: loco.parquet of step 1, where relatives are kept: each chromosome's traits are less its predictions.
+        seed: Seed of the permuted traits.
+        threads: CPU threads.
+        memory_mb: Memory of Hail.
+        master: Where Hail runs: local, or the address of a Spark cluster.
     """
     people = inputs.read_people(traits, covariates, samples, loco).in_file_order()
     known = json.loads(manifest.read_text())

@@ -111,6 +111,18 @@ def main(
     """Leave-one-chromosome-out predictions of every trait by whole-genome ridge regression.
 
     Traits set aside are predicted 0; `excluded_out` lists them and the variants that were not used, with reasons.
+
+    Args:
+        manifest: manifest.json of the genotypes.
+        variants: variants.parquet of the genotypes.
+        samples: samples.parquet of the genotypes.
+        traits: traits.parquet of the model: who is analysed, and their traits.
+        covariates: covariates.parquet of the model.
+        settings: The `step1` block of the study.
+        loco: Written: the predictions.
+        seed: Seed of the folds of people.
+        threads: CPU threads.
+        excluded_out: Written: traits and variants that were not used, with reasons.
     """
     torch.set_num_threads(threads)
     people, table = inputs.read_people(traits, covariates, samples), usable(inputs.read_variants(variants), settings)

@@ -230,7 +230,25 @@ def main(
     recovery: Path,
     summary: Path,
 ) -> None:
-    """Compare what was found by `model` with what was planted: a table of planted loci (TSV) and a summary (JSON)."""
+    """Compare what was found by `model` with what was planted: a table of planted loci (TSV) and a summary (JSON).
+
+    Args:
+        truth: truth.json of the simulated cohort.
+        loci: loci.parquet of the model's scan.
+        sumstats: The scan's sumstats/part-*.parquet, in order.
+        trait_table: sumstats/traits-000.parquet: what was scanned of each trait.
+        credible_sets: credible_sets.parquet of the fine-mapping.
+        pips: variants.parquet of the fine-mapping.
+        calibration: calibration.parquet of the scan.
+        manifest: manifest.json of the genotypes.
+        variants: variants.parquet of the genotypes.
+        samples: samples.parquet of the genotypes.
+        traits: traits.parquet of the model: who is analysed, and their traits.
+        covariates: covariates.parquet of the model.
+        model: Name of the model.
+        recovery: Written: a row per planted locus (TSV).
+        summary: Written: how many were found (JSON).
+    """
     known, scanned, cohort = (
         read_truth(truth),
         pl.read_parquet(trait_table).unique("trait", keep="first", maintain_order=True),

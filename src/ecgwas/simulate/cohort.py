@@ -59,7 +59,14 @@ class Cohort:
 
 
 def main(settings: Simulate, seed: int, folder: Path, threads: int = 2) -> None:
-    """Write a simulated cohort to `folder`: whole, or not at all."""
+    """Write a simulated cohort to `folder`: whole, or not at all.
+
+    Args:
+        settings: The `simulate` block of the cohort.
+        seed: Seed of everything that is drawn.
+        folder: Written: the files of the cohort and truth.json.
+        threads: CPU threads.
+    """
     check(settings)
     cohort = simulate_cohort(settings, seed, threads)
     loci = planted_loci(cohort)
