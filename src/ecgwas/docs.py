@@ -74,6 +74,7 @@ UNITS = {
     "count": "µV/count",
     "sd": "SD",
     "years": "years",
+    "p": "–",
 }
 COUNTED = {"people": "people", "steps": "steps", "axes": "axes", "pcs": "components", "components": "components"}
 NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path", types.NoneType: "none"}
@@ -211,7 +212,8 @@ def unit(name: str, field: FieldInfo) -> str:
     if name in COUNTED:
         return COUNTED[name]
     kind, limits = kind_and_range(field)
-    return "share" if "number" in kind and "≥ 0" in limits and "≤ 1" in limits else "–"
+    bounds = set(limits.replace("each ", "").split(", "))
+    return "share" if {"number", "list of number"} & set(kind.split(" or ")) and bounds >= {"≥ 0", "≤ 1"} else "–"
 
 
 def _leaves(annotation: Any) -> Iterator[Any]:

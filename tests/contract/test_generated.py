@@ -1,6 +1,7 @@
 """Generated documents say what the code says."""
 
 import json
+import re
 from pathlib import Path
 
 import pydantic
@@ -36,6 +37,18 @@ def test_range_default_and_unit_of_a_key() -> None:
     assert docs.kind_and_range(share) == ("number", "≥ 0, ≤ 1")
     assert docs.unit("sample_call_rate", share) == "share"
     assert docs.default(config.Study.model_fields["study"]) == "**required**"
+
+
+@pytest.mark.parametrize("block", blocks(), ids=lambda block: block.__name__)
+def test_only_numbers_between_0_and_1_are_shares(block: type[pydantic.BaseModel]) -> None:
+    """The bounds themselves and not their first digits: 0 to 12 doublings are no share."""
+    for name, field in block.model_fields.items():
+        if docs.unit(name, field) == "share":
+            kind, bounds = docs.kind_and_range(field)
+            assert "whole" not in kind, name
+            assert re.fullmatch(r"(each )?≥ 0, (each )?≤ 1", bounds), name
+    assert docs.unit("doublings", config.Ingest.model_fields["doublings"]) == "–"
+    assert docs.unit("hwe_p", config.Genotypes.model_fields["hwe_p"]) == "–"
 
 
 def test_schemas_know_every_top_key_and_refuse_others() -> None:

@@ -3,9 +3,11 @@
 import ast
 import importlib
 import inspect
+import re
 from pathlib import Path
 
 import pytest
+from tests.contract.imports import file_of
 
 SCRIPTS = sorted((Path(__file__).parents[2] / "benchmarks").glob("*.py"))
 OURS = ("ecgwas", "benchmarks")
@@ -40,3 +42,41 @@ def test_a_benchmark_names_what_is_there(script: Path) -> None:
 def test_a_name_that_has_moved_is_found() -> None:
     text = "from ecgwas import tables\nfrom ecgwas.cli import nothing\nprint(tables.no_such_table)\n"
     assert missing_names(text) == ["ecgwas.cli.nothing", "ecgwas.tables.no_such_table, line 3"]
+
+
+PROJECT = Path(__file__).parents[2]
+NAMING = [
+    "src/**/*.py",
+    "workflow/rules/*.smk",
+    "docs/*.md",
+    "docs/cohorts/*.md",
+    "*.md",
+    "config/**/*.yaml",
+    "Makefile",
+]
+
+
+def said(path: Path) -> set[str]:
+    """Dotted names of ours in a file's text: of Python files, in its strings alone (imports fail by themselves)."""
+    text = path.read_text()
+    if path.suffix == ".py":
+        nodes = ast.walk(ast.parse(text))
+        text = "\n".join(n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str))
+    return set(re.findall(r"(?<![\w/.])ecgwas(?:\.[a-z_]\w*)+", text))
+
+
+def is_there(name: str) -> bool:
+    """Whether a dotted name is a module, or something in one."""
+    for known in range(name.count(".") + 1, 0, -1):
+        module, rest = name.split(".")[:known], name.split(".")[known:]
+        if file_of(".".join(module)):
+            return not rest or hasattr(importlib.import_module(".".join(module)), rest[0])
+    return False
+
+
+@pytest.mark.parametrize("pattern", NAMING)
+def test_messages_and_documents_name_modules_that_are_there(pattern: str) -> None:
+    absent = {
+        f"{path.relative_to(PROJECT)}: {n}" for path in PROJECT.glob(pattern) for n in said(path) if not is_there(n)
+    }
+    assert {name for name in absent if not name.endswith((".yaml", ".egg"))} == set()

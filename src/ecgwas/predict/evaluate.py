@@ -110,8 +110,8 @@ def _value(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def lines(made: dict) -> list[str]:
-    """What is printed, the last line JSON."""
+def lines(made: dict, drawn: str = "people") -> list[str]:
+    """What is printed, the last line JSON; `drawn` says of what the resamples are."""
     words = []
     for k, (value, count) in enumerate(zip(made["auroc"], made["positives"], strict=True)):
         shown = "not estimable: one value only" if value is None else repr(value)
@@ -120,7 +120,7 @@ def lines(made: dict) -> list[str]:
     words.append(f"macro AUROC over {used} of {len(made['auroc'])} classes: {made['macro_auroc']!r}")
     if "macro_auroc_95" in made:
         low, high = made["macro_auroc_95"]
-        words.append(f"95 % interval {low:.6f} to {high:.6f}: {made['resamples']} resamples of people")
+        words.append(f"95 % interval {low:.6f} to {high:.6f}: {made['resamples']} resamples of {drawn}")
     if "reason" in made:
         words.append(f"no interval: {made['reason']}")
     if made["unlabelled"] and len(made["auroc"]) > 1:
@@ -155,7 +155,8 @@ def main(
         if not kept.any():
             raise UserError(f"{labels}: no recording has any class; unlabelled: remove leaves none")
         y, s, person = y[kept], s[kept], bootstrap.codes(person[kept])[0]
-    print("\n".join(lines(evaluated(y, s, person, resamples, seed))), flush=True)
+    made = evaluated(y, s, person, resamples, seed) | ({} if groups else {"people": None})
+    print("\n".join(lines(made, "people" if groups else "recordings")), flush=True)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def read_labels(path: Path, settings: Predict | None = None) -> pl.DataFrame:
     needed = ["recording_id", "person_id", "split", "time", "age", "sex"]
     missing = [name for name in needed if name not in table.columns]
     if missing:
-        raise UserError(f"{path}: columns {missing} are missing; make it with ecgwas.predict.outcomes")
+        raise UserError(f"{path}: columns {missing} are missing; make it with python -m ecgwas.predict.labels")
     if table["recording_id"].is_duplicated().any():
         twice = table.filter(pl.col("recording_id").is_duplicated())["recording_id"][0]
         raise UserError(f"{path}: recording {twice!r} stands more than once; keep one row a recording")

@@ -173,3 +173,18 @@ def test_an_interval_that_cannot_be_drawn_says_why(tmp_path, capsys):
     assert "no interval: " in text
     assert "too few cases" in text
     assert "95 % interval" not in text
+
+
+def test_what_was_drawn_again_is_said(tmp_path, capsys):
+    labels, scores = saved(tmp_path, *drawn())
+    np.save(tmp_path / "people.npy", np.arange(400) // 2)
+    for groups, words in ((None, "20 resamples of recordings"), (tmp_path / "people.npy", "20 resamples of people")):
+        evaluate.main(labels, scores, groups=groups, resamples=20)
+        assert words in capsys.readouterr().out
+
+
+def test_the_command_ends_quietly_where_its_reader_does(tmp_path):
+    labels, scores = saved(tmp_path, *drawn())
+    command = f"{sys.executable} -m ecgwas.predict.evaluate --labels {labels} --scores {scores} --resamples 0"
+    done = subprocess.run(["bash", "-c", f"{command} | head -0"], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
