@@ -12,6 +12,7 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/inputs.smk"
+include: "workflow/rules/run.smk"
 
 
 workdir: f"{workflow.basedir}/results/{STUDY.study}"

@@ -1,13 +1,11 @@
-"""Study file -> results: start or continue a study with Snakemake, one process per study at a time.
+"""Study file -> results: start or continue a study with Snakemake, whose place this process takes.
 
-A killed run leaves Snakemake's lock behind. The lock taken here ends with its process, so a stale lock can be
-told from a live run: a stale one is cleared, a live one is left alone. Further arguments go to Snakemake.
+Snakemake itself holds the study while it runs and clears what a killed run left (`workflow/rules/run.smk`); this
+script finds the profile by its name. Further arguments go to Snakemake.
 """
 
 import argparse
-import fcntl
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -23,36 +21,13 @@ def arguments() -> tuple[argparse.Namespace, list[str]]:
     return parser.parse_known_args()
 
 
-def snakemake(options: argparse.Namespace, *more: str) -> int:
+def command(options: argparse.Namespace, more: list[str]) -> list[str]:
     profile = PROFILES / options.profile if (PROFILES / options.profile).is_dir() else Path(options.profile)
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-    command += ["--configfile", str(options.config), "--profile", str(profile)]
-    command += ["--config", *options.overrides] if options.overrides else []
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    return subprocess.run([*command, *more], env=environment, check=False).returncode
-
-
-def study_name(options: argparse.Namespace) -> str:
-    """The study's name: the override where there is one, else the file's key, else the file's stem."""
-    lines = options.config.read_text().splitlines() if options.config.is_file() else []
-    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("study:")]
-    named += [item.split("=", 1)[1] for item in options.overrides if item.startswith("study=")]
-    return named[-1] if named else options.config.stem
-
-
-def main() -> int | str:
-    options, more = arguments()
-    locks = ROOT / "results" / ".locks"
-    locks.mkdir(parents=True, exist_ok=True)
-    with open(locks / study_name(options), "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return f"error: study '{study_name(options)}' is being run by another process; wait for it or stop it"
-        if (status := snakemake(options, "--unlock")) != 0:
-            return status
-        return snakemake(options, *more)
+    words = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    words += ["--configfile", str(options.config), "--profile", str(profile)]
+    words += ["--config", *options.overrides] if options.overrides else []
+    return [*words, *more]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    os.execv(sys.executable, command(*arguments()))

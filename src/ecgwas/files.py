@@ -11,37 +11,45 @@ from typing import Any
 
 import polars as pl
 
-
-class Superseded(RuntimeError):
-    """Another job has started to write the same result; this one must leave it alone."""
+from ecgwas import runs
+from ecgwas.runs import Superseded
 
 
 @contextlib.contextmanager
 def atomic(path: Path | str) -> Iterator[Path]:
     """Yield a temporary sibling of `path` (file or directory); rename it to `path` on success.
 
-    A job that outlives its scheduler must not write over the job started in its place: the last one to enter
-    owns the name (recorded in `.{name}.owner`), an earlier one ends with `Superseded`.
+    A job that outlives the run that started it writes nothing over what a later run made (`runs.may_write`). Of two
+    jobs of one run that make the same result, as where a cluster starts one again, the last one to enter owns the name
+    (recorded in `.{name}.owner`). The other ends with `Superseded`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     token = uuid.uuid4().hex
     temporary = path.with_name(f".{path.name}.{token}{path.suffix}")
     owner = path.with_name(f".{path.name}.owner")
-    owner.write_text(token)
+    with runs.may_write(path):  # a job that is superseded already takes no name away
+        owner.write_text(token)
     try:
         yield temporary
-        if not owner.exists() or owner.read_text() != token:
-            raise Superseded(f"{path}: another job took over this result; nothing was written")
-        if path.is_dir():
-            shutil.rmtree(path)
-        os.replace(temporary, path)
-        owner.unlink()
+        with runs.may_write(path):
+            if not owner.exists() or owner.read_text() != token:
+                raise Superseded(f"{path}: nothing was written: another job took over this result")
+            if path.is_dir():
+                shutil.rmtree(path)
+            os.replace(temporary, path)
+            owner.unlink()
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary)
         else:
             temporary.unlink(missing_ok=True)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder that is no rule's output, such as the state of a training, unless it is a later run's."""
+    with runs.may_write(path):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def write_json(value: Any, path: Path | str) -> None:

@@ -63,5 +63,3 @@ def test_equal_tables_give_equal_bytes(tmp_path):
     write_json({"b": 1, "a": [2]}, tmp_path / "2.json")
     assert (tmp_path / "1.parquet").read_bytes() == (tmp_path / "2.parquet").read_bytes()
     assert (tmp_path / "1.json").read_bytes() == (tmp_path / "2.json").read_bytes()
-
-

@@ -84,8 +84,9 @@ def test_a_wrong_study_is_refused_before_it_starts(tiny_in_place, override, word
 
 
 def test_one_run_of_a_study_at_a_time(project, tiny_in_place):
-    held = project / "results" / ".locks" / "tiny"
-    hold = f"import fcntl, time; f = open({str(held)!r}, 'w'); fcntl.flock(f, 2); print(flush=True); time.sleep(60)"
+    study = project / "results" / "tiny"
+    hold = f"import time; from pathlib import Path; from ecgwas import runs; run = runs.start(Path({str(study)!r}));"
+    hold += " print(flush=True); time.sleep(60)"
     first = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE)
     first.stdout.readline()
     try:

@@ -1,13 +1,13 @@
 """Labels and a cohort -> one fitted predictor of a method."""
 
 import importlib
-import shutil
 from pathlib import Path
 from types import ModuleType
 
 from ecgwas import config
 from ecgwas.cli import run
 from ecgwas.errors import UserError
+from ecgwas.files import remove_folder
 from ecgwas.predict.inputs import Cohort, Fit, read_examples
 
 # Each module has fit(Fit) -> dict of the predictor, and score(dict, Cohort, recording ids, threads, batch) -> Scores.
@@ -80,7 +80,7 @@ def main(
     values |= {"label_share": label_share, "label_draw": label_draw, "train": len(examples.rows("train"))}
     files.save(values | found, predictor)
     if resume:
-        shutil.rmtree(resume, ignore_errors=True)
+        remove_folder(resume)
 
 
 if __name__ == "__main__":

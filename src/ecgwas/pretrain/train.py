@@ -2,7 +2,6 @@
 
 import copy
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from torch import Tensor
 from ecgwas import config
 from ecgwas.cli import run
 from ecgwas.errors import UserError
-from ecgwas.files import write_parquet
+from ecgwas.files import remove_folder, write_parquet
 from ecgwas.pretrain import checkpoint as files
 from ecgwas.pretrain import data, losses, processes
 from ecgwas.pretrain.encoders import make_encoder
@@ -113,7 +112,7 @@ def main(
     if group.rank == 0:
         files.save(finished(trainer, ingest, statistics), checkpoint)
         write_parquet(trainer.table(), history)
-        shutil.rmtree(resume, ignore_errors=True)
+        remove_folder(resume)
     processes.leave(group)
 
 
