@@ -15,7 +15,7 @@ PIP := $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python
 # Seeds other than 1 get a results folder of their own.
 NAME := $(if $(filter 1,$(SEED)),demo,demo-seed$(SEED))
 
-.PHONY: demo run test lint bench docs slurm-test clean
+.PHONY: demo run withdrawn test lint bench docs slurm-test clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python workflow/run.py config/demo.yaml --profile $(PROFILE) --config study=$(NAME) seed=$(SEED)
@@ -23,6 +23,10 @@ demo: $(VENV)/.installed
 
 run: $(VENV)/.installed
 	$(BIN)/python workflow/run.py $(STUDY) --profile $(PROFILE)
+
+# No file of the study's results holds an id of its lists of withdrawn people, or which does.
+withdrawn: $(VENV)/.installed
+	$(BIN)/python -m ecgwas.people.withdrawn --study $(STUDY)
 
 test: $(VENV)/.developed
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -41,7 +45,11 @@ bench: $(VENV)/.developed
 docs: $(VENV)/.developed
 	$(BIN)/python -m ecgwas.docs --check false
 
-slurm-test: $(VENV)/.developed
+slurm-# No file of the study's results holds an id of its lists of withdrawn people, or which does.
+withdrawn: $(VENV)/.installed
+	$(BIN)/python -m ecgwas.people.withdrawn --study $(STUDY)
+
+test: $(VENV)/.developed
 	ECGWAS_SLURM=1 $(BIN)/python -m pytest -m slurm tests/workflow
 
 $(VENV)/.installed: envs/constraints.txt pyproject.toml

@@ -26,6 +26,7 @@ wildcard_constraints:
 
 
 include: "workflow/rules/simulate.smk"
+include: "workflow/rules/people.smk"
 include: "workflow/rules/ingest.smk"
 include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/embed.smk"

@@ -18,6 +18,7 @@ from ecgwas.cli import run
 ROOT = Path(__file__).resolve().parents[2]
 
 PLACES = {
+    "PEOPLE": "cohorts/{cohort}/people.parquet",
     "RECORDINGS": "cohorts/{cohort}/ecg/recordings.parquet",
     "RECORDINGS_EXCLUDED": "cohorts/{cohort}/ecg/excluded.parquet",
     "QUALITY": "cohorts/{cohort}/ecg/quality.parquet",
@@ -249,7 +250,7 @@ def tables_page() -> str:
 
 def _schemas() -> list[tuple[str, tables.Schema]]:
     rooms = (tables.ecg, tables.genetics, tables.labels, tables.predict, tables.survival, tables.interpret)
-    rooms = (*rooms, tables.alleles)
+    rooms = (tables.people, *rooms, tables.alleles)
     return [
         (k, v) for room in rooms for k, v in vars(room).items() if k[0] != "_" and k.isupper() and isinstance(v, dict)
     ]

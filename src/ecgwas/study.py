@@ -30,6 +30,16 @@ class Checked:
         return self.settings.report.model or self.settings.models[0]
 
     @property
+    def pretrained(self) -> list[str]:
+        """The cohorts whose recordings encoders are trained on.
+
+        Those that `pretrain` names; else every one, but with prediction the one that is learnt from: the others are
+        external, and an encoder that has seen their recordings would make their scores too good.
+        """
+        external = self.settings.predict.outcomes and len(self.settings.cohorts) > 1
+        return self.settings.pretrain or ([self.predict_train] if external else self.settings.cohorts)
+
+    @property
     def predict_model(self) -> str:
         """The model whose encoder predicts diseases."""
         return self.settings.predict.model or self.report_model

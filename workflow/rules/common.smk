@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -79,14 +80,13 @@ def seed_of(wildcards):
 
 
 def optional(flag, path):
-    """`--flag path`, or nothing where there is no path."""
-    return f"--{flag} {path}" if path else ""
+    """`--flag path`, quoted for the shell, or nothing where there is no path."""
+    return f"--{flag} {shlex.quote(str(path))}" if path else ""
 
 
 def ecg_files(wildcards):
-    """What a change of the cohort's recordings shows in: its table, else its folder or array."""
-    ecg = COHORTS[wildcards.cohort].ecg
-    return ecg.recordings or ecg.path
+    """What a change of the cohort's recordings shows in: its table, and its folder or array."""
+    return of_recordings(COHORTS[wildcards.cohort].ecg)
 
 
 def genotype_files(wildcards):
@@ -97,10 +97,20 @@ def genotype_files(wildcards):
     return cohort.genotypes.files()
 
 
-def genotype_flags(wildcards):
-    """Flags for the files that not every cohort has."""
+def of_recordings(ecg):
+    """The files that an ECG source names."""
+    return [path for path in (ecg.recordings, ecg.path) if path]
+
+
+def consent_files(wildcards):
+    """Named inputs: the cohort's id bridge and list of withdrawn people, where it has them."""
     cohort = COHORTS[wildcards.cohort]
-    return f"{optional('bridge', cohort.id_bridge)} {optional('withdrawn', cohort.withdrawn)}"
+    return {name: path for name, path in (("bridge", cohort.id_bridge), ("withdrawn", cohort.withdrawn)) if path}
+
+
+def consent_flags(wildcards):
+    """Flags for these files."""
+    return " ".join(optional(name, path) for name, path in consent_files(wildcards).items())
 
 
 def values_of(wildcards):
@@ -109,10 +119,15 @@ def values_of(wildcards):
     if model.kind == "intervals":
         return f"cohorts/{wildcards.cohort}/ecg/intervals.parquet"
     if model.kind == "outcomes":
-        return COHORTS[wildcards.cohort].people
+        return f"cohorts/{wildcards.cohort}/people.parquet"
     if model.kind == "table":
         return model.path.format(cohort=wildcards.cohort)
     return f"cohorts/{wildcards.cohort}/embeddings/{wildcards.model}.parquet"
+
+
+def consent_of_values(wildcards):
+    """The cohort's `consent_files` where the numbers are the user's, who may hold more people than the results."""
+    return consent_files(wildcards) if MODELS[wildcards.model].kind == "table" else {}
 
 
 def whitened(wildcards):

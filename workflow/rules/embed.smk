@@ -45,7 +45,7 @@ EMBEDDING = [name for name, model in MODELS.items() if model.kind in ("transform
 READ = [name for name, model in MODELS.items() if model.kind != "outcomes"]
 
 
-# Every cohort of the study is a training cohort; their embeddings are there, so none is computed twice.
+# The reference is made of the cohorts that the encoder was trained on alone; every cohort is held against it.
 rule distribution:
     input:
         expand("cohorts/{cohort}/embeddings/{{model}}.parquet", cohort=COHORTS),
@@ -63,10 +63,11 @@ rule distribution:
     params:
         embeddings=lambda wildcards, input: json_list(input),
         scores=lambda wildcards, output: json_list(output[1:]),
+        trained=json.dumps([cohort in CHECKED.pretrained for cohort in COHORTS]),
         seed=STUDY.seed,
         code=source("embed"),
     shell:
-        "python -m ecgwas.embed.distribution --embeddings {params.embeddings:q} --reference_out {output.reference}"
+        "python -m ecgwas.embed.distribution --embeddings {params.embeddings:q} --trained {params.trained:q} --reference_out {output.reference}"
         " --scores_out {params.scores:q} --seed {params.seed} > {log} 2>&1"
 
 

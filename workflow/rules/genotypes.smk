@@ -4,7 +4,8 @@
 rule genotypes:
     input:
         genotype_files,
-        people=lambda wildcards: COHORTS[wildcards.cohort].people,
+        unpack(consent_files),
+        people="cohorts/{cohort}/people.parquet",
         recordings="cohorts/{cohort}/ecg/recordings.parquet",
     output:
         pruned=directory("cohorts/{cohort}/genotypes/pruned.mt"),
@@ -15,6 +16,7 @@ rule genotypes:
         pcs="cohorts/{cohort}/genotypes/pcs.parquet",
         kinship="cohorts/{cohort}/genotypes/kinship.parquet",
         manifest="cohorts/{cohort}/genotypes/manifest.json",
+        consent="cohorts/{cohort}/consent/samples.json",
     log:
         "logs/{cohort}/genotypes.log",
     benchmark:
@@ -27,14 +29,14 @@ rule genotypes:
         runtime=240,  # minutes
     params:
         source=lambda wildcards: as_json(COHORTS[wildcards.cohort].genotypes),
-        flags=genotype_flags,
+        consent=consent_flags,
         settings=settings("genotypes"),
         hail_log=lambda wildcards: f"logs/{wildcards.cohort}/hail.log",
         code=source("genotypes"),
     shell:
         f"python -m ecgwas.genotypes.qc_main {HAIL}"
         " --source {params.source:q} --people {input.people}"
-        " --recordings {input.recordings} {params.flags} --settings {params.settings:q} --threads {threads}"
+        " --recordings {input.recordings} {params.consent} --settings {params.settings:q} --threads {threads}"
         " --memory_mb {resources.mem_mb} --converted {output.converted} --hail_log {params.hail_log} --pruned {output.pruned} --samples {output.samples}"
         " --variants {output.variants} --excluded {output.excluded} --pcs {output.pcs} --kinship {output.kinship}"
-        " --manifest {output.manifest} > {log} 2>&1"
+        " --manifest {output.manifest} --consent {output.consent} > {log} 2>&1"

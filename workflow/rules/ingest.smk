@@ -1,11 +1,14 @@
 """ECG files -> recordings, signals, median beats, intervals; one job a shard of the cohort."""
 
 
+# Whose consent was withdrawn is not listed: the recordings are never read, and are in no table or signal file.
 rule entries:
     input:
         ecg_files,
+        unpack(consent_files),
     output:
-        temp("cohorts/{cohort}/ecg/entries.parquet"),
+        entries=temp("cohorts/{cohort}/ecg/entries.parquet"),
+        consent="cohorts/{cohort}/consent/recordings.json",
     log:
         "logs/{cohort}/ingest/entries.log",
     conda:
@@ -14,9 +17,11 @@ rule entries:
         mem_mb=2000,
     params:
         ecg=lambda wildcards: as_json(COHORTS[wildcards.cohort].ecg),
+        consent=consent_flags,
         code=source("ingest"),
     shell:
-        "python -m ecgwas.ingest.entries --ecg {params.ecg:q} --entries {output} > {log} 2>&1"
+        "python -m ecgwas.ingest.entries --ecg {params.ecg:q} --entries {output.entries} {params.consent}"
+        " --consent {output.consent} > {log} 2>&1"
 
 
 rule ingest_shard:

@@ -16,8 +16,8 @@ def signals_of(cohorts):
 
 
 def people_of(wildcards):
-    """The cohort's table of people, where it has one."""
-    return COHORTS[wildcards.cohort].people or []
+    """The cohort's people, where it has a table of them."""
+    return f"cohorts/{wildcards.cohort}/people.parquet" if COHORTS[wildcards.cohort].people else []
 
 
 def label_files(wildcards):

@@ -11,7 +11,7 @@ rule evaluate:
         ],
         recordings=expand("cohorts/{cohort}/ecg/recordings.parquet", cohort=COHORTS),
         samples=expand("cohorts/{cohort}/genotypes/samples.parquet", cohort=GENOTYPED),
-        people=[cohort.people for cohort in COHORTS.values() if cohort.people],
+        people=expand("cohorts/{cohort}/people.parquet", cohort=WITH_PEOPLE),
     output:
         **{name: f"predict/{{model}}/{name}.parquet" for name in JUDGED},
     log:
@@ -24,7 +24,7 @@ rule evaluate:
         lists=lists,
         cohorts=json.dumps(list(COHORTS)),
         methods=json.dumps([fitted.split("-")[0] for fitted in FITTED]),
-        people=json.dumps([str(cohort.people) if cohort.people else None for cohort in COHORTS.values()]),
+        people=json.dumps([f"cohorts/{name}/people.parquet" if name in WITH_PEOPLE else None for name in COHORTS]),
         samples=json.dumps(
             [f"cohorts/{name}/genotypes/samples.parquet" if name in GENOTYPED else None for name in COHORTS]
         ),

@@ -3,8 +3,9 @@
 
 rule traits:
     input:
+        unpack(consent_of_values),
         values=values_of,
-        people=lambda wildcards: COHORTS[wildcards.cohort].people,
+        people="cohorts/{cohort}/people.parquet",
         samples="cohorts/{cohort}/genotypes/samples.parquet",
         pcs="cohorts/{cohort}/genotypes/pcs.parquet",
         recordings="cohorts/{cohort}/ecg/recordings.parquet",
@@ -24,11 +25,12 @@ rule traits:
         whiten=lambda wildcards: str(whitened(wildcards)).lower(),
         classical=lambda wildcards: str(MODELS[wildcards.model].kind == "intervals").lower(),
         outcomes=outcomes,
+        consent=lambda wildcards: consent_flags(wildcards) if consent_of_values(wildcards) else "",
         settings=settings("phenotypes"),
         code=source("phenotypes"),
     shell:
-        "python -m ecgwas.phenotypes.traits --values {input.values} --whiten {params.whiten} --people {input.people}"
+        "python -m ecgwas.phenotypes.traits --values {input.values:q} --whiten {params.whiten} --people {input.people}"
         " --samples {input.samples} --pcs {input.pcs} --settings {params.settings:q} --traits {output.traits}"
         " --covariates {output.covariates} --reliability {output.reliability} --excluded {output.excluded}"
         " --transform {output.transform} --recordings {input.recordings} --classical {params.classical}"
-        " --outcomes {params.outcomes:q} > {log} 2>&1"
+        " --outcomes {params.outcomes:q} {params.consent} > {log} 2>&1"

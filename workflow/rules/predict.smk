@@ -28,14 +28,13 @@ rule labels:
     params:
         labels=lambda wildcards: as_json(COHORTS[wildcards.cohort].labels),
         people=lambda wildcards, input: optional("people", input.people),
-        withdrawn=lambda wildcards: optional("withdrawn", COHORTS[wildcards.cohort].withdrawn),
         training=lambda wildcards: str(wildcards.cohort == TRAIN).lower(),
         settings=settings("predict"),
         seed=STUDY.seed,
         code=source("predict"),
     shell:
         "python -m ecgwas.predict.labels --cohort {wildcards.cohort} --recordings {input.recordings} {params.people}"
-        " {params.withdrawn} --labels {params.labels:q} --training {params.training} --settings {params.settings:q}"
+        " --labels {params.labels:q} --training {params.training} --settings {params.settings:q}"
         " --seed {params.seed} --labels_out {output.labels} --excluded_out {output.excluded} > {log} 2>&1"
 
 
@@ -46,7 +45,7 @@ rule fit_predictor:
         embeddings=f"cohorts/{TRAIN}/embeddings/{{model}}.parquet",
         labels=f"cohorts/{TRAIN}/predict/labels.parquet",
         intervals=f"cohorts/{TRAIN}/ecg/intervals.parquet",
-        people=COHORTS[TRAIN].people or [],
+        people=f"cohorts/{TRAIN}/people.parquet" if COHORTS[TRAIN].people else [],
     output:
         "predict/{model}/{fitted}.pt",
     log:

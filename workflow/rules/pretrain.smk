@@ -1,11 +1,12 @@
 """Signals of the cohorts that are trained on -> one encoder a model: a transformer, or the PCA baseline."""
 
-ALL_SIGNALS = signals_of(STUDY.pretrain or list(COHORTS))
+ALL_SIGNALS = signals_of(CHECKED.pretrained)
 
 
 rule pretrain_transformer:
     input:
         **ALL_SIGNALS,
+        start=lambda wildcards: MODELS[wildcards.model].start or [],
     output:
         checkpoint="models/{model}/checkpoint.pt",
         history="models/{model}/history.parquet",

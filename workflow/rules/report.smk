@@ -65,6 +65,8 @@ rule recovery_table:
 
 rule page:
     input:
+        STUDY.report.genes or [],
+        expand("cohorts/{cohort}/consent.json", cohort=COHORTS),
         expand("cohorts/{cohort}/ecg/{table}.parquet", cohort=COHORTS, table=["recordings", "excluded"]),
         expand(
             "cohorts/{cohort}/genotypes/{table}.parquet", cohort=GENOTYPED, table=["samples", "variants", "excluded"]

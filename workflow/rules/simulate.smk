@@ -29,8 +29,9 @@ rule simulate_cohort:
 
 rule simulate_spike:
     input:
-        lambda wildcards: COHORTS[wildcards.cohort].simulate.ecg.path,
-        lambda wildcards: COHORTS[wildcards.cohort].simulate.genotypes.paths,
+        lambda wildcards: of_recordings(COHORTS[wildcards.cohort].simulate.ecg),
+        lambda wildcards: COHORTS[wildcards.cohort].simulate.genotypes.files(),
+        lambda wildcards: COHORTS[wildcards.cohort].simulate.labels or [],
     output:
         ecg=directory("simulated/{cohort}/ecg"),
         tables=multiext("simulated/{cohort}/", "recordings.csv", "people.csv", "id_bridge.csv", "truth.json"),

@@ -25,7 +25,7 @@ class Study(Strict):
     study: Name = Field(description="Name of the study: results go to results/{study}.")
     seed: int = Field(1, ge=0, description="Seed of everything random.")
     cohorts: list[Name] = Field(min_length=1, description="Cohorts: files of config/cohorts.")
-    pretrain: list[Name] = Field([], description="Cohorts whose recordings the models are trained on; empty: all. To test predictors where not even the encoder has been, leave a cohort out.")
+    pretrain: list[Name] = Field([], description="Cohorts whose recordings the models are trained on; empty: all, but with `predict.outcomes` the cohort that is learnt from alone, so that the others are external to the encoder too. Name an external cohort here to train on it all the same.")
     models: list[Name] = Field(min_length=1, description="Models: files of config/models, or `intervals`, `outcomes`.")
     development: bool = Field(False, description="Rerun a stage when its code changes; for people who work on ecgwas.")
     ingest: Ingest = Ingest()

@@ -106,19 +106,30 @@ def scores(ids: pl.DataFrame, z: np.ndarray, made: Reference) -> pl.DataFrame:
     return tables.typed(table, tables.OUT_OF_DISTRIBUTION)
 
 
-def main(embeddings: list[Path], reference_out: Path, scores_out: list[Path], seed: int = 1) -> None:
-    """How usual each recording is to a model, given the embeddings of its training cohorts.
+def main(
+    embeddings: list[Path],
+    reference_out: Path,
+    scores_out: list[Path],
+    seed: int = 1,
+    trained: list[bool] | None = None,
+) -> None:
+    """How usual each recording is to a model, by the recordings that it was trained on.
 
     Args:
-        embeddings: embeddings/{model}.parquet of each cohort, as a JSON list: those the model was trained on.
+        embeddings: embeddings/{model}.parquet of each cohort, as a JSON list.
         reference_out: Written: mean, whitening and quantiles of distance, .npz.
         scores_out: Written, one for each of `embeddings`, in their order: distance and training percentile.
         seed: Seed of the recordings that the reference is made from.
+        trained: Whether the model was trained on each cohort, as a JSON list; these alone make the reference. All by
+            default.
     """
     if len(embeddings) != len(scores_out):
         raise UserError(f"{len(embeddings)} embeddings and {len(scores_out)} outputs; name one output each")
+    trained = [True] * len(embeddings) if trained is None else trained
+    if len(trained) != len(embeddings) or not any(trained):
+        raise UserError(f"trained {trained} for {len(embeddings)} embeddings; say of each, and true of one at least")
     cohorts = [read(path) for path in embeddings]
-    made = reference(cohorts, seed)
+    made = reference([cohort for cohort, chosen in zip(cohorts, trained, strict=True) if chosen], seed)
     with atomic(reference_out) as temporary, temporary.open("wb") as file:
         np.savez(file, mean=made.mean, whitening=made.whitening, quantiles=made.quantiles, levels=LEVELS)
     for (ids, z), path in zip(cohorts, scores_out, strict=True):

@@ -21,6 +21,7 @@ SEX_MISMATCH_STOP = (
     0.25  # more than this share of mismatches, in 20 people or more, means samples and people are mixed up
 )
 SEX_SDS = 5  # of a woman's X inbreeding coefficient, from 0 to the limit of men: LD makes them wider than told
+NEGATIVE = r"^-[0-9]+$"  # ids that UK Biobank gives to samples of people who withdrew before the release
 SLACK = 0.02  # first look at variants, before bad samples are gone
 
 
@@ -77,6 +78,15 @@ class Cohort:
         if not self.keep.any():
             raise UserError(f"no sample is left after {reason}; see the limits under `genotypes` in the configuration")
 
+    def withhold(self) -> None:
+        """Exclude who withdrew consent: they have no row in any table, nor in that of the excluded."""
+        gone = self.samples["withdrawn"].to_numpy()
+        self.keep &= ~gone
+        if gone.any():
+            print(f"samples: {gone.sum()} withdrawn, {self.keep.sum()} left", flush=True)
+        if not self.keep.any():
+            raise UserError("everyone in the genotype files withdrew consent; see the cohort's `withdrawn`")
+
     def men(self) -> np.ndarray:
         """Bool [sample]: male by genotype, or as reported where the genotypes do not say."""
         sex = self.samples["sex_reported"]
@@ -87,7 +97,11 @@ class Cohort:
     def manifest(self) -> dict[str, Any]:
         """What the block reader needs: files, samples, and the men, once their sex is checked."""
         known = "sex_genetic" in self.samples.columns
-        return self.files.manifest() | {"males": np.flatnonzero(self.men() & self.keep).tolist() if known else []}
+        ids = zip(self.files.sample_ids, self.samples["withdrawn"], strict=True)
+        named = {"sample_ids": [None if withdrawn else name for name, withdrawn in ids]}
+        return (
+            self.files.manifest() | named | {"males": np.flatnonzero(self.men() & self.keep).tolist() if known else []}
+        )
 
     def variant_counts(self, group: np.ndarray) -> tuple[np.ndarray, pl.DataFrame]:
         """Counts [variant, group, state] and dosages of the variants, by Hail, or by the reader where Hail cannot."""
@@ -271,7 +285,8 @@ def second_look(cohort: Cohort, related: Relatedness) -> None:
 
 def quality_control(cohort: Cohort) -> Relatedness:
     """All steps in order; returns the relatedness of the kept samples."""
-    cohort.drop_samples("withdrawn", cohort.samples["withdrawn"].to_numpy())
+    cohort.withhold()
+    cohort.drop_samples("negative_id", cohort.samples["sample_id"].str.contains(NEGATIVE).to_numpy())
     first_look(cohort)
     check_sex(cohort)
     pruned = prune_variants(cohort)

@@ -12,6 +12,7 @@ from ecgwas.genotypes import hail_steps, results, sources
 from ecgwas.genotypes import people as people_table
 from ecgwas.genotypes.cohort import Cohort, quality_control
 from ecgwas.hail_session import hail_session, parallelism
+from ecgwas.people import read_withdrawn
 
 
 def open_source(source: GenotypeSource, converted: Path, threads: int) -> sources.Files:
@@ -43,6 +44,22 @@ def write_pruned(cohort: Cohort, folder: Path) -> None:
     return hail_steps.write_pruned(mt, table, np.ones(len(ids), bool), cohort.files.build, folder)
 
 
+def report_withdrawn(
+    described: pl.DataFrame, withdrawn: Path | None, bridge: Path | None, consent: Path | None
+) -> None:
+    """Write what the list of withdrawn people excluded; say which of its lines match no sample."""
+    gone = read_withdrawn(withdrawn, bridge)
+    ids = [*described["sample_id"].drop_nulls(), *described["person_id"].drop_nulls()]
+    report = gone.found(ids) | {"excluded": int(described["withdrawn"].sum())}
+    unmatched = sorted({line for line, _ in gone.entries} - set(report["matched_lines"]))
+    if unmatched:
+        print(
+            f"{withdrawn}: withdrawn ids that match no sample: lines {', '.join(map(str, unmatched[:20]))}", flush=True
+        )
+    if consent is not None:
+        write_json(report, consent)
+
+
 def main(
     source: GenotypeSource,
     people: Path,
@@ -63,6 +80,7 @@ def main(
     threads: int = 2,
     memory_mb: int = 3000,
     master: str = "local",
+    consent: Path | None = None,
 ) -> None:
     """Quality control of one cohort's genotypes.
 
@@ -80,18 +98,20 @@ def main(
         kinship: output table of related pairs.
         pruned: output folder, Hail MatrixTable of the pruned variants.
         bridge: table of person_id and sample_id.
-        withdrawn: list of withdrawn ids, one a line.
+        withdrawn: list of person or sample ids of people who withdrew consent.
         temporary: folder for temporary files.
         hail_log: Hail's log file.
         threads: processor cores.
         memory_mb: memory of the whole step, MB; the Java machine gets 0.7 of it.
         master: local, or spark://host:port of a Spark cluster.
+        consent: output, how many samples were withdrawn, and the lines of the list that match one, JSON without ids.
     """
     with hail_session(temporary, hail_log, threads, 0.7 * memory_mb / 1024, master):
         threads = parallelism()
         files = open_source(source, converted, threads)
         print(f"samples: {len(files.sample_ids)} in the files", flush=True)
         described = people_table.describe(files.sample_ids, people, recordings, bridge, withdrawn)
+        report_withdrawn(described, withdrawn, bridge, consent)
         # What Hail cannot read, or spells otherwise than the reference, the block reader counts.
         through_reader = source.format == "pgen" or source.fasta is not None or any(files.haploid)
         mt = None if through_reader else hail_steps.import_files(files, threads)

@@ -10,7 +10,7 @@ from ecgwas.genotypes.relatedness import Relatedness
 
 
 def sample_table(cohort: Cohort, related: Relatedness) -> pl.DataFrame:
-    """samples.parquet: every sample of the files, in file order."""
+    """samples.parquet: every sample of the files, in file order, but of people who withdrew consent."""
     unrelated = np.zeros(cohort.samples.height, bool)
     unrelated[cohort.keep] = related.unrelated
     group = np.full(cohort.samples.height, -1)
@@ -24,7 +24,7 @@ def sample_table(cohort: Cohort, related: Relatedness) -> pl.DataFrame:
         unrelated=pl.Series(unrelated),
         ancestry_group=pl.Series(group, dtype=pl.Int32),
     )
-    return tables.typed(table.drop("withdrawn"), tables.SAMPLES)
+    return tables.typed(table.filter(~pl.col("withdrawn")).drop("withdrawn"), tables.SAMPLES)
 
 
 def kinship_table(cohort: Cohort, related: Relatedness) -> pl.DataFrame:

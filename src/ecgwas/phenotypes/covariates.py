@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from ecgwas.errors import UserError
+from ecgwas.people import SEX
 from ecgwas.phenotypes.formulas import Use
-from ecgwas.phenotypes.sex import SEX
 from ecgwas.user_tables import UserTable
 
 FEWEST_CODES, MOST_CODES = 3, 100  # distinct whole numbers that may be codes or a quantity: the user says which

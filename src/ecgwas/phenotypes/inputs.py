@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from ecgwas import people as cohort_people
 from ecgwas import user_tables
 from ecgwas.errors import UserError
 from ecgwas.phenotypes import covariates, formulas, recording_columns
@@ -53,7 +54,7 @@ def _counting(source: Source, recorded: Recordings) -> Source:
 def read(people: Path, recordings: Path | None, terms: list[str], n_pcs: int) -> Covariates:
     """The covariates `terms` of the tables; raises `UserError` where a term names what neither has, or both have."""
     table = user_tables.read(people).need(["person_id"])
-    frame = table.frame
+    frame = cohort_people.read(people)  # row by row that of `table`
     mine = Source(frame, str(people), table)
     theirs = None
     if recordings is not None:

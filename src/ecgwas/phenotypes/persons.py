@@ -9,6 +9,7 @@ import polars as pl
 from ecgwas import tables, user_tables
 from ecgwas.config import FLAGS
 from ecgwas.errors import UserError
+from ecgwas.people import NOBODY, Withdrawn
 from ecgwas.phenotypes import circular
 
 
@@ -65,19 +66,21 @@ def not_traits(given: user_tables.UserTable, whole: bool) -> dict[str, tuple[str
     return found
 
 
-def recordings(path: Path, whole: bool, wanted: list[str] | str | None = None) -> Recordings:
+def recordings(
+    path: Path, whole: bool, wanted: list[str] | str | None = None, withdrawn: Withdrawn = NOBODY
+) -> Recordings:
     """The recordings of a table with their values.
 
     Every numeric column is a trait, or those `wanted` of the classical measurements, but for `machine_…`: what the
     recorder measured itself stands beside ours to be compared. Other columns, and those that are ids or row numbers,
     are reported in `excluded`. `whole`: a recording with any value missing is left out (an embedding is one thing);
-    otherwise only one with all values missing.
+    otherwise only one with all values missing. Rows of people who withdrew consent are not read.
     """
     given = user_tables.read(path).need(["person_id"]).complete("person_id")
     if "recording_id" in given.frame.columns:
         given.once("recording_id", "recording")
     unused = not_traits(given, whole) if wanted is None else {}
-    table = given.frame
+    table = withdrawn.without(given.frame, "person_id")
     numeric = [name for name, dtype in table.schema.items() if dtype.is_numeric() and name not in user_tables.IDS]
     names = [name for name in numeric if not name.startswith("machine_") and name not in unused]
     for name, (_, detail) in unused.items():

@@ -11,6 +11,7 @@ from ecgwas.cli import run
 from ecgwas.config import Phenotypes
 from ecgwas.errors import UserError
 from ecgwas.files import atomic, write_parquet
+from ecgwas.people import read_withdrawn
 from ecgwas.phenotypes import angles, binary, design, exclusions, inputs, normalise, persons, repeats
 from ecgwas.phenotypes.formulas import Formulas
 from ecgwas.phenotypes.inputs import Covariates
@@ -187,6 +188,8 @@ def main(
     classical: bool = False,
     outcomes: list[str] | None = None,
     recordings: Path | None = None,
+    withdrawn: Path | None = None,
+    bridge: Path | None = None,
 ) -> None:
     """Person means of `values` -> traits adjusted for covariates, for kept people with all covariates.
 
@@ -207,12 +210,12 @@ def main(
         classical: the values are the classical measurements, of which `settings.intervals` are taken.
         outcomes: columns of the values that are 0/1 outcomes, written as they are, true and false.
         recordings: the cohort's recordings, for covariates of the recording.
+        withdrawn: list of person or sample ids of people who withdrew consent, whose values are not read.
+        bridge: table of person_id and sample_id.
     """
-    wanted = settings.intervals if classical else None
+    wanted, gone = settings.intervals if classical else None, read_withdrawn(withdrawn, bridge)
     recorded = (
-        Recordings(*binary.read(values, outcomes))
-        if outcomes
-        else persons.recordings(values, whole=whiten, wanted=wanted)
+        Recordings(*binary.read(values, outcomes)) if outcomes else persons.recordings(values, whiten, wanted, gone)
     )
     recorded, unmeasured = exclusions.applied(recorded, settings.exclude)
     known = pl.read_parquet(samples)

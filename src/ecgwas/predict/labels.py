@@ -6,15 +6,14 @@ from pathlib import Path
 
 import polars as pl
 
-from ecgwas import config, tables, user_tables
+from ecgwas import config, tables
+from ecgwas import people as cohort_people
 from ecgwas.cli import run
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
 from ecgwas.phenotypes.binary import zero_one
-from ecgwas.phenotypes.sex import SEX
 from ecgwas.predict import codes, splits
 
-OLDEST = 120.0  # an age beyond is a code, such as 300 of PTB-XL
 DAYS_A_YEAR = 365.25
 
 
@@ -73,29 +72,9 @@ def candidates(recordings: pl.DataFrame, sources: Sources) -> pl.DataFrame:
 
 
 def about(people: Path | None) -> pl.DataFrame:
-    """person_id, age (years, null beyond `OLDEST`) and sex (female, male or null)."""
+    """person_id, age (years) and sex (female, male or null)."""
     schema = {"person_id": pl.String, "age": pl.Float64, "sex": pl.String}
-    if people is None:
-        return pl.DataFrame(schema=schema)
-    table = people_table(people)
-    age = pl.col("age").cast(pl.Float64, strict=False) if "age" in table.columns else pl.lit(None, pl.Float64)
-    sex = sexes(table["sex"], people) if "sex" in table.columns else pl.lit(None, pl.String)
-    return table.select("person_id", age=pl.when(age < OLDEST).then(age), sex=sex)
-
-
-def people_table(path: Path) -> pl.DataFrame:
-    """A row a person; raises `UserError` where one stands twice."""
-    return user_tables.read(path).need({"person_id": "people"}).complete("person_id").once("person_id", "person").frame
-
-
-def sexes(column: pl.Series, path: Path) -> pl.Series:
-    """female, male or null, as every stage reads them (`phenotypes.sex.SEX`)."""
-    words = {word: "male" if male else "female" for word, male in SEX.items()}
-    found = column.cast(pl.String).str.strip_chars().str.to_lowercase().replace_strict(words, default=None)
-    given = column.drop_nulls()
-    if len(given) and found.null_count() == len(found):
-        raise UserError(f"{path}: sex is {given[0]!r} and the like; write {', '.join(SEX)}, or nothing")
-    return found.alias("sex")
+    return pl.DataFrame(schema=schema) if people is None else cohort_people.read(people).select(*schema)
 
 
 def excluded(table: pl.DataFrame, reason: str, detail: str, outcome: str | None = None) -> pl.DataFrame:
@@ -115,8 +94,7 @@ def counted(
         gone.append(excluded(table.filter(chosen), reason, detail))
         table = table.filter(~chosen)
 
-    names = [name for _, name in user_tables.read_ids(withdrawn)] if withdrawn else []
-    leave(pl.col("person_id").is_in(names), "withdrawn", "consent was withdrawn")
+    table = cohort_people.read_withdrawn(withdrawn).without(table, "person_id")  # no row, nor a reason
     table = table.with_columns(splits.split(table, settings.splits, training, seed))
     leave(pl.col("split").is_null(), "fold", "of a fold that predict.splits does not name, or of none")
     if settings.recording != "all":
@@ -165,7 +143,7 @@ def first_dates(outcome: config.Outcome, diagnoses: pl.DataFrame) -> pl.DataFram
 
 def by_column(table: pl.DataFrame, column: str, sources: Sources) -> pl.DataFrame:
     """The 0/1 column of the people table."""
-    people = people_table(sources.people)
+    people = cohort_people.read(sources.people)
     if column not in people.columns:
         raise UserError(f"{sources.people}: no column {column} (predict.outcomes); it has {', '.join(people.columns)}")
     value = pl.Series("y", zero_one(sources.people, people[column])).fill_nan(None)
@@ -222,7 +200,7 @@ DETAILS = {
 def has_source(outcome: config.Outcome, sources: Sources) -> bool:
     """Whether the cohort's tables can tell who has the outcome."""
     if outcome.column:
-        return sources.people is not None and outcome.column in user_tables.read(sources.people).frame.columns
+        return sources.people is not None and outcome.column in cohort_people.read(sources.people).columns
     if outcome.kind == "incident":
         return sources.diagnoses is not None and sources.followup is not None
     return sources.coded or sources.diagnoses is not None

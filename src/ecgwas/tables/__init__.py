@@ -37,6 +37,7 @@ from ecgwas.tables.interpret import (
     INTERPRET_OCCLUSION,
 )
 from ecgwas.tables.labels import LABELS, LABELS_EXCLUDED, SCORES
+from ecgwas.tables.people import PEOPLE
 from ecgwas.tables.predict import (
     PREDICT_DECISION,
     PREDICT_DIFFERENCES,

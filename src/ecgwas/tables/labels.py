@@ -17,7 +17,7 @@ LABELS_EXCLUDED: Schema = {
     "recording_id": (pl.String(), "Recording that does not count."),
     "person_id": (pl.String(), "Its person."),
     "outcome": (pl.String(), "For which outcome; null: for all."),
-    "reason": (pl.String(), "withdrawn, fold, another_recording; of an outcome: no_statement, no_time, unknown_person, no_value, no_followup, prevalent, undated_diagnosis, left_before_landmark, no_source."),
+    "reason": (pl.String(), "fold, another_recording; of an outcome: no_statement, no_time, unknown_person, no_value, no_followup, prevalent, undated_diagnosis, left_before_landmark, no_source."),
     "detail": (pl.String(), "What was seen."),
 }
 

@@ -66,15 +66,17 @@ def test_planted_faults_are_found_and_a_rerun_is_equal_to_the_bit(tmp_path, writ
     (tmp_path / "ecg.csv").write_text(
         "recording_id,person_id\n" + "".join(f"r{i},{i}\n" for i in ids if i not in ("g0", "g3"))
     )
-    (tmp_path / "out.txt").write_text("g90\n")
+    (tmp_path / "out.txt").write_text("\ufeffg90\r\n# none\nnobody\n")
     arguments = (source, tmp_path / "people.csv", tmp_path / "ecg.csv")
     first = run_stage(tmp_path / "1", *arguments, withdrawn=tmp_path / "out.txt")
     reasons = {
         (kind, name): reason for kind, name, reason in first["excluded"].select("kind", "id", "reason").iter_rows()
     }
-    expected = {"g90": "withdrawn", "g70": "call_rate", "g80": "sex_mismatch", "g0": "duplicate", "g3": "related"}
+    expected = {"g70": "call_rate", "g80": "sex_mismatch", "g0": "duplicate", "g3": "related"}
     samples = {name: reason for (kind, name), reason in reasons.items() if kind == "sample"}
     assert samples.items() >= expected.items()
+    assert "g90" not in {name for _, name in reasons} | set(first["samples"]["sample_id"])
+    assert "g90" not in (tmp_path / "1" / "manifest.json").read_text()
     copies = first["samples"].filter(pl.col("copy_of").is_not_null())
     assert copies.select("sample_id", "copy_of", "keep").rows() == [("g0", "g1", True)]
     assert set(samples) - set(expected) <= {"g4", "g5"}

@@ -137,7 +137,7 @@ def test_all_traits_constant_or_rare_ends_the_run(cohort):
 
 
 def test_absent_covariate_is_named_with_what_there_is(cohort):
-    with pytest.raises(UserError, match=r"'height' is not a column; the table has person_id, sex, age, bmi"):
+    with pytest.raises(UserError, match=r"'height' is not a column; the table has person_id, sample_id, sex, age, bmi"):
         run(cohort, covariates=["age", "height"])
 
 

@@ -148,7 +148,7 @@ def test_withdrawn_people_count_for_nothing(cohort):
     labels.main("toy", cohort / "recordings.parquet", config.Predict(outcomes={"af": AF}), *out, block,
                 cohort / "people.csv", cohort / "withdrawn.txt")  # fmt: skip
     assert "p0" not in pl.read_parquet(out[0])["person_id"].to_list()
-    assert why(pl.read_parquet(out[1])) == {"a": "withdrawn", "b": "withdrawn"}
+    assert "p0" not in pl.read_parquet(out[1])["person_id"].to_list()
 
 
 def test_a_cohort_that_cannot_tell(cohort):
@@ -174,7 +174,7 @@ def test_a_person_twice_and_sexes(cohort):
     people.write_text("person_id,sex\np0,M\np1,f\np2,Female\np3,\np4,unknown\n")
     assert labels.about(people)["sex"].to_list() == ["male", "female", "female", None, None]
     people.write_text("person_id,sex\np0,0\np1,1\n")
-    with pytest.raises(UserError, match=r"people\.csv: sex is 0 and the like; write female, f, male, m"):
+    with pytest.raises(UserError, match=r"people\.csv: line 2: sex is 0, a number .* write female, f, male, m"):
         labels.about(people)
     people.write_text("person_id,sex,mi\np0,m,1\np0,m,1\n")
     with pytest.raises(UserError, match=r"person 'p0' appears more than once"):
