@@ -9,10 +9,10 @@ import subprocess
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ecgwas.errors import UserError
+from ecgwas.errors import UserError, cause
 
 JAVA_MAJORS = (11, 17)
 LOCAL = "local"
@@ -147,6 +147,29 @@ def parallelism() -> int:
     import hail as hl
 
     return int(hl.spark_context().defaultParallelism)
+
+
+@contextlib.contextmanager
+def reading_by_hail(paths: Sequence[Path | str], expected: str) -> Iterator[None]:
+    """Inside, exceptions of Hail and its Java become a `UserError` of one line that names `paths`.
+
+    Hail computes late, so that what is wrong in a file may surface in any later step: that step goes inside too.
+    `expected`: what the files should be, and how to make that.
+    """
+    import hail as hl
+    from py4j.protocol import Py4JError
+
+    try:
+        yield
+    except (hl.utils.java.FatalError, hl.utils.java.HailUserError, Py4JError) as error:
+        words, text = cause(error), str(error)
+        if "OutOfMemoryError" in text or "heap space" in text:
+            raise UserError(f"Hail ran out of memory ({words}); give the rule more mem_mb") from error
+        if "No space left on device" in text:
+            raise UserError("Hail's temporary folder is full (No space left on device); set `temporary`") from error
+        raise UserError(
+            f"{', '.join(map(str, paths))}: Hail cannot read this ({words}); expected {expected}"
+        ) from error
 
 
 def _stop() -> None:

@@ -39,11 +39,15 @@ class Cohort:
         self.files, self.samples, self.mt, self.settings = files, samples, mt, settings
         self.excluded: list[pl.DataFrame] = []
         self.keep = np.ones(samples.height, bool)
-        variants = files.variants.with_columns(flipped=pl.lit(False), ref_checked=pl.lit(False))
+        variants, flagged = qc.flagged_variants(files.variants, settings)
+        self.excluded.append(flagged)
+        variants = variants.drop("filter", "quality", "quality_name")
         self.panel = source.panel
         if source.fasta is not None:
-            variants, unfit = reference.check(files.variants, source.fasta, files.build)
+            variants, unfit = reference.check(variants, source.fasta, files.build)
             self.excluded.append(unfit)
+        else:
+            variants = variants.with_columns(flipped=pl.lit(False), ref_checked=pl.lit(False))
         dropped = qc.unusable_variants(variants)
         self.excluded.append(dropped)
         variants = variants.with_columns(id=qc.VARIANT)
@@ -103,11 +107,11 @@ class Cohort:
             self.files.manifest() | named | {"males": np.flatnonzero(self.men() & self.keep).tolist() if known else []}
         )
 
-    def variant_counts(self, group: np.ndarray) -> tuple[np.ndarray, pl.DataFrame]:
+    def variant_counts(self, group: np.ndarray, men: np.ndarray | None = None) -> tuple[np.ndarray, pl.DataFrame]:
         """Counts [variant, group, state] and dosages of the variants, by Hail, or by the reader where Hail cannot."""
         if self.mt is None:
-            return counts.variant_counts(self.manifest(), self.variants, group)
-        return hail_steps.variant_counts(self.mt, self.variants, group, self.files.build)
+            return counts.variant_counts(self.manifest(), self.variants, group, men)
+        return hail_steps.variant_counts(self.mt, self.variants, group, self.files.build, men)
 
     def calls(self, chosen: np.ndarray, keep: np.ndarray) -> np.ndarray:
         """Hard calls int8 [variant, sample], -1 missing, of chosen variants (bool) in kept samples (bool)."""
@@ -259,14 +263,16 @@ def second_look(cohort: Cohort, related: Relatedness) -> None:
     tested = related.unrelated & (related.group >= 0)
     group[cohort.keep] = 2 * np.where(tested, related.group, n_groups)  # the last pair of groups: kept, not tested
     group = np.where(cohort.keep, group + male, -1)
-    found, dosage = cohort.variant_counts(group)
+    found, dosage = cohort.variant_counts(group, male)
     found = without_heterozygous_men(found, cohort.variants, cohort.files.build)
     total = found.sum(1)
     columns = frequency_columns(total)
     padded = np.zeros((len(found), 2 * n_groups, hail_steps.STATES), np.int64)
     padded[:, : min(found.shape[1], 2 * n_groups)] = found[:, : 2 * n_groups]
-    p = hardy_weinberg(padded, cohort.files.build, cohort.variants)
-    table = cohort.variants.with_columns(**columns, hwe_p=pl.Series(p), info=dosage["info"].fill_nan(None))
+    info = dosage["info"].fill_nan(None)
+    p = pl.Series(hardy_weinberg(padded, cohort.files.build, cohort.variants))
+    tested = info.is_null() | cohort.settings.hwe_dosages  # rounding makes good imputed variants depart
+    table = cohort.variants.with_columns(**columns, hwe_p=p.set(~tested, None), info=info)
     if cohort.files.format == "bgen" or (cohort.files.format == "pgen" and table["info"].count()):
         af = dosage["dosage_sum"] / (2 * dosage["called"])
         mac = (

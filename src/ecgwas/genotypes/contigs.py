@@ -20,6 +20,8 @@ _LENGTHS = {
 CONTIGS = [*(str(number) for number in range(1, 23)), "X"]
 LENGTHS = {build: dict(zip(CONTIGS, map(int, lengths.split()), strict=True)) for build, lengths in _LENGTHS.items()}
 
+OTHER = {"GRCh37": "GRCh38", "GRCh38": "GRCh37"}
+
 # Pseudo-autosomal regions of X: both sexes carry two copies there.
 PSEUDO_AUTOSOMAL = {
     "GRCh37": [("X", 60001, 2699520), ("X", 154931044, 155260560)],

@@ -8,12 +8,14 @@ import numpy as np
 import polars as pl
 
 from ecgwas.errors import UserError
-from ecgwas.genotypes import contigs, sources
+from ecgwas.genotypes import contigs, plink_files, sources
+from ecgwas.genotypes.vcf_fields import QUALITY
+from ecgwas.hail_session import reading_by_hail
 
 if TYPE_CHECKING:
     import hail as hl
 
-DOSAGES = ("dosage_sum", "spread_sum", "called")
+DOSAGES = ("dosage_sum", "spread_sum", "called", "men_sum", "men_called")
 STATES = 4  # homozygous REF, heterozygous, homozygous ALT, missing
 
 
@@ -37,37 +39,37 @@ def import_files(files: sources.Files, threads: int) -> "hl.MatrixTable":
     common = {"reference_genome": files.build, "contig_recoding": names, "skip_invalid_loci": True}
     if files.format == "bgen":
         index = {str(path): str(_temporary("idx2")) for path in files.paths}
-        try:
-            hl.index_bgen(list(index), index_file_map=index, **common)
-            mt = hl.import_bgen(
-                list(index),
-                ["GT", "GP", "dosage"],
-                str(files.sample_file),
-                n_partitions=4 * threads,
-                index_file_map=index,
-            )
-            # Hail leaves entries without a genotype out, and aggregators then do not see them; as missing they count.
-            return mt.filter_rows(hl.len(mt.alleles) == 2).unfilter_entries()
-        except hl.utils.java.FatalError as error:
-            raise _user_error(
-                error, files.paths, "8-bit, diploid, unphased: plink2 --export bgen-1.2 ref-first bits=8"
-            ) from error
-    parts = [
-        hl.import_plink(
-            str(p), str(p.with_suffix(".bim")), str(p.with_suffix(".fam")), n_partitions=4 * threads, **common
+        hl.index_bgen(list(index), index_file_map=index, **common)
+        mt = hl.import_bgen(
+            list(index),
+            ["GT", "GP", "dosage"],
+            str(_write_sample_file(files.sample_ids)),
+            n_partitions=4 * threads,
+            index_file_map=index,
         )
+        # Hail leaves entries without a genotype out, and aggregators then do not see them; as missing they count.
+        return mt.filter_rows(hl.len(mt.alleles) == 2).unfilter_entries()
+    fam = str(_write_fam(files.sample_ids))
+    parts = [
+        hl.import_plink(str(p), str(p.with_suffix(".bim")), fam, delimiter="\t", n_partitions=4 * threads, **common)
         for p in files.paths
     ]
     parts = [part.select_rows("rsid").select_cols() for part in parts]
     return parts[0] if len(parts) == 1 else hl.MatrixTable.union_rows(*parts)
 
 
-def _user_error(error: Exception, paths: list[Path], remedy: str) -> UserError:
-    """Hail's own message, shortened, with the files it was about."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return UserError(
-        f"{', '.join(map(str, paths))}: Hail cannot read this: {lines[0] if lines else error}; expected {remedy}"
-    )
+def _write_fam(sample_ids: list[str]) -> Path:
+    """A .fam of the ids alone, in Hail's temporary folder: sex and phenotype of the user's are not ours to read."""
+    fam = _temporary("fam")
+    fam.write_text("".join(f"0\t{name}\t0\t0\t0\t-9\n" for name in sample_ids))
+    return fam
+
+
+def _write_sample_file(sample_ids: list[str]) -> Path:
+    """An Oxford .sample file of the ids, in Hail's temporary folder."""
+    path = _temporary("sample")
+    path.write_text("ID_1 ID_2 missing\n0 0 0\n" + "".join(f"{name} {name} 0\n" for name in sample_ids))
+    return path
 
 
 def _code(mt: "hl.MatrixTable") -> "hl.Expression":
@@ -95,13 +97,15 @@ def _rows_table(variants: pl.DataFrame, build: str, column: str | None = None) -
     return table.select(*["value"] * bool(columns))
 
 
-def _with_groups(mt: "hl.MatrixTable", group: np.ndarray) -> "hl.MatrixTable":
-    """Columns annotated with their group and cut to those with a group of 0 or more, in file order."""
+def _with_groups(mt: "hl.MatrixTable", group: np.ndarray, men: np.ndarray | None = None) -> "hl.MatrixTable":
+    """Columns annotated with their group (and `_man`) and cut to those with a group of 0 or more, in file order."""
     import hail as hl
 
     mt = mt.add_col_index("_index")
     numbers = hl.literal(group.astype(int).tolist(), hl.tarray(hl.tint32))
     mt = mt.annotate_cols(_group=numbers[hl.int32(mt._index)])
+    if men is not None:
+        mt = mt.annotate_cols(_man=hl.literal(men.tolist(), hl.tarray(hl.tbool))[hl.int32(mt._index)])
     return mt.filter_cols(mt._group >= 0)
 
 
@@ -119,36 +123,47 @@ def _read_counts(text: pl.Series, shape: tuple[int, ...]) -> np.ndarray:
     return flat.reshape(len(text), *shape)
 
 
-def info_score() -> pl.Expr:
+def info_score(haploid: pl.Expr | None = None) -> pl.Expr:
     """IMPUTE's INFO (Marchini & Howie 2010, doi:10.1038/nrg2796, box 2), in [0, 1]; 1 where the variant does not vary.
 
     1 - sum of var(dosage_i) / (2 n p (1 - p)), var(dosage_i) = f_i - e_i^2 (`spread_sum`). Not Hail's
-    agg.info_score, which in 0.2.139 gives values above 1 for GP read from BGEN.
+    agg.info_score, which in 0.2.139 gives values above 1 for GP read from BGEN. Where a variant is `haploid` in men,
+    whose calls are 0 and 2, they count 4 p (1 - p), with the p of their sex. Null where every probability is 0 or 1.
     """
-    p = pl.col("dosage_sum") / (2 * pl.col("called"))
-    info = 1 - pl.col("spread_sum") / (2 * pl.col("called") * p * (1 - p))
-    return pl.when((p > 0) & (p < 1)).then(info.clip(0, 1)).when(p.is_finite()).then(1.0)
+
+    def expected(total: pl.Expr, n: pl.Expr) -> pl.Expr:
+        p = total / (2 * n)
+        return pl.when(n > 0).then(2 * n * p * (1 - p)).otherwise(0.0)
+
+    women = expected(pl.col("dosage_sum") - pl.col("men_sum"), pl.col("called") - pl.col("men_called"))
+    of_men = expected(pl.col("men_sum"), pl.col("men_called"))
+    together = expected(pl.col("dosage_sum"), pl.col("called"))
+    variance = together if haploid is None else pl.when(haploid).then(women + 2 * of_men).otherwise(together)
+    info = pl.when(variance > 1e-9).then((1 - pl.col("spread_sum") / variance).clip(0, 1)).otherwise(1.0)
+    return pl.when((pl.col("called") > 0) & (pl.col("spread_sum") > 1e-9)).then(info)
 
 
 def variant_counts(
-    mt: "hl.MatrixTable", variants: pl.DataFrame, group: np.ndarray, build: str
+    mt: "hl.MatrixTable", variants: pl.DataFrame, group: np.ndarray, build: str, men: np.ndarray | None = None
 ) -> tuple[np.ndarray, pl.DataFrame]:
     """Genotype counts int64 [variant, group, state] for rows of `variants`, and a table of dosage sum, calls and INFO.
 
-    `group` (int [sample], -1 leaves a sample out) is in file order. Only whole numbers are summed across people, save
+    `group` (int [sample], -1 leaves a sample out) and `men` (bool [sample]; None: sex does not matter) are in file order. Only whole numbers are summed across people, save
     for dosages, which Hail sums along one row in file order: so the result does not depend on the number of threads.
     The second table has nulls for hard calls.
     """
     import hail as hl
 
     n = int(group.max()) + 1
-    mt = _with_groups(mt, group)
+    mt = _with_groups(mt, group, np.zeros(len(group), bool) if men is None else men)
     fields = {"counts": _counts(mt._group * STATES + _code(mt), n * STATES)}
     if "GP" in mt.entry:
         exact = partial(hl.format, "%.15e")  # Hail's own export rounds to five digits
         spread = mt.GP[1] + 4 * mt.GP[2] - (mt.GP[1] + 2 * mt.GP[2]) ** 2
         fields |= {"dosage_sum": exact(hl.agg.sum(mt.dosage)), "spread_sum": exact(hl.agg.sum(spread))}
+        fields["men_sum"] = exact(hl.agg.filter(mt._man, hl.agg.sum(mt.dosage)))
         fields["called"] = hl.agg.count_where(hl.is_defined(mt.dosage))
+        fields["men_called"] = hl.agg.count_where(mt._man & hl.is_defined(mt.dosage))
     rows = mt.select_rows(**fields).rows()
     path = _temporary("tsv")
     rows = rows.key_by()
@@ -162,6 +177,7 @@ def variant_counts(
     rows.export(str(path))
     types = {"contig": pl.String, "position": pl.Int32, "ref": pl.String, "alt": pl.String, "counts": pl.String}
     types |= {"dosage_sum": pl.Float64, "spread_sum": pl.Float64, "called": pl.Int64}
+    types |= {"men_sum": pl.Float64, "men_called": pl.Int64}
     found = pl.read_csv(path, separator="\t", schema_overrides=types, null_values=["NA", "NaN"])
     found = found.with_columns(contig=contigs.normalise(pl.col("contig")))
     keys = ["contig", "position", "ref", "alt"]
@@ -169,7 +185,8 @@ def variant_counts(
     if joined.height != variants.height or joined["counts"].null_count():
         raise UserError("Hail did not return every variant of the files; are two rows the same?")
     absent = [pl.lit(None, types[name]).alias(name) for name in DOSAGES if name not in joined.columns]
-    table = joined.with_columns(absent).select("dosage_sum", "called", info=info_score())
+    haploid = None if men is None else contigs.haploid_in_males(build)
+    table = joined.with_columns(absent).select("dosage_sum", "called", info=info_score(haploid))
     return _read_counts(joined["counts"], (n, STATES)), table
 
 
@@ -195,15 +212,13 @@ def from_calls(calls: np.ndarray, variants: pl.DataFrame, sample_ids: list[str],
     bits = np.choose(calls + 1, [1, 3, 2, 0]).astype(np.uint8)  # two bits a call: 0 homozygous ALT, 1 missing
     bits = np.pad(bits, ((0, 0), (0, -calls.shape[1] % 4))).reshape(len(calls), -1, 4)
     packed = (bits << np.array([0, 2, 4, 6], np.uint8)).sum(2).astype(np.uint8)
-    bed.write_bytes(sources.BED_MAGIC + packed.tobytes())
+    bed.write_bytes(plink_files.BED_MAGIC + packed.tobytes())
     bim = variants.select(
         _reference_contig(build).alias("contig"), "rsid", pl.lit("0").alias("cm"), "position", "alt", "ref"
     )
     bim.write_csv(bed.with_suffix(".bim"), separator="\t", include_header=False, quote_style="never")
-    fam = "".join(f"0\t{name}\t0\t0\t0\t-9\n" for name in sample_ids)
-    bed.with_suffix(".fam").write_text(fam)
-    names = [str(bed.with_suffix(suffix)) for suffix in (".bed", ".bim", ".fam")]
-    mt = hl.import_plink(*names, reference_genome=build, contig_recoding={}, skip_invalid_loci=True)
+    names = [str(bed), str(bed.with_suffix(".bim")), str(_write_fam(sample_ids))]
+    mt = hl.import_plink(*names, delimiter="\t", reference_genome=build, contig_recoding={}, skip_invalid_loci=True)
     return mt.select_rows("rsid").select_cols()
 
 
@@ -214,88 +229,42 @@ def write_pruned(mt: "hl.MatrixTable", variants: pl.DataFrame, keep: np.ndarray,
     mt.naive_coalesce(4).write(str(path))
 
 
-def _stems(paths: list[Path]) -> dict[Path, str]:
-    """A file name for each without suffix; chr1/geno.vcf.gz and chr2/geno.vcf.gz are numbered apart."""
-    stems = {path: path.stem if path.suffix == ".mt" else path.name.split(".vcf")[0] for path in sorted(paths)}
-    repeated = len(set(stems.values())) < len(stems)
-    return {path: f"{stem}-{k}" if repeated else stem for k, (path, stem) in enumerate(stems.items())}
-
-
-def convert_vcf(paths: list[Path], build: str, folder: Path, threads: int) -> list[Path]:
-    """VCF files -> PLINK in `folder`, one each: multi-allelic sites split, phase dropped, haploid calls doubled."""
+def export_matrix_table(path: Path, build: str, folder: Path) -> Path:
+    """A Hail MatrixTable with DS, GP or GT as a block-gzipped VCF in `folder`, dosages in whole millionths."""
     import hail as hl
 
-    made, names = [], _stems(paths)
-    for path in sorted(paths):
-        header = sources.vcf_header(path)
-        sources.check_vcf_header(path, header, build)
-        out = folder / names[path]
-        try:
-            _convert_one(path, build, out, threads)
-        except hl.utils.java.FatalError as error:
-            chosen = ",".join(f"chr{c}" if build == "GRCh38" else c for c in contigs.CONTIGS)
-            remedy = f"a VCF with GT on {build} and contigs that it knows; choose them: bcftools view -t {chosen}"
-            raise _user_error(error, [path], remedy) from error
-        made.append(folder / f"{out.name}.bed")
-    return made
+    with reading_by_hail([path], "a MatrixTable; write it with this or an older version of Hail"):
+        mt = hl.read_matrix_table(str(path))
+    found = [name for name in ("GT", "DS", "GP") if name in mt.entry]
+    reference = getattr(mt.locus.dtype, "reference_genome", None) if "locus" in mt.row else None
+    if getattr(reference, "name", None) != build or not found or "alleles" not in mt.row:
+        raise UserError(
+            f"{path}: expected locus on {build}, alleles, and entries DS, GP or GT; found"
+            f" {getattr(reference, 'name', 'no reference genome')}, rows {', '.join(mt.row)}, entries"
+            f" {', '.join(mt.entry)}; correct `build` or write these"
+        )
+    out = folder / "converted.vcf.bgz"
+    with reading_by_hail([path], "a MatrixTable; write it again"):
+        hl.export_vcf(_for_vcf(mt, found), str(out))
+    return out
 
 
-def convert_matrix_table(paths: list[Path], build: str, folder: Path) -> list[Path]:
-    """Hail MatrixTables with GT -> PLINK in `folder`, one each."""
+def _for_vcf(mt: "hl.MatrixTable", found: list[str]) -> "hl.MatrixTable":
+    """What of a MatrixTable goes into the VCF: name, FILTER, imputation measure, GT, and dosages as integers."""
     import hail as hl
 
-    made, names = [], _stems(paths)
-    for path in sorted(paths):
-        try:
-            mt = hl.read_matrix_table(str(path))
-        except hl.utils.java.FatalError as error:
-            raise _user_error(error, [path], "a MatrixTable written by this or an older version of Hail") from error
-        if mt.locus.dtype.reference_genome.name != build or "GT" not in mt.entry:
-            found = f"{mt.locus.dtype.reference_genome.name}, entries {', '.join(mt.entry)}"
-            raise UserError(f"{path}: expected GT on {build}, found {found}; correct `build` or write GT")
-        mt = mt.key_cols_by(s=mt.col_key[0])
-        mt = mt if "rsid" in mt.row else mt.annotate_rows(rsid=hl.missing(hl.tstr))
-        mt = mt.select_entries("GT").select_rows("rsid")
-        _export_plink(mt, folder / names[path])
-        made.append(folder / f"{names[path]}.bed")
-    return made
+    def millionths(x: "hl.Expression") -> "hl.Expression":
+        return hl.int32(hl.floor(x * 1e6 + 0.5))
 
-
-def _convert_one(path: Path, build: str, out: Path, threads: int) -> None:
-    """One VCF to one PLINK trio. Variants without a name are called contig:position:ref:alt."""
-    import hail as hl
-
-    prefix = "chr" if build == "GRCh38" else ""
-    spelled = {name: prefix + name for name in contigs.CONTIGS} | {
-        "chr" + name: prefix + name for name in contigs.CONTIGS
-    }
-    other = {"X": "X", "23": "X", "XY": "X", "25": "X", "Y": "Y", "24": "Y"}  # Y is left out later, with a row
-    spelled |= {start + name: prefix + kept for name, kept in other.items() for start in ("", "chr")}
-    mitochondrion = "chrM" if build == "GRCh38" else "MT"
-    spelled |= {start + name: mitochondrion for name in ("M", "MT", "26") for start in ("", "chr")}
-    blocked = sources.is_block_gzip(path)
-    mt = hl.import_vcf(
-        str(path),
-        force_bgz=blocked is True,
-        force=blocked is False,
-        reference_genome=build,
-        contig_recoding={a: b for a, b in spelled.items() if a != b},
-        skip_invalid_loci=False,
-        array_elements_required=False,
-        n_partitions=4 * threads,
-    )
-    if "GT" not in mt.entry:
-        raise UserError(f"{path}: no GT among the formats ({', '.join(mt.entry)}); for dosages give BGEN files")
-    _export_plink(mt.select_entries("GT").select_rows("rsid"), out)
-
-
-def _export_plink(mt: "hl.MatrixTable", out: Path) -> None:
-    """Rows rsid and entries GT to a PLINK trio: sites split, phase dropped, haploid calls doubled, all named."""
-    import hail as hl
-
-    mt = mt.filter_rows(hl.len(mt.alleles) > 1)
-    mt = hl.split_multi_hts(mt)
-    mt = mt.annotate_entries(GT=hl.if_else(mt.GT.ploidy == 1, hl.call(mt.GT[0], mt.GT[0]), mt.GT.unphase()))
-    name = hl.delimit([mt.locus.contig, hl.str(mt.locus.position), mt.alleles[0], mt.alleles[1]], ":")
-    named = hl.if_else(hl.is_defined(mt.rsid) & (mt.rsid != ".") & (mt.rsid != ""), mt.rsid, name)
-    hl.export_plink(mt, str(out), ind_id=mt.s, fam_id=mt.s, varid=named)
+    made = {} if "GT" not in found else {"GT": mt.GT}
+    for name in ("DS", "GP"):
+        if name in found:
+            x = mt[name]
+            made[name + "U"] = hl.map(millionths, x) if isinstance(x.dtype, hl.tarray) else millionths(x)
+    info = mt.info if "info" in mt.row and isinstance(mt.info.dtype, hl.tstruct) else hl.struct()
+    measures = {name: info[name] if name in info else mt[name] for name in QUALITY if name in info or name in mt.row}
+    row = {"rsid": mt.rsid if "rsid" in mt.row else hl.missing(hl.tstr), "info": hl.struct(**measures)}
+    if "filters" in mt.row:
+        row["filters"] = mt.filters
+    mt = mt.select_entries(**made).select_globals()
+    return mt.key_cols_by(s=hl.str(mt.col_key[0])).select_cols().select_rows(**row)

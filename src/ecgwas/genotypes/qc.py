@@ -10,10 +10,13 @@ from ecgwas.genotypes import contigs
 VARIANT = pl.format("{}:{}:{}:{}", "contig", "position", "ref", "alt")
 
 
-def excluded(kind: str, table: pl.DataFrame, ids: pl.Expr, reason: str, value: pl.Expr, limit: pl.Expr) -> pl.DataFrame:
-    """Rows of the table of exclusions for every row of `table`."""
+def excluded(
+    kind: str, table: pl.DataFrame, ids: pl.Expr, reason: str | pl.Expr, value: pl.Expr, limit: pl.Expr
+) -> pl.DataFrame:
+    """Rows of the table of exclusions for every row of `table`; the reason is a word, or an expression."""
+    reason = pl.lit(reason) if isinstance(reason, str) else reason
     rows = table.select(
-        kind=pl.lit(kind), id=ids, reason=pl.lit(reason), value=value.cast(pl.Float64), limit=limit.cast(pl.Float64)
+        kind=pl.lit(kind), id=ids, reason=reason, value=value.cast(pl.Float64), limit=limit.cast(pl.Float64)
     )
     return tables.typed(rows, tables.GENOTYPES_EXCLUDED)
 
@@ -31,10 +34,13 @@ def fails(
 def unusable_variants(variants: pl.DataFrame) -> pl.DataFrame:
     """Rows of the files that cannot be analysed, whatever the calls: contig, position, duplicates, no alternate.
 
-    Two rows with one position and the same two alleles, in either order, both go: nothing says which is right.
+    Two rows with one position and the same two alleles both go: nothing says which is right. Of a SNP the order does
+    not matter (files count either allele); C > CT and CT > C are an insertion and a deletion.
     """
-    pair = pl.concat_list(pl.min_horizontal("ref", "alt"), pl.max_horizontal("ref", "alt")).list.join("/")
-    copies = pl.len().over("contig", "position", pair)
+    snp = (pl.col("ref").str.len_bytes() == 1) & (pl.col("alt").str.len_bytes() == 1)
+    first = pl.when(snp).then(pl.min_horizontal("ref", "alt")).otherwise("ref")
+    second = pl.when(snp).then(pl.max_horizontal("ref", "alt")).otherwise("alt")
+    copies = pl.len().over("contig", "position", first.alias("first"), second.alias("second"))
     table = variants.with_columns(copies=copies)
     known = pl.col("contig").is_in(contigs.CONTIGS)
     bases = pl.col("ref").str.contains(r"^[ACGTN]+$") & pl.col("alt").str.contains(r"^(?:[ACGTN]+|<.+>|\*)$")
@@ -48,6 +54,25 @@ def unusable_variants(variants: pl.DataFrame) -> pl.DataFrame:
         "duplicate": (known & (pl.col("copies") > 1), pl.col("copies"), pl.lit(1)),
     }
     return fails("variant", table, VARIANT, rules)
+
+
+def flagged_variants(variants: pl.DataFrame, settings: Genotypes) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(rows not flagged, exclusions) by what the file says of its own records.
+
+    `filter`: values of FILTER other than PASS and those that only say how a variant was typed (unless
+    `settings.filters` is all); `quality`: the file's measure of imputation, named by `quality_name`, below
+    `settings.min_info`. Null is no flag.
+    """
+    failed = pl.col("filter").is_not_null() if settings.filters == "pass" else pl.lit(False)
+    poor = (pl.col("quality") < settings.min_info).fill_null(False)
+    null, limit = pl.lit(None, pl.Float64), pl.lit(settings.min_info)
+    rows = [
+        excluded("variant", variants.filter(failed), VARIANT, pl.format("filter: {}", "filter"), null, null),
+        excluded(
+            "variant", variants.filter(poor), VARIANT, pl.format("info: {}", "quality_name"), pl.col("quality"), limit
+        ),
+    ]
+    return variants.filter(~failed & ~poor), pl.concat(rows)
 
 
 def variant_failures(variants: pl.DataFrame, settings: Genotypes) -> pl.DataFrame:

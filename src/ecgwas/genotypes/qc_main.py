@@ -1,5 +1,7 @@
 """genotype files, people, recordings -> quality control, components, kinship, unrelated set: one Hail session."""
 
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,29 +10,41 @@ import polars as pl
 from ecgwas.cli import run
 from ecgwas.config import Genotypes, GenotypeSource
 from ecgwas.files import atomic, write_json, write_parquet
-from ecgwas.genotypes import hail_steps, results, sources
+from ecgwas.genotypes import convert, hail_steps, results, sources
 from ecgwas.genotypes import people as people_table
 from ecgwas.genotypes.cohort import Cohort, quality_control
-from ecgwas.hail_session import hail_session, parallelism
+from ecgwas.hail_session import hail_session, parallelism, reading_by_hail
 from ecgwas.people import read_withdrawn
 
+EXPECTED = {
+    "bgen": "diploid, unphased, 8 bits in every variant: plink2 --export bgen-1.2 ref-first bits=8",
+    "plink": "a .bed, .bim and .fam of one another: plink2 --make-bed",
+}
 
-def open_source(source: GenotypeSource, converted: Path, threads: int) -> sources.Files:
-    """The cohort's files; VCF and MatrixTable first become PLINK under `converted`, which is made for every format."""
+
+def open_source(
+    source: GenotypeSource, converted: Path, threads: int, keep: Sequence[str] | None = None
+) -> sources.Files:
+    """The cohort's files; VCF and MatrixTable first become PGEN under `converted`, which is made for every format.
+
+    Converted files hold the samples of `keep` alone (None: all); files that are read as they are hold whom they hold.
+    """
+    made: list[convert.Converted] = []
     with atomic(converted) as folder:
         folder.mkdir()
-        names = []
         if source.format == "vcf":
-            print("converting VCF to PLINK", flush=True)
-            names = [path.name for path in hail_steps.convert_vcf(source.paths, source.build, folder, threads)]
+            made = convert.convert(source.paths, source.build, folder, threads, keep)
         if source.format == "mt":
-            print("converting MatrixTables to PLINK", flush=True)
-            names = [path.name for path in hail_steps.convert_matrix_table(source.paths, source.build, folder)]
-        (folder / "_SUCCESS").write_text("".join(name + "\n" for name in names))
+            names = convert.stems(source.paths)
+            for path in sorted(source.paths):
+                with tempfile.TemporaryDirectory() as temporary:
+                    vcf = hail_steps.export_matrix_table(path, source.build, Path(temporary))
+                    made.append(convert.convert_one(vcf, source.build, folder / names[path], keep, path))
+        (folder / "_SUCCESS").write_text("".join(one.path.name + "\n" for one in made))
     if source.format not in ("vcf", "mt"):
         return sources.open_files(source)
-    paths = [converted / name for name in names]
-    return sources.open_files(source.model_copy(update={"format": "plink", "paths": paths}))
+    paths = [converted / one.path.name for one in made]
+    return sources.open_files(source.model_copy(update={"format": "pgen", "paths": paths}), made)
 
 
 def write_pruned(cohort: Cohort, folder: Path) -> None:
@@ -89,7 +103,7 @@ def main(
         people: table of person_id and sex.
         recordings: table with person_id: who has an ECG.
         settings: the study's block `genotypes`.
-        converted: output folder for VCF turned into PLINK.
+        converted: output folder for VCF and MatrixTables turned into PGEN.
         manifest: output, what the block reader needs.
         samples: output table of samples.
         variants: output table of kept variants.
@@ -112,13 +126,13 @@ def main(
         print(f"samples: {len(files.sample_ids)} in the files", flush=True)
         described = people_table.describe(files.sample_ids, people, recordings, bridge, withdrawn)
         report_withdrawn(described, withdrawn, bridge, consent)
-        # What Hail cannot read, or spells otherwise than the reference, the block reader counts.
-        through_reader = source.format == "pgen" or source.fasta is not None or any(files.haploid)
-        mt = None if through_reader else hail_steps.import_files(files, threads)
-        cohort = Cohort(files, described, mt, settings, source)
-        related = quality_control(cohort)
-        with atomic(pruned) as folder:
-            write_pruned(cohort, folder)
+        with reading_by_hail(files.paths, EXPECTED.get(files.format, "")):
+            # What Hail cannot read, or spells otherwise than the reference, the block reader counts.
+            mt = hail_steps.import_files(files, threads) if files.by_hail and source.fasta is None else None
+            cohort = Cohort(files, described, mt, settings, source)
+            related = quality_control(cohort)
+            with atomic(pruned) as folder:
+                write_pruned(cohort, folder)
     write_parquet(results.sample_table(cohort, related), samples)
     write_parquet(results.variant_table(cohort), variants)
     write_parquet(results.excluded_table(cohort, related), excluded)

@@ -8,10 +8,11 @@ from typing import Any, Protocol
 import numpy as np
 import polars as pl
 
-from ecgwas.errors import UserError
+from ecgwas.errors import UserError, reading
 from ecgwas.genotypes import contigs
 
 MISSING_CALL = -9  # pgenlib's
+RERUN = "it may have changed since: put it back, or rerun the genotypes stage"
 
 
 class _Source(Protocol):
@@ -28,6 +29,7 @@ class _Bed:
     """A PLINK 1 .bed file, through pgenlib. The count is that of A1 (column 5 of the .bim), our ALT."""
 
     whole = True  # calls only, so that `read_calls` gives all there is
+    decimals = None
 
     def __init__(self, path: Path, n_samples: int, n_variants: int, samples: np.ndarray):
         import pgenlib
@@ -56,7 +58,10 @@ class _Bed:
 
 
 class _Pgen(_Bed):
-    """A PLINK 2 .pgen file with two alleles a variant; dosages where it has them, else calls."""
+    """A PLINK 2 .pgen file with two alleles a variant; dosages where it has them, else calls.
+
+    With `decimals`, dosages are rounded to that number: as many as 4 come back exactly from steps of 1/16384.
+    """
 
     whole = False
 
@@ -64,6 +69,8 @@ class _Pgen(_Bed):
         dosages = np.empty((len(rows), self._n), np.float32)
         self._file.read_dosages_list(np.ascontiguousarray(rows, dtype=np.uint32), dosages)
         dosages[dosages < 0] = np.nan
+        if self.decimals is not None:  # the text the file was made of, which steps of 1/16384 only come near
+            dosages = np.round(dosages.astype(np.float64), self.decimals).astype(np.float32)
         return dosages if np.array_equal(self._back, np.arange(self._n)) else dosages[:, self._back]
 
 
@@ -138,17 +145,19 @@ class GenotypeReader:
                 raise UserError(
                     f"{path}: the genotype file named in the manifest is gone; put it back or rerun the genotypes stage"
                 )
-            self._open[number] = _FORMATS[source["format"]](
-                path, source["n_samples"], source["n_variants"], self.samples
-            )
-            if source.get("haploid"):
-                self._open[number].haploid = True
+            with reading(path, "the genotypes that the manifest describes", RERUN):
+                opened = _FORMATS[source["format"]](path, source["n_samples"], source["n_variants"], self.samples)
+            for name in ("haploid", "whole", "decimals"):
+                if source.get(name) is not None:
+                    setattr(opened, name, source[name])
+            self._open[number] = opened
         return self._open[number]
 
     def read(self, rows: np.ndarray | list[int] | slice) -> np.ndarray:
         """Dosages float32 [variant, sample] of those rows of `variants`."""
         rows = np.arange(self.variants.height)[rows]
-        dosages = self._read(rows)
+        with reading(self._paths(rows), "genotypes", RERUN):
+            dosages = self._read(rows)
         turned, haploid = self._turned[rows], np.flatnonzero(self._haploid[rows])
         if turned.any():
             dosages[turned] = 2 - dosages[turned]
@@ -157,6 +166,10 @@ class GenotypeReader:
             x[(x == 1) & self._men] = np.nan
             dosages[haploid] = x
         return dosages
+
+    def _paths(self, rows: np.ndarray | slice) -> str:
+        """The files of those rows, for a message."""
+        return ", ".join(self.manifest["sources"][int(i)]["path"] for i in np.unique(self._source[rows]))
 
     def _read(self, rows: np.ndarray) -> np.ndarray:
         """The same as the files have them."""
@@ -172,12 +185,13 @@ class GenotypeReader:
     @property
     def hard_calls(self) -> bool:
         """Whether every file wanted holds calls, not dosages: then `read_calls` reads them."""
-        formats = {self.manifest["sources"][int(number)]["format"] for number in np.unique(self._source)}
-        return all(_FORMATS[name].whole for name in formats)
+        wanted = [self.manifest["sources"][int(number)] for number in np.unique(self._source)]
+        return all(source.get("whole", _FORMATS[source["format"]].whole) for source in wanted)
 
     def read_calls(self, rows: slice, out: np.ndarray) -> None:
         """ALT counts of those rows of `variants` into int8 `out` [variant, sample]; negative is missing."""
-        self._read_calls(self._source[rows], self._index[rows], out)
+        with reading(self._paths(rows), "genotypes", RERUN):
+            self._read_calls(self._source[rows], self._index[rows], out)
         turned, haploid = np.flatnonzero(self._turned[rows]), np.flatnonzero(self._haploid[rows])
         if turned.size:
             calls = out[turned]

@@ -29,6 +29,7 @@ X_NUMBER = "23"
 DIGITS = 7
 MODE = "wb2"  # of BGZF: level 6, the default, takes four times as long for 9 % less
 SAME_STRANDS = ["AT", "TA", "CG", "GC"]  # alleles that do not tell the strand
+MUNGE_INFO, MUNGE_MAF = 0.9, 0.01  # defaults of munge_sumstats.py of LDSC: --info-min and --maf-min
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,11 @@ def _tested() -> pl.Expr:
     return pl.col("t").is_not_null()
 
 
+def _minor() -> pl.Expr:
+    """Minor allele frequency in the people analysed."""
+    return pl.min_horizontal("af", 1 - pl.col("af"))
+
+
 def _bases() -> pl.Expr:
     """Tested, of bases alone: the standard has no *, no <DEL> and no N."""
     told = [pl.col(name).str.contains("^[ACGT]+$") for name in ("ref", "alt")]
@@ -136,10 +142,13 @@ def _bases() -> pl.Expr:
 
 
 def _munged() -> pl.Expr:
-    """SNPs with an rs number, once each, whose alleles tell the strand: as munge_sumstats.py of LDSC keeps."""
+    """What munge_sumstats.py of LDSC keeps: SNPs with an rs number, once each, whose alleles tell the strand, of
+    INFO >= 0.9 (calls have none and stay) and a minor allele frequency in the people analysed > 0.01.
+    """
     pair = pl.concat_str("ref", "alt")
     told = pair.str.contains("^[ACGT]{2}$") & ~pair.is_in(SAME_STRANDS)
-    good = _tested() & told & pl.col("rsid").str.contains(r"^rs\d+$").fill_null(False)
+    sure = (pl.col("info") >= MUNGE_INFO).fill_null(True) & (_minor() > MUNGE_MAF)
+    good = _tested() & told & sure & pl.col("rsid").str.contains(r"^rs\d+$").fill_null(False)
     return good & pl.when(good).then("rsid").is_first_distinct()
 
 
@@ -182,12 +191,21 @@ def tables(sumstats: list[Path], lengths: pl.DataFrame, checked: pl.Series, trai
         yield statistics(part, trait, inputs.lengths_at(lengths, part, trait["trait"]))
 
 
-def write(tables: Iterator[pl.DataFrame], files: dict[Path, Format], imputed: bool, binary: bool = False) -> list[int]:
-    """Write one trait in every format and, where that has it, its tabix index; returns the number of lines of each."""
-    lines = dict.fromkeys(files, 0)
+@dataclass(frozen=True)
+class Written:
+    """What `write` wrote of one trait."""
+
+    lines: dict[Path, int]
+    min_maf: float  # smallest minor allele frequency of a line, in the people analysed; NaN without lines
+
+
+def write(tables: Iterator[pl.DataFrame], files: dict[Path, Format], imputed: bool, binary: bool = False) -> Written:
+    """Write one trait in every format and, where that has it, its tabix index."""
+    lines, rarest = dict.fromkeys(files, 0), float("nan")
     with contextlib.ExitStack() as stack:
         opened = {path: stack.enter_context(pysam.BGZFile(str(path), MODE)) for path in files}
         for number, table in enumerate(tables):
+            rarest = np.fmin(rarest, table.filter(_bases()).select(_minor().min()).item() or np.nan)
             for path, kind in files.items():
                 wanted = table.lazy().filter(kind.keep()).select(kind.columns(imputed, binary))
                 rows = wanted.with_columns(pl.selectors.float().round_sig_figs(DIGITS)).collect()
@@ -199,7 +217,7 @@ def write(tables: Iterator[pl.DataFrame], files: dict[Path, Format], imputed: bo
     for path, kind in files.items():
         if kind.indexed and lines[path]:
             pysam.tabix_index(str(path), force=True, seq_col=0, start_col=1, end_col=1, line_skip=1)
-    return list(lines.values())
+    return Written(lines, float(rarest))
 
 
 def ref_checked(variants: pl.DataFrame, sumstats: list[Path]) -> pl.Series:
@@ -257,7 +275,7 @@ def metadata(trait: dict, path: Path, build: str, covariates: list[str], min_maf
         "coordinate_system": "1-based",
         "trait_description": [trait["trait"]],
         "samples": [{"sample_size": int(trait["n"]), "cohort": [cohort]} | case_counts(trait)],
-        "minor_allele_freq_lower_limit": float(min_maf),
+        "minor_allele_freq_lower_limit": None if np.isnan(min_maf) else float(min_maf),
         "adjusted_covariates": covariates,
         "analysis_software": f"ecgwas {ecgwas.__version__}",
     }
@@ -287,8 +305,6 @@ def main(
     """
     lengths = pl.read_parquet(trait_table)
     table, build = inputs.read_variants(variants), json.loads(manifest.read_text())["build"]
-    minor = pl.min_horizontal("af", 1 - pl.col("af"))
-    min_maf = table.select(minor.min()).item() or 0.0
     adjusted = [name for name in pl.read_parquet_schema(covariates) if name not in ("person_id", "sample_id")]
     stems = file_names(lengths["trait"].unique(maintain_order=True).to_list())
     formats, checked = list(dict.fromkeys(settings.formats)), ref_checked(table, sumstats)
@@ -299,11 +315,11 @@ def main(
         for trait in lengths.unique("trait", keep="first", maintain_order=True).iter_rows(named=True):
             stem = stems[trait["trait"]]
             files = {folder / name / f"{stem}{FORMATS[name].suffix}": FORMATS[name] for name in formats}
-            lines = write(tables(sumstats, lengths, checked, trait), files, imputed, trait["df"] is None)
-            written |= {f"{path.parent.name}/{path.name}": n for path, n in zip(files, lines, strict=True)}
+            done = write(tables(sumstats, lengths, checked, trait), files, imputed, trait["df"] is None)
+            written |= {f"{path.parent.name}/{path.name}": n for path, n in done.lines.items()}
             if "gwas-ssf" in formats:
                 path = folder / "gwas-ssf" / f"{stem}{FORMATS['gwas-ssf'].suffix}"
-                about = metadata(trait, path, build, adjusted, min_maf, cohort) | settings.metadata
+                about = metadata(trait, path, build, adjusted, done.min_maf, cohort) | settings.metadata
                 path.with_name(f"{path.name}-meta.yaml").write_text(yaml.safe_dump(about, sort_keys=False))
         if "pheweb" in formats:
             (folder / "pheweb" / "pheno-list.json").write_text(json.dumps(pheno_list(stems), indent=1) + "\n")

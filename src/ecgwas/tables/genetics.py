@@ -32,15 +32,15 @@ VARIANTS: Schema = {
     "af": (pl.Float64(), "ALT frequency in kept samples."),
     "mac": (pl.Float64(), "Minor allele count in kept samples."),
     "call_rate": (pl.Float64(), "Share of kept samples called."),
-    "hwe_p": (pl.Float64(), "Hardy-Weinberg p in unrelated kept samples, smallest over ancestry groups."),
-    "info": (pl.Float64(), "Imputation INFO; null for hard calls."),
+    "hwe_p": (pl.Float64(), "Hardy-Weinberg p in unrelated kept samples, smallest over ancestry groups; null for dosages unless genotypes.hwe_dosages."),
+    "info": (pl.Float64(), "Imputation INFO of the dosages in kept samples; null for hard calls."),
     "pruned": (pl.Boolean(), "In the LD-pruned set for kinship and PCs."),
 }
 
 GENOTYPES_EXCLUDED: Schema = {
     "kind": (pl.String(), "sample or variant."),
     "id": (pl.String(), "sample_id, or contig:position:ref:alt."),
-    "reason": (pl.String(), "One word a reason; one row a reason."),
+    "reason": (pl.String(), "One row a reason: a word; `filter: ` and the FILTER of the file; `info: ` and the file's own measure."),
     "value": (pl.Float64(), "The value that failed; null where there is none."),
     "limit": (pl.Float64(), "The limit it failed; null where there is none."),
 }

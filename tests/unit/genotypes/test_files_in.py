@@ -9,7 +9,7 @@ import pytest
 from ecgwas.config import Genotypes, GenotypeSource
 from ecgwas.config.cohort import with_siblings
 from ecgwas.errors import UserError
-from ecgwas.genotypes import bgen_layout, cohort, contigs, counts, people, qc, sources
+from ecgwas.genotypes import cohort, contigs, counts, people, qc, sources, vcf
 from ecgwas.genotypes.reader import GenotypeReader
 
 IDS = [f"s{i}" for i in range(7)]
@@ -91,10 +91,17 @@ def test_position_beyond_the_contig_suggests_the_other_build(tmp_path, writers):
         sources.open_files(plink(bed, "GRCh38"))
 
 
-def test_bgen_needs_its_sample_file(tmp_path, writers):
+def test_bgen_without_a_sample_file_has_its_own_ids_or_needs_one(tmp_path, writers):
+    from bgen import BgenWriter
+
     path = writers[1](tmp_path / "a.bgen", np.full((1, 7, 3), 1 / 3), ["1"], [5], IDS)
+    path.with_suffix(".sample").unlink()
+    source = GenotypeSource(format="bgen", paths=[path], build="GRCh37")
+    assert sources.open_files(source).sample_ids == IDS
+    with BgenWriter(str(path), n_samples=7, compression="zlib") as stream:
+        stream.add_variant("v", "v", "1", 5, ["A", "G"], np.full((7, 3), 1 / 3), bit_depth=8)
     with pytest.raises(UserError, match="sample_file"):
-        sources.open_files(GenotypeSource(format="bgen", paths=[path], build="GRCh37"))
+        sources.open_files(source)
 
 
 def test_vcf_of_another_build_is_refused(tmp_path):
@@ -103,10 +110,10 @@ def test_vcf_of_another_build_is_refused(tmp_path):
     header += "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ta\tb\n"
     with gzip.open(path, "wt") as stream:
         stream.write(header)
-    lines = sources.vcf_header(path)
-    sources.check_vcf_header(path, lines, "GRCh38")
+    lines = vcf.header(path)
+    vcf.check_header(path, lines, "GRCh38")
     with pytest.raises(UserError, match="that is GRCh38"):
-        sources.check_vcf_header(path, lines, "GRCh37")
+        vcf.check_header(path, lines, "GRCh37")
 
 
 def test_contig_names_of_every_habit_are_understood():
@@ -241,16 +248,6 @@ def test_reader_turns_flipped_rows_and_drops_heterozygous_men_on_x(tmp_path, wri
     assert (fixed.sum(2) == state.sum(2)).all()
 
 
-def test_bgen_of_other_depths_says_how_to_convert(tmp_path):
-    from bgen import BgenWriter
-
-    path = tmp_path / "a.bgen"
-    with BgenWriter(str(path), n_samples=7, samples=IDS, compression="zlib") as stream:
-        stream.add_variant("v", "v", "1", 5, ["A", "G"], np.full((7, 3), 1 / 3), bit_depth=16)
-    with pytest.raises(UserError, match=r"16 bits a probability.*plink2 --bgen a\.bgen .*ref-first bits=8"):
-        bgen_layout.check(path)
-
-
 def test_haploid_bgen_counts_one_copy_as_two_and_several_alleles_are_a_row(tmp_path):
     from bgen import BgenWriter
 
@@ -264,7 +261,8 @@ def test_haploid_bgen_counts_one_copy_as_two_and_several_alleles_are_a_row(tmp_p
     (tmp_path / "a.sample").write_text("ID_1 ID_2 missing\n0 0 0\na a 0\nb b 0\nc c 0\n")
     source = GenotypeSource(format="bgen", paths=[path], sample_file=tmp_path / "a.sample", build="GRCh37")
     files = sources.open_files(source)
-    assert files.haploid == (True,)
+    assert files.manifest()["sources"][0]["haploid"]
+    assert not files.by_hail
     with GenotypeReader(files.manifest(), files.variants[:1], [2, 1, 0]) as reader:
         assert reader.read([0]).tolist() == [[1, 2, 0]]
     rows = qc.unusable_variants(files.variants).select("id", "reason").rows()
