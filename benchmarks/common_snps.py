@@ -61,7 +61,9 @@ def main(data: Path, table: Path = Path("src/ecgwas/genotypes/common_snps.tsv"),
     known = known.filter(pl.col("rsid").str.contains(r"^rs\d+$") & (pl.col("maf") >= 0.2))
     chain = blocks(data / "ref/hg19ToHg38.over.chain.gz")
     places = [lifted(chain[f"chr{c}"], f"chr{c}", p) for c, p in known.select("contig", "position").iter_rows()]
-    known = known.with_columns(grch38=pl.Series(places)).drop_nulls("grch38").filter(pl.col("grch38") != pl.col("position"))
+    known = (
+        known.with_columns(grch38=pl.Series(places)).drop_nulls("grch38").filter(pl.col("grch38") != pl.col("position"))
+    )
     catalog = data / "ref/gwas_catalog_ecg_traits_2015.GRCh38.tsv"
     columns = ["SNPS", "CHR_ID", "CHR_POS"]
     theirs = pl.read_csv(catalog, separator="\t", infer_schema=False, quote_char=None, columns=columns).unique("SNPS")

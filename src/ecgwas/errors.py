@@ -22,7 +22,9 @@ def cause(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def reading(path: Path | str, what: str, remedy: str = "the file may be truncated or of another kind") -> Iterator[None]:
+def reading(
+    path: Path | str, what: str, remedy: str = "the file may be truncated or of another kind"
+) -> Iterator[None]:
     """Inside, exceptions that a user's file causes in the library reading it become a `UserError` of one line.
 
     Libraries raise what they like on bad bytes (ValueError, RuntimeError, struct.error, PolarsError, OSError, …), so

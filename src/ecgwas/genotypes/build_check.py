@@ -48,13 +48,17 @@ def check(variants: pl.DataFrame, build: str, where: str) -> None:
     """
     known = common_snps()
     named = by_name(variants, known)
-    found, how, enough = (named, "rs numbers", ENOUGH_NAMED) if sum(named.values()) else (by_place(variants, known), "places of common SNPs", ENOUGH_PLACES)
+    found, how, enough = (
+        (named, "rs numbers", ENOUGH_NAMED)
+        if sum(named.values())
+        else (by_place(variants, known), "places of common SNPs", ENOUGH_PLACES)
+    )
     other = contigs.OTHER[build]
     if found[other] >= enough and found[other] >= SHARE * sum(found.values()):
         raise UserError(
             f"{where}: positions are of {other}, not {build}: of {sum(found.values())} common SNPs known by {how},"
-            f" {found[other]} lie where {other} has them, {found[build]} where {build} has them; set `build: {other}` under"
-            " `genotypes` of the cohort, or lift the files over"
+            f" {found[other]} lie where {other} has them, {found[build]} where {build} has them; set `build: {other}`"
+            " under `genotypes` of the cohort, or lift the files over"
         )
     if found[build] < enough or found[build] < SHARE * sum(found.values()):
         print(f"build {build}: not checked, the files hold {found[build]} common SNPs known by {how}", flush=True)

@@ -119,7 +119,9 @@ def _append(writer: "pgenlib.PgenWriter", dosages: Iterator[np.ndarray], imputed
     return decimal
 
 
-def convert_one(source: Path, build: str, out: Path, keep: Sequence[str] | None = None, shown: Path | None = None) -> Converted:
+def convert_one(
+    source: Path, build: str, out: Path, keep: Sequence[str] | None = None, shown: Path | None = None
+) -> Converted:
     """One VCF to `out`.pgen, .pvar and .psam, which hold the samples of `keep` only (None: all), in the file's order.
 
     Several ALT become a row each. Dosages are DS, else GP, else GT, entry by entry. `shown` is the user's file where

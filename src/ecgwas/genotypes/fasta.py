@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from ecgwas.errors import UserError
+from ecgwas.errors import UserError, reading
 from ecgwas.genotypes import contigs, qc
 
 FIT = 0.8  # share of SNPs with the reference base among their alleles; positions at random give about half
 STRAND = 0.01  # share of SNPs on the other strand above which A/T and C/G SNPs cannot be trusted
 ENOUGH = 20
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
+INDEX = "it may be truncated, or its index of another file: run samtools faidx on it"
 BAD = ("strand", "ambiguous", "ref_mismatch")
 
 
@@ -59,10 +60,8 @@ def _look(variants: pl.DataFrame, path: Path) -> pl.DataFrame:
     """Columns seen (what `state` says), position, ref, alt (turned and aligned), flipped, ref_checked (`told`)."""
     import pysam
 
-    try:
+    with reading(path, "an indexed FASTA", INDEX):
         fasta = pysam.FastaFile(str(path))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as an indexed FASTA ({error}); run samtools faidx on it") from error
     lacking = [c for c in variants["contig"].unique(maintain_order=True) if not {c, f"chr{c}"} & set(fasta.references)]
     if lacking:
         names, first = ", ".join(fasta.references[:3]), lacking[0]
@@ -73,7 +72,8 @@ def _look(variants: pl.DataFrame, path: Path) -> pl.DataFrame:
         )
     parts = []
     for (contig,), table in variants.with_row_index("row").group_by("contig", maintain_order=True):
-        sequence = _sequence(fasta, contig)
+        with reading(path, "an indexed FASTA", INDEX):
+            sequence = _sequence(fasta, contig)
         for row, position, ref, alt in table.select("row", "position", "ref", "alt").iter_rows():
             seen = state(sequence, position, ref, alt)
             turned = seen == "swapped"

@@ -148,8 +148,9 @@ def variant_counts(
 ) -> tuple[np.ndarray, pl.DataFrame]:
     """Genotype counts int64 [variant, group, state] for rows of `variants`, and a table of dosage sum, calls and INFO.
 
-    `group` (int [sample], -1 leaves a sample out) and `men` (bool [sample]; None: sex does not matter) are in file order. Only whole numbers are summed across people, save
-    for dosages, which Hail sums along one row in file order: so the result does not depend on the number of threads.
+    `group` (int [sample], -1 leaves a sample out) and `men` (bool [sample]; None: sex does not matter) are in file
+    order. Only whole numbers are summed across people, save for dosages, which Hail sums along one row in file order:
+    so the result does not depend on the number of threads.
     The second table has nulls for hard calls.
     """
     import hail as hl

@@ -36,7 +36,8 @@ def text_table(path: Path, names: list[str], needed: int | None = None) -> pl.Da
     short = table.filter(pl.any_horizontal(pl.col(names[: needed or len(names)]).is_null()))
     if short.height:
         raise UserError(
-            f"{path}: line {short[LINE][0]} has fewer than {needed or len(names)} columns; correct it, or copy the file again"
+            f"{path}: line {short[LINE][0]} has fewer than {needed or len(names)} columns;"
+            " correct it, or copy the file again"
         )
     return table
 

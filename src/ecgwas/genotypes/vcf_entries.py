@@ -52,7 +52,9 @@ class Text:
         """Span of subfield `k` of each sample; empty where trailing ones are dropped."""
         n = self.last - self.first
         padded = np.append(self.colons, 0)
-        start = self.starts if k == 0 else np.where(n >= k, padded[np.minimum(self.first + k - 1, len(self.colons))] + 1, 0)
+        start = (
+            self.starts if k == 0 else np.where(n >= k, padded[np.minimum(self.first + k - 1, len(self.colons))] + 1, 0)
+        )
         end = np.where(n > k, padded[np.minimum(self.first + k, len(self.colons))], self.ends)
         return (start, end) if k == 0 else (start, np.where(n >= k, end, start))
 
@@ -139,7 +141,9 @@ def _of_probabilities(values: np.ndarray, count: np.ndarray, n_alts: int) -> np.
     wrong = present & ((np.abs(total - 1) > 0.1) | ((count != len(pairs)) & ~one))
     if wrong.any():
         i = int(np.flatnonzero(wrong)[0])
-        raise Malformed(f"GP of sample {i + 1} is {count[i]} values of sum {total[i]:.4g}; expected {len(pairs)} of sum 1")
+        raise Malformed(
+            f"GP of sample {i + 1} is {count[i]} values of sum {total[i]:.4g}; expected {len(pairs)} of sum 1"
+        )
     found = np.where(one, single @ filled.T, weight @ filled.T)
     found[:, ~present] = np.nan
     return found
@@ -152,7 +156,9 @@ def _of_dosages(values: np.ndarray, haploid: np.ndarray | None) -> np.ndarray:
         found[:, haploid] *= 2
     bad = (found < -SLACK) | (found > 2 + SLACK)
     if bad.any():
-        raise Malformed(f"DS of sample {int(np.flatnonzero(bad.any(0))[0]) + 1} is {found[bad][0]:.4g}, not from 0 to 2")
+        raise Malformed(
+            f"DS of sample {int(np.flatnonzero(bad.any(0))[0]) + 1} is {found[bad][0]:.4g}, not from 0 to 2"
+        )
     return np.clip(found, 0, 2)
 
 

@@ -22,6 +22,7 @@ REASONS = {
     "hwe": "departs from Hardy-Weinberg proportions",
     "mac": "minor allele count too small",
     "info": "imputation INFO too small",
+    "filter": "FILTER of the file is not PASS",
     "contig": "contig outside 1 to 22 and X",
     "position": "position below 1",
     "alleles": "alleles that are no bases",
@@ -40,6 +41,9 @@ WAVES = {"p", "pr", "qrs", "qt", "r", "t", "st", "rr"}
 
 def reason(word: str, kind: str = "") -> str:
     """`word` of an excluded table in plain words; an unknown word without its underscores."""
+    head, _, rest = word.partition(": ")  # filter: LOWQ, info: R2
+    if rest and head in REASONS:
+        return f"{REASONS[head]} ({rest})"
     return REASONS.get(f"{kind} {word}", REASONS.get(word, word.replace("_", " ")))
 
 

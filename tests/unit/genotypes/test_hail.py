@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from ecgwas.config import GenotypeSource
+from ecgwas.config import Genotypes, GenotypeSource
 from ecgwas.errors import UserError
 from ecgwas.genotypes import contigs, counts, hail_steps, kinship, pcs, qc, qc_main, sources
 from ecgwas.genotypes.hardy_weinberg import hardy_weinberg_p
 from ecgwas.genotypes.reader import GenotypeReader
-from ecgwas.hail_session import hail_session
+from ecgwas.hail_session import hail_session, reading_by_hail
 
 pytestmark = pytest.mark.hail
 
@@ -133,6 +133,14 @@ def test_bgen_counts_dosages_and_info_follow_the_file(session, tmp_path, writers
     assert hail_steps.sample_counts(mt, files.variants, "GRCh38", 40)[:, 0, 3].tolist() == [0, 0, 1] + [0] * 37
     with GenotypeReader(files.manifest(), files.variants, list(range(30))) as reader:
         dosages = reader.read(slice(None))
+    is_man = np.arange(40) % 2 == 0
+    by_sex = hail_steps.variant_counts(mt, files.variants, np.where(np.arange(40) < 30, 0, -1), "GRCh38", is_man)[1]
+    assert by_sex["info"][:4].to_list() == table["info"][:4].to_list()
+    man = is_man[:30]
+    e, f = p[4, :30] @ [0, 1, 2], p[4, :30] @ [0, 1, 4]
+    thetas = [(e[x].mean() / 2, x.sum()) for x in (man, ~man)]
+    variance = sum(n * t * (1 - t) * copies for (t, n), copies in zip(thetas, (4, 2), strict=True))
+    assert by_sex["info"][4] == pytest.approx(1 - (f - e**2).sum() / variance, abs=0.02)
     assert np.allclose(table["dosage_sum"], np.nansum(dosages, 1), atol=1e-4)
     assert table["called"].to_list() == [30, 29, 30, 30, 30, 30]
     e, f = dosages[0], (p[0, :30, 1] + 4 * p[0, :30, 2])
@@ -163,7 +171,9 @@ def test_vcf_becomes_plink_with_alt_as_effect_allele(session, tmp_path):
     assert np.isnan(found[100, "A", "G"][2])
     assert files.variants["rsid"].to_list()[0] == "rs1"
     path.write_text(path.read_text().replace("3000000", "300000000"))
-    with pytest.raises(UserError, match=r"my\.cohort\.vcf: 1 variants lie beyond the end of their contig in GRCh37, the first rs3"):
+    with pytest.raises(
+        UserError, match=r"my\.cohort\.vcf: 1 variants lie beyond the end of their contig in GRCh37, the first rs3"
+    ):
         qc_main.open_source(GenotypeSource(format="vcf", paths=[path], build="GRCh37"), tmp_path / "again", 2)
 
 
@@ -212,3 +222,62 @@ def test_matrix_table_of_calls_becomes_pgen(plink, tmp_path):
         assert np.array_equal(reader.read(slice(None)), np.where(calls < 0, np.nan, calls), equal_nan=True)
     with pytest.raises(UserError, match=r"a\.mt.*GRCh38"):
         qc_main.open_source(source.model_copy(update={"build": "GRCh38"}), tmp_path / "again", 2)
+
+
+@pytest.mark.parametrize("column", [["1.5", "-9", "0.2"], ["NA", "NA", "NA"], ["tall", "1", "2"], ["1", "2", "0"]])
+def test_the_phenotype_of_a_fam_is_never_read(session, writers, tmp_path, column):
+    calls = np.array([[0, 1, 2], [2, -1, 0]], np.int8)
+    bed = writers[0](tmp_path / "a", calls, ["1", "1"], [5, 6], ["x", "y", "z"])
+    rows = [f"f {i} 0 0 m {value}\n" for i, value in zip("xyz", column, strict=True)]
+    bed.with_suffix(".fam").write_text("".join(rows))
+    files = sources.open_files(GenotypeSource(format="plink", paths=[bed], build="GRCh37"))
+    found, _ = hail_steps.variant_counts(hail_steps.import_files(files, 1), files.variants, np.zeros(3, int), "GRCh37")
+    assert found[:, 0].tolist() == [[1, 1, 1, 0], [1, 0, 1, 1]]
+
+
+def test_matrix_table_of_dosages_keeps_them_with_filter_and_measure(session, tmp_path):
+    import hail as hl
+
+    head = (
+        '##fileformat=VCFv4.2\n##FILTER=<ID=LOWQ,Description="x">\n##INFO=<ID=R2,Number=1,Type=Float,Description="x">\n'
+    )
+    head += (
+        '##FORMAT=<ID=GT,Number=1,Type=String,Description="x">\n##FORMAT=<ID=DS,Number=A,Type=Float,Description="x">\n'
+    )
+    head += '##FORMAT=<ID=GP,Number=G,Type=Float,Description="x">\n'
+    rows = [
+        ["1", "5", "rs1", "A", "G", ".", "PASS", "R2=0.9", "GT:DS", "0|1:0.987", "1|1:1.5", ".:."],
+        ["1", "6", "rs2", "A", "G", ".", "LOWQ", "R2=0.02", "GT:GP", "0|1:0.1,0.8,0.1", "1|1:0,0,1", "0|0:1,0,0"],
+        ["1", "7", "rs3", "A", "G,T", ".", "PASS", "R2=0.8", "GT:DS", "0|1:1,0.25", "1|2:0.5,1", "0|0:0,0"],
+    ]
+    (tmp_path / "a.vcf").write_text(
+        head + "\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", "a", "b", "c"])
+        + "\n" + "".join("\t".join(row) + "\n" for row in rows)
+    )  # fmt: skip
+    mt = hl.import_vcf(str(tmp_path / "a.vcf"), reference_genome="GRCh37", array_elements_required=False)
+    mt.write(str(tmp_path / "a.mt"))
+    source = GenotypeSource(format="mt", paths=[tmp_path / "a.mt"], build="GRCh37")
+    files = qc_main.open_source(source, tmp_path / "converted", 2)
+    with GenotypeReader(files.manifest(), files.variants, [0, 1, 2]) as reader:
+        found = reader.read(slice(None))
+    expected = [[0.987, 1.5, np.nan], [1, 2, 0], [1, 0.5, 0], [0.25, 1, 0]]
+    assert np.array_equal(found, np.array(expected, np.float32), equal_nan=True)
+    lost = qc.flagged_variants(files.variants, Genotypes())[1]
+    assert lost.select("id", "reason").rows() == [("1:6:A:G", "filter: LOWQ"), ("1:6:A:G", "info: R2")]
+    mt.select_entries("GP").write(str(tmp_path / "b.mt"))
+    mt.key_rows_by().drop("locus").write(str(tmp_path / "c.mt"))
+    source = source.model_copy(update={"paths": [tmp_path / "c.mt"]})
+    with pytest.raises(UserError, match=r"c\.mt: expected locus on GRCh37"):
+        qc_main.open_source(source, tmp_path / "converted", 2)
+
+
+def test_what_hail_cannot_read_is_one_line(session, tmp_path):
+    import hail as hl
+
+    path = tmp_path / "a.vcf"
+    path.write_text("##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ta\n1\tx\n")
+    with pytest.raises(UserError) as found, reading_by_hail([path], "a VCF; write it again"):
+        hl.import_vcf(str(path)).count()
+    assert str(found.value).startswith(f"{path}: Hail cannot read this (")
+    assert str(found.value).endswith("expected a VCF; write it again")
+    assert "\n" not in str(found.value)

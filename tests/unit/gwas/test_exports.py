@@ -181,6 +181,20 @@ def test_ldsc_gets_what_munge_sumstats_would_keep(tmp_path):
     ]
 
 
+def test_ldsc_gets_well_imputed_common_variants_as_munge_sumstats_keeps(tmp_path):
+    """--info-min 0.9 (kept at the limit) and --maf-min 0.01 (lost at the limit); calls have no INFO and stay."""
+    info, af = [0.9, 0.89, None, 1.0, 1.0, 1.0], [0.3, 0.3, 0.3, 0.01, 0.98, 0.995]
+    made = table_of(rsid=[f"rs{i}" for i in range(6)], info=info, af=af, position=list(range(6)))
+    assert [line.split("\t")[0] for line in written_as("ldsc", made, tmp_path)[1:]] == ["rs0", "rs2", "rs4"]
+
+
+def test_the_minor_allele_limit_is_that_of_the_lines_written(tmp_path):
+    made = table_of(af=[0.3, 0.97, 0.001, 0.002], t=[1.0, 1.0, None, 1.0], alt=["G", "G", "G", "*"])
+    done = exports.write(iter([made]), {tmp_path / "a": exports.FORMATS["gwas-ssf"]}, False)
+    assert done.min_maf == pytest.approx(0.03)
+    assert done.lines == {tmp_path / "a": 2}
+
+
 def test_variants_without_a_name_are_named_by_place_and_alleles(tmp_path):
     lines = written_as("regenie", table_of(rsid=[".", None, "rs7"]), tmp_path)
     assert [line.split(" ")[2] for line in lines[1:]] == ["1:1:A:G", "1:1:A:G", "rs7"]

@@ -1,0 +1,200 @@
+"""VCF: dosages against a plain reading of the text, what the file marks as failed, and messages for what is wrong."""
+
+import gzip
+import itertools
+
+import numpy as np
+import polars as pl
+import pysam
+import pytest
+
+from ecgwas.config import Genotypes, GenotypeSource
+from ecgwas.errors import UserError
+from ecgwas.genotypes import qc, qc_main, vcf_entries, vcf_fields
+from ecgwas.genotypes.reader import GenotypeReader
+
+HEAD = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t"
+
+
+def write(path, rows: list[str], ids=("a", "b", "c")) -> GenotypeSource:
+    """A VCF of rows from CHROM to the last sample, tabs as blanks."""
+    text = HEAD + "\t".join(ids) + "\n" + "".join(row.replace(" ", "\t") + "\n" for row in rows)
+    path.write_text(text)
+    return GenotypeSource(format="vcf", paths=[path], build="GRCh37")
+
+
+def read(source, folder, **more):
+    """Variants and dosages [variant, sample]."""
+    files = qc_main.open_source(source, folder / "converted", 1, **more)
+    with GenotypeReader(files.manifest(), files.variants, range(len(files.sample_ids))) as reader:
+        return files, reader.read(slice(None))
+
+
+def plainly(words: list[str], form: list[str], n_alts: int) -> list[float]:
+    """The dosage of each ALT of one sample, by the words of the text: DS, else GP, else GT."""
+    told = dict(zip(form, words, strict=False))
+    given = [float(x) for x in told.get("DS", ".").split(",") if x not in (".", "")]
+    if len(given) == n_alts:
+        return given
+    values = [float(x) for x in told.get("GP", ".").split(",") if x not in (".", "")]
+    pairs = [(j, k) for k in range(n_alts + 1) for j in range(k + 1)]
+    if len(values) == len(pairs):
+        both = list(zip(values, pairs, strict=True))
+        return [sum(v * ((j == a) + (k == a)) for v, (j, k) in both) for a in range(1, n_alts + 1)]
+    alleles = told.get("GT", ".").replace("|", "/").split("/")
+    if "." in alleles:
+        return [float("nan")] * n_alts
+    return [2 / len(alleles) * alleles.count(str(a)) for a in range(1, n_alts + 1)]
+
+
+def random_field(rng, form: list[str], n_alts: int) -> list[str]:
+    """Words of one sample; trailing ones may be dropped, any may be missing."""
+    n = (n_alts + 1) * (n_alts + 2) // 2
+    p = rng.dirichlet(np.ones(n))
+    made = {
+        "GT": rng.choice([f"{a}{s}{b}" for s in "|/" for a in range(n_alts + 1) for b in range(n_alts + 1)] + ["./."]),
+        "DS": ",".join(
+            rng.choice([f"{x:.3f}", f"{x:.7f}", f"{x:.2e}", "1", "0.", "2"]) for x in rng.uniform(0, 2, n_alts)
+        ),
+        "GP": ",".join(f"{x:.5f}" for x in p),
+        "XX": rng.choice(["a,b", "", "1|1"]),
+    }
+    words = [made[name] if rng.random() > 0.15 else "." for name in form]
+    return words[: rng.integers(1, len(form) + 1)]
+
+
+def test_dosages_are_those_of_a_plain_reading_of_the_text():
+    rng = np.random.default_rng([71])
+    forms = [
+        list(f) for k in (1, 2, 3, 4) for f in itertools.permutations(("GT", "DS", "GP", "XX"), k) if set(f) != {"XX"}
+    ]
+    for _ in range(300):
+        form, n_alts = forms[rng.integers(len(forms))], int(rng.integers(1, 4))
+        samples = [random_field(rng, form, n_alts) for _ in range(int(rng.integers(1, 12)))]
+        expected = np.array([plainly(words, form, n_alts) for words in samples]).T
+        raw = "\t".join(":".join(words) for words in samples).encode()
+        found = vcf_entries.dosages(raw, form, n_alts, len(samples), on_x=False)
+        np.testing.assert_allclose(found, expected, atol=1e-12, err_msg=f"{form} {raw!r}")
+
+
+def test_one_copy_on_x_counts_as_two():
+    raw = b"1:0.75:0.25,0.75\t0|1:1.2:0,0.8,0.2\t0:0:1,0\t.:.:."
+    for form in (["GT", "DS", "XX"], ["GT", "XX", "GP"], ["GT", "DS", "GP"]):
+        found = vcf_entries.dosages(raw, form, 1, 4, on_x=True)[0]
+        np.testing.assert_allclose(found, [1.5, 1.2, 0, np.nan])
+    assert vcf_entries.dosages(b"1\t0/1\t0", ["GT"], 1, 3, on_x=False)[0].tolist() == [2, 1, 0]
+
+
+def test_dosages_of_four_decimals_come_back_as_they_were_written(tmp_path):
+    x = np.round(np.random.default_rng([72]).uniform(0, 2, (40, 3)), 4)
+    rows = [f"1 {10 + i} v{i} A G . PASS . DS {a:.4f} {b:.4f} {c:.4f}" for i, (a, b, c) in enumerate(x)]
+    files, dosages = read(write(tmp_path / "a.vcf", rows), tmp_path)
+    assert np.array_equal(dosages, x.astype(np.float32))
+    assert files.manifest()["sources"][0]["decimals"] == 4
+    rows[0] = "1 10 v0 A G . PASS . DS 0.123456 0 0"
+    files, dosages = read(write(tmp_path / "a.vcf", rows), tmp_path)
+    assert files.manifest()["sources"][0]["decimals"] is None
+    assert np.abs(dosages[1:] - x[1:]).max() <= 0.5 / 16384 + 1e-6
+
+
+def test_calls_alone_are_read_as_calls(tmp_path, capsys):
+    files, dosages = read(write(tmp_path / "a.vcf", ["1 5 v A G . . . GT 0|1 1/1 ./."]), tmp_path)
+    assert files.manifest()["sources"][0]["whole"]
+    np.testing.assert_array_equal(dosages, [[1, 2, np.nan]])
+    assert "a.vcf: VCF, 1 records: calls GT of 1" in capsys.readouterr().out
+    with GenotypeReader(files.manifest(), files.variants, [2, 0]) as reader:
+        assert reader.hard_calls
+
+
+def test_what_the_file_says_of_its_records_excludes_them_with_a_reason(tmp_path):
+    rows = [
+        "1 1 a A G . PASS R2=0.9 DS 0 1 2",
+        "1 2 b A G . q10;LOWQ R2=0.9 DS 0 1 2",
+        "1 3 c A G . PASS R2=0.02 DS 0 1 2",
+        "1 4 d A G . . IMP;DR2=0.1;AF=0.3 DS 0 1 2",
+        "1 5 e A G . PASS;GENOTYPED INFO=1 DS 0 1 2",
+        "1 6 f A G,T . PASS DR2=0.9,0.2 DS 0,0 1,0 0,2",
+        "1 7 g A G . PASS AR2=.;MR2=0.1;R2x=0 DS 0 1 2",
+    ]
+    files, _ = read(write(tmp_path / "a.vcf", rows), tmp_path)
+    kept, lost = qc.flagged_variants(files.variants, Genotypes())
+    assert lost.select("id", "reason", "value", "limit").rows() == [
+        ("1:2:A:G", "filter: q10;LOWQ", None, None),
+        ("1:3:A:G", "info: R2", 0.02, 0.3),
+        ("1:4:A:G", "info: DR2", 0.1, 0.3),
+        ("1:6:A:T", "info: DR2", 0.2, 0.3),
+    ]
+    assert kept["rsid"].to_list() == ["a", "e", "f", "g"]
+    kept, lost = qc.flagged_variants(files.variants, Genotypes(filters="all", min_info=0.15))
+    assert lost["id"].to_list() == ["1:3:A:G", "1:4:A:G"]
+
+
+def test_a_pvar_tells_the_same_as_its_vcf():
+    info = ["R2=0.5", "DR2=0.1;R2=0.7", "X;INFO=1e-2", "AF=0.1", ".", "R2=.;DR2=0.4", "Rsq=0.3"]
+    filters = ["PASS", ".", "LOWQ", "PASS;IMPUTED", "a;b", "PASS", "GENOTYPED"]
+    table = pl.DataFrame({"FILTER": filters, "INFO": info})
+    found = table.select(**vcf_fields.flags(table))
+    assert found["filter"].to_list() == [vcf_fields.failed_filter(text) for text in filters]
+    expected = [vcf_fields.quality(text, 0) or (None, None) for text in info]
+    assert found.select("quality_name", "quality").rows() == expected
+
+
+def test_samples_not_to_be_kept_are_not_written(tmp_path):
+    rows = ["1 5 v A G . . . DS 0.25 1 1.5", "1 6 w A G . . . GT 0/1 1/1 0/0"]
+    source = write(tmp_path / "a.vcf", rows, ["first one", "b", "c"])
+    files, dosages = read(source, tmp_path, keep=["c", "first one", "not there"])
+    assert files.sample_ids == ["first one", "c"]
+    np.testing.assert_array_equal(dosages, [[0.25, 1.5], [1, 0]])
+    assert "b" not in (tmp_path / "converted" / "a.psam").read_text().split()
+    with pytest.raises(UserError, match=r"a\.vcf: none of its 3 samples"):
+        read(source, tmp_path, keep=["x"])
+
+
+def test_several_files_are_converted_in_processes_of_their_own(tmp_path):
+    for c in (1, 2):
+        write(tmp_path / f"chr{c}.vcf", [f"{c} 5 v A G . . . DS 0.25 1 {c}"])
+    source = GenotypeSource(format="vcf", paths=[tmp_path / "chr2.vcf", tmp_path / "chr1.vcf"], build="GRCh37")
+    files = qc_main.open_source(source, tmp_path / "converted", 2)
+    with GenotypeReader(files.manifest(), files.variants, [2]) as reader:
+        assert reader.read(slice(None)).ravel().tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("1 5 v A G . . . DS 0 x 1", r"a\.vcf: line 3 \(1:5\): 'x' is no number"),
+        ("1 5 v A G . . . DS 0 1", r"line 3 \(1:5\): 2 sample fields, but the header names 3"),
+        ("1 5 v A G . . . DS 0 1 3", r"line 3 \(1:5\): DS of sample 3 is 3, not from 0 to 2"),
+        ("1 5 v A G,T . . . DS 0 1 1", r"line 3 \(1:5\): DS must hold 2 values a sample"),
+        ("1 5 v A G . . . GP 10,0,30 1,0,0 1,0,0", r"GP of sample 1 is 3 values of sum 40; expected 3 of sum 1"),
+        ("1 5 v A G . . . GT 0/1/1 0/0 0/0", "GT '0/1/1' is not of one or two alleles"),
+        ("1 5 v A G . . . PL 0 1 2", "FORMAT PL has none of DS, GP, GT"),
+        ("1 p v A G . . . DS 0 1 2", "line 3: position 'p' is no number"),
+        ("1 5 v", "line 3 has 3 columns"),
+    ],
+)
+def test_records_that_cannot_be_read_are_named(tmp_path, row, words):
+    with pytest.raises(UserError, match=words) as found:
+        read(write(tmp_path / "a.vcf", [row]), tmp_path)
+    assert "\n" not in str(found.value)
+
+
+def test_truncated_and_foreign_files_are_named(tmp_path):
+    source = write(tmp_path / "a.vcf", [f"1 {i} v A G . . . DS 0 1 2" for i in range(1, 4000)])
+    text, path = (tmp_path / "a.vcf").read_bytes(), tmp_path / "b.vcf.gz"
+    source = source.model_copy(update={"paths": [path]})
+    with pysam.BGZFile(str(path), "wb") as stream:
+        stream.write(text)
+    whole = path.read_bytes()
+    assert read(source, tmp_path)[1].shape == (3999, 3)
+    for cut in (len(whole) // 2, len(whole) - 28, len(whole) - 1):
+        path.write_bytes(whole[:cut])
+        with pytest.raises(UserError, match=r"b\.vcf\.gz: cannot be read as a VCF.*copy it again"):
+            read(source, tmp_path)
+    path.write_bytes(gzip.compress(text)[:-50])
+    with pytest.raises(UserError, match=r"b\.vcf\.gz: cannot be read as a VCF"):
+        read(source, tmp_path)
+    for content, words in ((b"", "an empty VCF"), (b"hello\n", "not a VCF"), (HEAD.encode() + b"a\n", "no records")):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=words):
+            read(source, tmp_path)
