@@ -4,7 +4,7 @@ import collections
 import concurrent.futures
 import contextlib
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -120,9 +120,9 @@ def _append(writer: "pgenlib.PgenWriter", dosages: Iterator[np.ndarray], imputed
 
 
 def convert_one(
-    source: Path, build: str, out: Path, keep: Sequence[str] | None = None, shown: Path | None = None
+    source: Path, build: str, out: Path, without: frozenset[str] = frozenset(), shown: Path | None = None
 ) -> Converted:
-    """One VCF to `out`.pgen, .pvar and .psam, which hold the samples of `keep` only (None: all), in the file's order.
+    """One VCF to `out`.pgen, .pvar and .psam, of its samples but those of `without`, in the file's order.
 
     Several ALT become a row each. Dosages are DS, else GP, else GT, entry by entry. `shown` is the user's file where
     `source` was made from it.
@@ -130,9 +130,9 @@ def convert_one(
     lines = vcf.header(source)
     vcf.check_header(source, lines, build)
     names = vcf.samples(lines)
-    kept = np.arange(len(names)) if keep is None else np.flatnonzero(np.isin(names, list(keep)))
+    kept = np.flatnonzero([name not in without for name in names])
     if not len(kept):
-        raise UserError(f"{shown or source}: none of its {len(names)} samples is to be kept")
+        raise UserError(f"{shown or source}: none of its {len(names)} samples is left without the withdrawn ones")
     survey = _write_pvar(source, Path(f"{out}.pvar"))
     Path(f"{out}.psam").write_text("#IID\n" + "".join(f"{names[i]}\n" for i in kept))
     pgen = Path(f"{out}.pgen")
@@ -150,11 +150,11 @@ def stems(paths: list[Path]) -> dict[Path, str]:
 
 
 def convert(
-    paths: list[Path], build: str, folder: Path, threads: int, keep: Sequence[str] | None = None
+    paths: list[Path], build: str, folder: Path, threads: int, without: frozenset[str] = frozenset()
 ) -> list[Converted]:
     """VCF files -> .pgen in `folder`, one each, as many at a time as there are threads."""
     names = stems(paths)
-    tasks = [(path, build, folder / names[path], keep) for path in sorted(paths)]
+    tasks = [(path, build, folder / names[path], without) for path in sorted(paths)]
     workers = min(threads, len(tasks))
     if workers < 2:
         return [convert_one(*task) for task in tasks]

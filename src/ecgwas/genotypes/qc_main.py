@@ -1,7 +1,6 @@
 """genotype files, people, recordings -> quality control, components, kinship, unrelated set: one Hail session."""
 
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,23 +22,23 @@ EXPECTED = {
 
 
 def open_source(
-    source: GenotypeSource, converted: Path, threads: int, keep: Sequence[str] | None = None
+    source: GenotypeSource, converted: Path, threads: int, without: frozenset[str] = frozenset()
 ) -> sources.Files:
     """The cohort's files; VCF and MatrixTable first become PGEN under `converted`, which is made for every format.
 
-    Converted files hold the samples of `keep` alone (None: all); files that are read as they are hold whom they hold.
+    Converted files do not hold the samples of `without`; files that are read as they are hold whom they hold.
     """
     made: list[convert.Converted] = []
     with atomic(converted) as folder:
         folder.mkdir()
         if source.format == "vcf":
-            made = convert.convert(source.paths, source.build, folder, threads, keep)
+            made = convert.convert(source.paths, source.build, folder, threads, without)
         if source.format == "mt":
             names = convert.stems(source.paths)
             for path in sorted(source.paths):
                 with tempfile.TemporaryDirectory() as temporary:
                     vcf = hail_steps.export_matrix_table(path, source.build, Path(temporary))
-                    made.append(convert.convert_one(vcf, source.build, folder / names[path], keep, path))
+                    made.append(convert.convert_one(vcf, source.build, folder / names[path], without, path))
         (folder / "_SUCCESS").write_text("".join(one.path.name + "\n" for one in made))
     if source.format not in ("vcf", "mt"):
         return sources.open_files(source)

@@ -139,15 +139,15 @@ def test_a_pvar_tells_the_same_as_its_vcf():
     assert found.select("quality_name", "quality").rows() == expected
 
 
-def test_samples_not_to_be_kept_are_not_written(tmp_path):
+def test_samples_to_leave_out_are_not_written(tmp_path):
     rows = ["1 5 v A G . . . DS 0.25 1 1.5", "1 6 w A G . . . GT 0/1 1/1 0/0"]
     source = write(tmp_path / "a.vcf", rows, ["first one", "b", "c"])
-    files, dosages = read(source, tmp_path, keep=["c", "first one", "not there"])
+    files, dosages = read(source, tmp_path, without=frozenset(["b", "not there"]))
     assert files.sample_ids == ["first one", "c"]
     np.testing.assert_array_equal(dosages, [[0.25, 1.5], [1, 0]])
     assert "b" not in (tmp_path / "converted" / "a.psam").read_text().split()
     with pytest.raises(UserError, match=r"a\.vcf: none of its 3 samples"):
-        read(source, tmp_path, keep=["x"])
+        read(source, tmp_path, without=frozenset([*files.sample_ids, "b"]))
 
 
 def test_several_files_are_converted_in_processes_of_their_own(tmp_path):
