@@ -262,10 +262,11 @@ def _for_vcf(mt: "hl.MatrixTable", found: list[str]) -> "hl.MatrixTable":
         if name in found:
             x = mt[name]
             made[name + "U"] = hl.map(millionths, x) if isinstance(x.dtype, hl.tarray) else millionths(x)
+    mt = mt.select_entries(**made).select_globals()
     info = mt.info if "info" in mt.row and isinstance(mt.info.dtype, hl.tstruct) else hl.struct()
     measures = {name: info[name] if name in info else mt[name] for name in QUALITY if name in info or name in mt.row}
     row = {"rsid": mt.rsid if "rsid" in mt.row else hl.missing(hl.tstr), "info": hl.struct(**measures)}
     if "filters" in mt.row:
         row["filters"] = mt.filters
-    mt = mt.select_entries(**made).select_globals()
-    return mt.key_cols_by(s=hl.str(mt.col_key[0])).select_cols().select_rows(**row)
+    mt = mt.select_rows(**row)
+    return mt.key_cols_by(s=hl.str(mt.col_key[0])).select_cols()
