@@ -157,11 +157,13 @@ def reading_by_hail(paths: Sequence[Path | str], expected: str) -> Iterator[None
     `expected`: what the files should be, and how to make that.
     """
     import hail as hl
-    from py4j.protocol import Py4JError
 
     try:
         yield
-    except (hl.utils.java.FatalError, hl.utils.java.HailUserError, Py4JError) as error:
+    except Exception as error:
+        of_hail = isinstance(error, hl.utils.java.FatalError | hl.utils.java.HailUserError)
+        if not of_hail and not type(error).__module__.startswith("py4j"):  # which comes with pyspark
+            raise
         words, text = cause(error), str(error)
         if "OutOfMemoryError" in text or "heap space" in text:
             raise UserError(f"Hail ran out of memory ({words}); give the rule more mem_mb") from error
