@@ -206,6 +206,7 @@ class Finemap(Strict):
     """Fine-mapping."""
 
     window_bp: int = Field(250_000, ge=1, description="Margin on both sides of a locus that is fine-mapped with it; loci whose regions overlap are mapped together.")
+    max_variants: int = Field(20_000, ge=1, description="Regions of more variants are not fine-mapped; memory grows with their square (20,000: 10 GB, and 16 bytes a variant and person).")
     effects: int = Field(10, ge=1, description="Largest number of causal variants, L.")
     coverage: Fraction = Field(0.95, description="Coverage of the credible sets.")
     min_abs_corr: Fraction = Field(0.5, description="Purity: smallest |r| within a credible set.")

@@ -88,7 +88,7 @@ def main(
     on = functools.lru_cache(maxsize=2)(cohort.on)
 
     def one(span: regions.Span) -> list[pl.DataFrame]:
-        region = regions.read_region(span, sumstats, cohort, settings.window_bp)
+        region = regions.read_region(span, sumstats, cohort, settings)
         mapped = mapping.map_region(region, on(span.contig), settings)
         print(said(region, mapped), flush=True)
         return write.region_tables(region, mapped)

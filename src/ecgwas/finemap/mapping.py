@@ -149,6 +149,8 @@ def map_region(region: Region, cohort: ld.Cohort, settings: Finemap) -> list[Map
 
     An effect spread over axes is weak on each: there the shared effect gives the smaller sets, at the same coverage.
     """
+    if region.variants.height > settings.max_variants:
+        return [Mapped(locus["locus"], trait, None, "too_many_variants") for locus, trait in region.span.wanted()]
     by_trait, mapped, sets = trait_results(region, cohort, settings), [], 1
     group = next((g for g in cohort.groups if g.w is not None), None)
     for locus, trait in region.span.wanted():

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from ecgwas.config import Finemap
 from ecgwas.errors import UserError
 from ecgwas.finemap import ld
 from ecgwas.gwas import inputs
@@ -70,7 +71,7 @@ class Region:
 
     span: Span
     variants: pl.DataFrame  # contig, position, ref, alt, rsid, joint_neg_log10_p, t:{trait} of the wanted traits
-    dosages: np.ndarray  # [variant, person], NaN missing
+    dosages: np.ndarray  # [variant, person], NaN missing; no rows where there are too many variants
     outside: dict[str, float]  # the largest |t|, or -log10 p of the joint test, within a margin of the region
 
     def t(self, traits: list[str]) -> np.ndarray:
@@ -108,8 +109,12 @@ def as_floats(table: pl.DataFrame, names: list[str]) -> np.ndarray:
     return table.select(pl.col(names).cast(pl.Float64).fill_null(float("nan"))).to_numpy().T.reshape(len(names), -1)
 
 
-def read_region(span: Span, sumstats: list[Path], cohort: ld.Cohort, margin_bp: int) -> Region:
-    """Variants of a region in genome order; those up to a further margin away tell only how strong they are."""
+def read_region(span: Span, sumstats: list[Path], cohort: ld.Cohort, settings: Finemap) -> Region:
+    """Variants of a region in genome order; those up to a further margin away tell only how strong they are.
+
+    Of a region of more variants than are mapped no genotypes are read.
+    """
+    margin_bp = settings.window_bp
     reach = pl.col("position").is_between(span.start - margin_bp, span.end + margin_bp)
     columns = [*inputs.VARIANT, "rsid", "joint_neg_log10_p", *(f"t:{trait}" for trait in span.traits())]
     near = (pl.col("contig") == span.contig) & reach
@@ -121,4 +126,6 @@ def read_region(span: Span, sumstats: list[Path], cohort: ld.Cohort, margin_bp: 
     strength = {trait: np.abs(as_floats(others, [f"t:{trait}"])) for trait in span.traits()}
     strength[JOINT] = as_floats(others, ["joint_neg_log10_p"])
     outside = {name: float(np.nanmax(value, initial=-np.inf)) for name, value in strength.items()}
-    return Region(span, variants, ld.read_dosages(cohort, variants), outside)
+    few = variants.height <= settings.max_variants
+    dosages = ld.read_dosages(cohort, variants if few else variants.clear())
+    return Region(span, variants, dosages, outside)

@@ -72,3 +72,11 @@ def trait_threshold(inputs: CohortInputs, otherwise: float) -> float:
     """-log10 of the p that a single trait must pass; `otherwise` where the table is absent."""
     numbers = inputs.rows("multiplicity")
     return otherwise if numbers.is_empty() else -math.log10(numbers["trait_p_threshold"][0])
+
+
+def unmapped_rows(diagnostics: pl.DataFrame) -> list[dict]:
+    """Tests of loci that were not fine-mapped, with the reason in plain words."""
+    return [
+        {"locus": row["locus"], "trait": row["trait"], "reason": words.reason(row["reason"])}
+        for row in diagnostics.filter(pl.col("reason").is_not_null()).iter_rows(named=True)
+    ]

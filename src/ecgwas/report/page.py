@@ -54,6 +54,7 @@ def cohort_context(
         "plotted": {region["anchor"] for region in regions},
         "n_more_regions": max(found.rows("loci").height - settings.regions, 0),
         "sets": sections.set_rows(found.rows("credible_sets"), found.rows("finemapped")),
+        "unmapped": locus_rows.unmapped_rows(found.rows("ld_diagnostics")),
         "reliability": sections.reliability_rows(found.rows("reliability")),
         "compared": sections.compared_rows(inputs.read_compared(root, cohort, models), truth, settings.labels),
         "crosscheck": sections.crosscheck_words(found.crosscheck),

@@ -34,6 +34,10 @@ REASONS = {
     "related": "relative of a person who stays in the scan",
     "no_ecg": "no ECG that passed quality control",
     "missing_covariate": "a covariate is missing",
+    "stronger_outside": "the strongest variant nearby is outside the region",
+    "no_variants": "no variant with a test",
+    "too_many_variants": "the region has too many variants",
+    "no_joint_test": "there is no joint test",
 }
 UNITS = {"ms": "ms", "mv": "mV", "bpm": "beats/min", "deg": "°"}
 WAVES = {"p", "pr", "qrs", "qt", "r", "t", "st", "rr"}

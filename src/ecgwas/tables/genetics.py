@@ -183,6 +183,6 @@ LD_DIAGNOSTICS: Schema = {
     "iterations": (pl.Int32(), "Iterations of the fit."),
     "converged": (pl.Boolean(), "The fit converged."),
     "min_eigenvalue": (pl.Float64(), "Smallest eigenvalue of the LD matrix."),
-    "reason": (pl.String(), "Why it is not fine-mapped: stronger_outside (its strongest variant nearby is not in the region), no_variants (none with a test and variance), no_joint_test; null where it is."),
+    "reason": (pl.String(), "Why it is not fine-mapped: stronger_outside (its strongest variant nearby is not in the region), no_variants (none with a test and variance), too_many_variants (more than finemap.max_variants), no_joint_test; null where it is."),
     "region": (pl.String(), "contig:start-end of the variants fine-mapped together."),
 }

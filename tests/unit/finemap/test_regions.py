@@ -118,6 +118,16 @@ def test_a_trait_that_is_stronger_outside_the_region_is_not_mapped(tmp_path):
     assert set(mapped(tmp_path, table, window_bp=60_000)["pips"]["trait"]) == {"axis01", "axis02"}
 
 
+def test_a_region_of_too_many_variants_is_not_mapped(tmp_path):
+    write_cohort(tmp_path, [(400, weights(0, 0.5))])
+    found = mapped(tmp_path, max_variants=100)
+    assert found["loci"].height == 1
+    wanted = [*found["loci"]["significant_traits"][0], *(["joint"] if found["loci"]["lead_test"][0] == "joint" else [])]
+    assert found["diagnostics"].select("trait", "reason").rows() == [(name, "too_many_variants") for name in wanted]
+    assert found["pips"].is_empty()
+    assert found["credible_sets"].is_empty()
+
+
 def test_overlapping_regions_are_one_and_each_variant_is_mapped_once(tmp_path):
     """Two loci 700 kb apart with one trait each and one that both have."""
     effects = [(200, weights(0, 0.45) + weights(2, 0.4)), (550, weights(1, 0.45) + weights(2, -0.4))]
