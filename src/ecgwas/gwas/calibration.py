@@ -1,15 +1,13 @@
-"""Sumstats, genotypes, traits -> genomic control factors with a permutation interval.
+"""Sumstats, genotypes, traits -> genomic control factors with a permutation interval, and counts of permuted p.
 
 lambda = median of the observed statistic over its null median (Devlin & Roeder 1999, Biometrics 55:997), in units of
-t^2 (F with 1, df) for a trait and of chi-square with K degrees of freedom for the joint test. The interval: people's
-residual traits are permuted together against genotypes and covariates, and covariates projected out again (Freedman &
-Lane 1983, J Bus Econ Stat 1:292; Winkler et al. 2014, NeuroImage 92:381), so LD and the correlation of traits stay.
+t^2 (F with 1, df) for a trait and of the chi-square with K degrees of freedom that has its p for the joint test. Both
+are of the same variants as the permutations (permutations.py): at most MAX_VARIANTS of those that have a test.
 """
 
 import functools
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,93 +23,61 @@ from ecgwas.genotypes import contigs
 from ecgwas.genotypes.reader import GenotypeReader
 from ecgwas.gwas import groups as grouping
 from ecgwas.gwas import inputs
-from ecgwas.gwas.engine_torch import CANCELLED, coded, partial_correlations
+from ecgwas.gwas.permutations import Drawn, draw, everyone
 
 MAX_VARIANTS = 25_000  # evenly spaced in genome order; more change the interval of a median little
 MAX_COLUMNS = 2_000  # permuted traits held at a time
 MAX_CELLS = 2**26  # statistics held at a time
 LEVEL = 0.99
+COUNTED = {"below_1e2": 1e-2, "below_1e3": 1e-3, "below_1e4": 1e-4}  # permuted p below these are counted
+ANY = "any"
+CLASSES = {"<50": (0, 50), "50-99": (50, 100), "100-399": (100, 400), "400-1999": (400, 2000), ">=2000": (2000, np.inf)}
 
-Blocks = Callable[[], Iterator[tuple[slice, np.ndarray]]]
 
+@dataclass(frozen=True)
+class Part:
+    """Variants of which a lambda is taken: contigs, minor allele counts, places [V'] among those permuted."""
 
-def median(r2: np.ndarray) -> np.ndarray:
-    """Median over the last axis, variants, without those that have no test (the same in every permutation)."""
-    tested = np.isfinite(r2.reshape(-1, r2.shape[-1])[0])
-    return np.median(r2 if tested.all() else r2[..., tested], axis=-1).astype(float)
+    kind: str  # all or null
+    mac: str  # ANY, or one of CLASSES
+    rows: np.ndarray
 
 
 def lambda_trait(r2: np.ndarray, df: int) -> np.ndarray:
-    """Median of t^2 = df r^2/(1 - r^2) over the median of F(1, df); the median is over the last axis."""
-    middle = median(r2)
+    """Median of t^2 = df r^2/(1 - r^2) over the median of F(1, df); the median is over the last axis, without NaN."""
+    middle = np.nanmedian(r2, axis=-1).astype(float)
     return df * middle / (1 - middle) / stats.f.ppf(0.5, 1, df)
 
 
-def lambda_joint(r2: np.ndarray, k: int, df2: int) -> np.ndarray:
-    """Median of the chi-square with k degrees of freedom that has the p of F(k, df2), over its null median."""
-    middle = median(r2)
-    p = stats.f.sf(middle / k / ((1 - middle) / df2), k, df2)
+def lambda_joint(neg_log10_p: np.ndarray, k: int) -> np.ndarray:
+    """The chi-square on k degrees of freedom of the median p over its null median; over the last axis, without NaN."""
+    p = 10.0 ** -np.nanmedian(neg_log10_p, axis=-1).astype(float)
     return stats.chi2.isf(p, k) / stats.chi2.ppf(0.5, k)
 
 
-def permuted(group: grouping.Group, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Unit residual traits [P, n, T] permuted by the order of `keys` [P, n], and their joint axes [P, T, K]."""
-    moved = group.unit[np.argsort(keys, axis=1)]
-    moved = moved - group.q @ (group.q.T @ moved)
-    moved /= np.linalg.norm(moved, axis=1, keepdims=True)
-    axes = moved @ group.w
-    factor = np.linalg.cholesky(np.swapaxes(axes, 1, 2) @ axes)
-    return moved, group.w @ np.linalg.inv(factor).swapaxes(1, 2)
+def one_degree(factor: np.ndarray | float, k: int) -> np.ndarray:
+    """lambda on one degree of freedom with the median p that `factor` on k has: 1.02 on 256 is 1.48 on one."""
+    p = stats.chi2.sf(np.asarray(factor) * stats.chi2.ppf(0.5, k), k)
+    return stats.chi2.isf(p, 1) / stats.chi2.ppf(0.5, 1)
 
 
-def permuted_r2(
-    blocks: Blocks, n_variants: int, group: grouping.Group, keys: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """r^2 of permuted traits float32 [P, T, V] and R^2 of the joint test [P, V]."""
-    moved, w = permuted(group, keys)
-    n_perm, n, k = moved.shape
-    columns = moved.transpose(1, 0, 2).reshape(n, n_perm * k)
-    right = torch.from_numpy(np.column_stack([group.q, columns])).float()
-    single = np.empty((n_perm, k, n_variants), np.float32)
-    joint = np.empty((n_perm, n_variants), np.float32)
-    for rows, dosage in blocks():
-        raw, gg, r = partial_correlations(torch.from_numpy(coded(dosage)[0]), right, group.q.shape[1])
-        r[~(gg > CANCELLED * raw)] = np.nan
-        r = r.reshape(-1, n_perm, k).transpose(1, 2, 0).astype(np.float32)
-        single[:, :, rows] = r**2
-        joint[:, rows] = ((w.transpose(0, 2, 1).astype(np.float32) @ r) ** 2).sum(axis=1)
-    return single, joint
+def lambdas(drawn: Drawn, group: grouping.Group, rows: np.ndarray, n_traits: int) -> np.ndarray:
+    """[P, T + 2] lambda of each trait, the joint test and the mean over traits; NaN for traits not of the group."""
+    each = np.full((len(drawn.single), n_traits), np.nan)
+    each[:, group.traits] = lambda_trait(drawn.single[:, :, rows], group.df)
+    return np.column_stack([each, lambda_joint(drawn.joint[:, rows], group.w.shape[1]), np.nanmean(each, axis=1)])
 
 
-def everyone(groups: list[grouping.Group], c: np.ndarray, n_traits: int) -> grouping.Group:
-    """One group of all people with all traits that have a test: their residuals, 0 (the expectation) where missing.
-
-    Missing values change the median of a permuted statistic next to nothing, and one group is one matrix product.
-    """
-    y = np.zeros((len(c), n_traits))
-    for group in groups:
-        if group.name != "joint":
-            y[np.ix_(group.rows, group.traits)] = group.unit * np.sqrt(len(group.rows))
-    tested = np.flatnonzero(np.isfinite(y).all(axis=0))
-    return replace(grouping.build(y[:, tested], c)[0], traits=tested)
-
-
-def permuted_lambdas(
-    blocks: Blocks, group: grouping.Group, subsets: list[np.ndarray], keys: np.ndarray, n_traits: int
-) -> np.ndarray:
-    """[subset, P, T + 2] lambda of each trait, the joint test and the mean over traits under permutation by `keys`.
-
-    NaN for the traits that are not of the group.
-    """
-    k = group.w.shape[1]
-    r2, joint = permuted_r2(blocks, len(subsets[0]), group, keys)
-    out = []
-    for rows in subsets:
-        each = np.full((len(r2), n_traits), np.nan)
-        each[:, group.traits] = lambda_trait(r2[:, :, rows], group.df)
-        whole = lambda_joint(joint[:, rows], k, group.df + 1 - k)
-        out.append(np.column_stack([each, whole, np.nanmean(each, axis=1)]))
-    return np.stack(out)
+def counts(drawn: Drawn, group: grouping.Group, rows: np.ndarray, n_traits: int) -> np.ndarray:
+    """[T + 2, 1 + len(COUNTED)] permuted tests and their p below each level: traits, joint, all traits together."""
+    df, out = group.df, np.zeros((n_traits + 2, 1 + len(COUNTED)), int)
+    single, joint = drawn.single[:, :, rows], drawn.joint[:, rows]
+    f = [stats.f.isf(level, 1, df) for level in COUNTED.values()]
+    out[group.traits, 0] = np.isfinite(single).sum(axis=(0, 2))
+    out[group.traits, 1:] = np.stack([(single > x / (x + df)).sum(axis=(0, 2)) for x in f], axis=1)
+    out[n_traits] = [np.isfinite(joint).sum(), *((joint > -np.log10(level)).sum() for level in COUNTED.values())]
+    out[-1] = out[:n_traits].sum(axis=0)
+    return out
 
 
 def observed_lambdas(scan: inputs.Scan, groups: list[grouping.Group], rows: np.ndarray) -> np.ndarray:
@@ -120,16 +86,15 @@ def observed_lambdas(scan: inputs.Scan, groups: list[grouping.Group], rows: np.n
     step = max(1, MAX_CELLS // max(scan.variants.height, 1))
     some = [scan.names[first : first + step] for first in range(0, len(df), step)]
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "All-NaN slice")  # a trait without a test
+        warnings.filterwarnings("ignore", "All-NaN slice|Mean of empty")  # a trait without a test, or all of them
         chi2 = np.concatenate([np.nanmedian(scan.t_of(names)[rows] ** 2, axis=0) for names in some])
-    chi2 /= np.where(np.isinf(df), stats.chi2.ppf(0.5, 1), stats.f.ppf(0.5, 1, df))
-    joint = np.nan
+        chi2 /= np.where(np.isinf(df), stats.chi2.ppf(0.5, 1), stats.f.ppf(0.5, 1, df))
+        mean, joint = np.nanmean(chi2), np.nan
+    p = scan.variants["joint_neg_log10_p"].cast(pl.Float64).fill_null(float("nan")).to_numpy()[rows]
     for group in groups:
-        p = scan.variants["joint_neg_log10_p"].to_numpy()[rows]
         if group.w is not None and np.isfinite(p).any():
-            k = group.w.shape[1]
-            joint = stats.chi2.isf(10 ** -np.nanmedian(p), k) / stats.chi2.ppf(0.5, k)
-    return np.r_[chi2, joint, np.nanmean(chi2)]
+            joint = lambda_joint(p, group.w.shape[1])
+    return np.r_[chi2, joint, mean]
 
 
 def simultaneous(values: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
@@ -143,12 +108,25 @@ def simultaneous(values: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, 
     return mean - c * sd, mean + c * sd
 
 
-def table(names: list[str], kind: str, n: int, observed: np.ndarray, permuted: np.ndarray) -> pl.DataFrame:
-    """Rows of tables.CALIBRATION for one set of variants."""
+def table(
+    names: list[str], part: Part, observed: np.ndarray, permuted: np.ndarray, counted: np.ndarray, axes: int | None
+) -> pl.DataFrame:
+    """Rows of tables.CALIBRATION for one set of variants; the joint test has `axes` (None: there is none)."""
     empty = np.full(len(observed), np.nan)
     low, high = simultaneous(permuted) if len(permuted) > 1 else (empty, empty)
-    columns = {"trait": [*names, "joint", "mean"], "variants": kind, "n_variants": n}
-    made = pl.DataFrame(columns | {"lambda_gc": observed, "low": low, "high": high})
+    columns = {"trait": [*names, "joint", "mean"], "variants": part.kind, "mac": part.mac, "n_variants": len(part.rows)}
+    columns |= {"lambda_gc": observed, "low": low, "high": high}
+    for name, values in (("lambda_one_df", observed), ("low_one_df", low), ("high_one_df", high)):
+        columns[name] = np.array(values, float)
+        if axes is not None:
+            columns[name][-2] = one_degree(np.maximum(values[-2], 0), axes)
+    columns |= {name: counted[:, i] for i, name in enumerate(("permuted_tests", *COUNTED))}
+    made = pl.DataFrame(columns)
+    if axes is None:
+        lost = pl.when(pl.col("trait") != "joint")
+        made = made.with_columns(lost.then(pl.col(*columns.keys() - {"trait", "variants", "mac", "n_variants"})))
+    if part.mac != ANY:
+        made = made.filter(pl.col("trait").is_in(["joint", "mean"]))
     return tables.typed(made.with_columns(pl.col(pl.Float64).fill_nan(None)), tables.CALIBRATION)
 
 
@@ -159,6 +137,43 @@ def on_contigs(variants: pl.DataFrame, names: list[str]) -> np.ndarray:
     if absent:
         print(f"gwas.null_chromosomes: no variant on {', '.join(absent)}", flush=True)
     return variants["contig"].is_in(wanted["contig"].to_list()).to_numpy()
+
+
+def spread(variants: pl.DataFrame) -> np.ndarray:
+    """Rows of at most MAX_VARIANTS variants that have a test, evenly spaced in genome order; all, where none has."""
+    tested = np.flatnonzero(variants["reason"].is_null().to_numpy())
+    tested = tested if len(tested) else np.arange(variants.height)
+    places = np.linspace(0, len(tested) - 1, min(MAX_VARIANTS, len(tested))).round().astype(int)
+    return tested[np.unique(places)]
+
+
+def parts(variants: pl.DataFrame, null: np.ndarray) -> list[Part]:
+    """All variants and those on null contigs, each whole and by minor allele count, without empty classes."""
+    af, n = variants["af"].fill_null(0).to_numpy(), variants["n"].to_numpy()
+    mac = (2 * n * np.minimum(af, 1 - af)).round(3)
+    found = []
+    for kind, chosen in {"all": np.ones(len(mac), bool), "null": null}.items():
+        found.append(Part(kind, ANY, np.flatnonzero(chosen)))
+        found += [Part(kind, k, np.flatnonzero(chosen & (mac >= a) & (mac < b))) for k, (a, b) in CLASSES.items()]
+    return [part for part in found if len(part.rows) or (part.kind, part.mac) == ("all", ANY)]
+
+
+def permute(
+    reader: GenotypeReader, group: grouping.Group, chosen: list[Part], keys: np.ndarray, size: int, n_traits: int
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Of each part: lambdas [P, T + 2] under permutation by `keys` [P, n], and `counts` over all of them."""
+    step = max(1, MAX_COLUMNS // max(n_traits, 1))
+    every: list[list[np.ndarray]] = [[] for _ in chosen]
+    counted = [np.zeros((n_traits + 2, 1 + len(COUNTED)), int) for _ in chosen]
+    for first in range(0, len(keys), step):
+        drawn = draw(functools.partial(reader.blocks, size), reader.shape[0], group, keys[first : first + step])
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "All-NaN slice|Mean of empty")
+            for i, part in enumerate(chosen):
+                every[i].append(lambdas(drawn, group, part.rows, n_traits))
+                counted[i] += counts(drawn, group, part.rows, n_traits)
+        print(f"{first + len(drawn.joint)} of {len(keys)} permutations", flush=True)
+    return [np.concatenate(some) if some else np.zeros((0, n_traits + 2)) for some in every], counted
 
 
 def main(
@@ -177,7 +192,8 @@ def main(
 ) -> None:
     """Genomic control factor of each trait, of the joint test and their mean, on all and on the null contigs.
 
-    With `loco`, the permuted traits are less their prediction from all chromosomes.
+    The last two by class of minor allele count, too. With `loco`, the permuted traits are less their prediction from
+    all chromosomes.
 
     Args:
         sumstats: The scan's sumstats/part-*.parquet, in order.
@@ -188,7 +204,7 @@ def main(
         traits: traits.parquet of the model: who is analysed, and their traits.
         covariates: covariates.parquet of the model.
         settings: The `gwas` block of the study.
-        calibration: Written: a row per trait, of observed and of permuted traits.
+        calibration: Written: a row per trait and set of variants, of observed and of permuted traits.
         loco: loco.parquet of step 1, where relatives are kept: each chromosome's traits are less its predictions.
         seed: Seed of the permutations.
         threads: CPU threads.
@@ -196,27 +212,20 @@ def main(
     torch.set_num_threads(threads)
     scan, people = inputs.read_scan(sumstats, trait_table), inputs.read_people(traits, covariates, samples, loco)
     groups = grouping.build(people.on(inputs.EVERY), people.c)
-    whole = everyone(groups, people.c, len(people.traits))
-    null = on_contigs(scan.variants, settings.null_chromosomes)
-    sets = {"all": np.ones(len(null), bool)} | ({"null": null} if null.any() else {})
-    some = np.unique(np.linspace(0, len(null) - 1, min(MAX_VARIANTS, len(null))).round().astype(int))
+    some = spread(scan.variants)
     wanted = inputs.same_rows(inputs.read_variants(variants), scan.variants)[some]
+    chosen = parts(scan.variants[some], on_contigs(scan.variants, settings.null_chromosomes)[some])
     keys = np.random.default_rng([seed, 8]).random((settings.permutations, len(people.y)))
-    step = max(1, MAX_COLUMNS // len(people.traits))
-    made = []
+    names, whole = people.traits, everyone(groups, people.c, len(people.traits))
     with GenotypeReader(manifest, wanted, people.samples) as reader:
-        for first in range(0, settings.permutations, step):
-            subsets = [chosen[some] for chosen in sets.values()]
-            blocks = functools.partial(reader.blocks, settings.block)
-            made.append(permuted_lambdas(blocks, whole, subsets, keys[first : first + step], len(people.traits)))
-            print(f"{first + len(made[-1][0])} of {settings.permutations} permutations", flush=True)
-    drawn = np.concatenate(made, axis=1) if made else np.zeros((len(sets), 0, len(people.traits) + 2))
-    rows = [
-        table(people.traits, kind, int(chosen.sum()), observed_lambdas(scan, groups, np.flatnonzero(chosen)), drawn[i])
-        for i, (kind, chosen) in enumerate(sets.items())
-    ]
-    write_parquet(pl.concat(rows), calibration)
-    print(pl.concat(rows).filter(pl.col("trait").is_in(["joint", "mean"])), flush=True)
+        drawn, counted = permute(reader, whole, chosen, keys, settings.block, len(names))
+    axes = whole.w.shape[1] if scan.variants["joint_neg_log10_p"].count() else None
+    rows = pl.concat(
+        table(names, part, observed_lambdas(scan, groups, some[part.rows]), drawn[i], counted[i], axes)
+        for i, part in enumerate(chosen)
+    )
+    write_parquet(rows, calibration)
+    print(rows.filter(pl.col("trait").is_in(["joint", "mean"])), flush=True)
 
 
 if __name__ == "__main__":

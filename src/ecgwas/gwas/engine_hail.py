@@ -9,9 +9,11 @@ from pathlib import Path
 import hail as hl
 import numpy as np
 import polars as pl
+import torch
 
-from ecgwas.gwas.engine_torch import COLLINEAR, Stats, coded
+from ecgwas.gwas.engine_torch import COLLINEAR, Stats, coded, columns
 from ecgwas.gwas.groups import Group
+from ecgwas.gwas.leverages import Squares
 
 MAX_ITERATIONS = 100  # of Hail's logistic fits; Firth's steps are no Newton steps and converge slowly
 
@@ -100,6 +102,15 @@ def logistic(dosage: np.ndarray, y: np.ndarray, c: np.ndarray, tests: list[str])
     return {name: np.stack([one[name] for one in found], axis=1) for name in found[0]}
 
 
+def squares(g: np.ndarray, raw: np.ndarray, group: Group) -> np.ndarray:
+    """[V, 4] leverages.SQUARES of centred genotypes `g` [V, n] of squared lengths `raw`."""
+    covariates = torch.from_numpy(np.ascontiguousarray(columns(group)[: -len(group.traits)]))
+    whole = torch.from_numpy(g)
+    product = covariates @ whole.T
+    explained = product.square().sum(dim=0) / torch.from_numpy(raw)
+    return Squares(group.leverages, covariates).features(whole, explained, product)
+
+
 class Engine:
     """Stats of each group by linear_regression_rows, traits and covariates as they came."""
 
@@ -124,4 +135,4 @@ class Engine:
             r = t / np.sqrt(t**2 + group.df)
         untested = ~(gg > COLLINEAR * raw)
         gg[untested], r[untested] = np.nan, np.nan
-        return Stats(n, af, gg, r)
+        return Stats(n, af, gg, r, None if group.leverages is None else squares(g, raw, group))

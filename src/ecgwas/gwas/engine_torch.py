@@ -7,6 +7,7 @@ import torch
 
 from ecgwas.gwas.blocks import Block, of_dosages
 from ecgwas.gwas.groups import Group
+from ecgwas.gwas.leverages import Squares
 
 CANCELLED = 1e-3  # below this share of its variance left by covariates a genotype is computed again in float64
 COLLINEAR = 1e-8  # below this share there is nothing left: no test
@@ -23,6 +24,7 @@ class Stats:
     af: np.ndarray  # [V] ALT frequency in people called
     gg: np.ndarray  # [V] squared length of the genotype's residual on intercept and covariates; NaN where not tested
     r: np.ndarray  # [V, T] partial correlation with each trait, sign of the ALT allele; NaN where not tested
+    carriers: np.ndarray | None = None  # [V, 4] leverages.SQUARES, where the group has joint axes
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Tests:
     gg: np.ndarray  # [V]
     t: np.ndarray  # float32 [T, V]; its memory is the next block's too
     r2: np.ndarray | None  # [V] squared multiple correlation with all traits, where the group has joint axes
+    carriers: np.ndarray | None  # [V, 4] leverages.SQUARES, there
 
 
 def coded(dosage: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -96,14 +99,18 @@ class Engine:
         self._left = [x.to(self.device, self.dtype) for x in self._exact]
         axes = [None if g.w is None else np.ascontiguousarray(g.w.T) for g in groups]
         self._axes = [None if w is None else torch.from_numpy(w).to(self.device, self.dtype) for w in axes]
+        covariates = [x[: len(x) - len(g.traits)] for x, g in zip(self._left, groups, strict=True)]
+        self._squares = [
+            None if g.leverages is None else Squares(g.leverages, x) for g, x in zip(groups, covariates, strict=True)
+        ]
         self._memory: dict[str, torch.Tensor] = {}
 
     def block(self, dosage: np.ndarray) -> list[Stats]:
         """Stats of each group for ALT dosages [V, person], NaN missing."""
         found, block = [], of_dosages(np.ascontiguousarray(dosage))
         for i, (group, part) in enumerate(self._split(block)):
-            what, gg, r = self._correlations(i, part, group)
-            found.append(Stats(*_counts(what), gg.cpu().numpy(), r.T.double().cpu().numpy().copy()))
+            what, gg, r, carriers = self._correlations(i, part, group)
+            found.append(Stats(*_counts(what), gg.cpu().numpy(), r.T.double().cpu().numpy().copy(), carriers))
         return found
 
     def tests(self, block: Block) -> list[Tests]:
@@ -115,16 +122,21 @@ class Engine:
         return [(g, block if len(g.rows) == whole else block.people(g.rows)) for g in self.groups]
 
     def _tests(self, i: int, block: Block, group: Group) -> Tests:
-        what, gg, r = self._correlations(i, block, group)
+        what, gg, r, carriers = self._correlations(i, block, group)
         r2 = None
         if self._axes[i] is not None:
             r2 = torch.mm(self._axes[i], r, out=self._reserve(f"axes{i}", (len(self._axes[i]), r.shape[1])))
             r2 = r2.square_().sum(dim=0).double().cpu().numpy()
         t = t_in_place(r, group.df, self._reserve(f"rest{i}", r.shape))
-        return Tests(*_counts(what), gg.cpu().numpy(), t.float().cpu().numpy(), r2)
+        return Tests(*_counts(what), gg.cpu().numpy(), t.float().cpu().numpy(), r2, carriers)
 
-    def _correlations(self, i: int, block: Block, group: Group) -> tuple[Centred, torch.Tensor, torch.Tensor]:
-        """Counts, float64 [V] squared residual lengths and [T, V] partial correlations; NaN where there is no test."""
+    def _correlations(
+        self, i: int, block: Block, group: Group
+    ) -> tuple[Centred, torch.Tensor, torch.Tensor, np.ndarray | None]:
+        """Counts, float64 [V] squared residual lengths, [T, V] partial correlations, [V, 4] of the joint test.
+
+        NaN where there is no test.
+        """
         left, calls = self._left[i], block.calls.to(self.device, non_blocking=True)
         missing = block.missing.to(self.device, non_blocking=True)
         what = centred(calls, missing, self._reserve(f"g{i}", calls.shape))
@@ -134,10 +146,13 @@ class Engine:
         weak = torch.nonzero((gg < CANCELLED * what.raw) & (what.raw > 0))[:, 0]
         if len(weak) and self.dtype != torch.float64:
             gg[weak], r[:, weak] = self._again(i, block, weak.cpu(), k)
+        carriers = None
+        if self._squares[i] is not None:
+            carriers = self._squares[i].features(what.g, 1 - gg / what.raw, product[:k])
         untested = torch.nonzero(~(gg > COLLINEAR * what.raw))[:, 0]
         gg[untested] = torch.nan
         r[:, untested] = torch.nan
-        return what, gg, r
+        return what, gg, r, carriers
 
     def _again(self, i: int, block: Block, weak: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Squared residual lengths and correlations of the variants `weak`, in float64 on the CPU."""

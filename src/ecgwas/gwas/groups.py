@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ecgwas.errors import UserError
+from ecgwas.gwas.leverages import Leverages, measure
 
 EIGEN_FLOOR = 1e-4  # of the correlation matrix: traits more collinear than this are one trait to the joint test
 MIN_PEOPLE = 10  # degrees of freedom of a test, and one
@@ -31,6 +32,7 @@ class Group:
     w: np.ndarray | None = (
         None  # [T, K] unit @ w is an orthonormal basis of the residual traits: the joint test is here
     )
+    leverages: Leverages | None = None  # of the people, in that basis
 
     @property
     def df(self) -> int:
@@ -109,13 +111,18 @@ def build(y: np.ndarray, c: np.ndarray, min_people: int = MIN_PEOPLE, axes: bool
     if not axes or not len(tested):
         return groups
     if len(groups) == 1 and not dropped.any():
-        groups[0] = replace(groups[0], w=joint_axes(groups[0].unit))
+        groups[0] = with_axes(groups[0])
     elif len(complete) >= spare + len(tested):
-        joint = make("joint", complete, tested, y, c)
-        groups.append(replace(joint, w=joint_axes(joint.unit)))
+        groups.append(with_axes(make("joint", complete, tested, y, c)))
     else:
         print(f"no joint test: only {len(complete)} people have all {len(tested)} traits", flush=True)
     return groups
+
+
+def with_axes(group: Group) -> Group:
+    """The group with the axes of the joint test and people's leverages on them."""
+    w = joint_axes(group.unit)
+    return replace(group, w=w, leverages=measure(group.unit @ w, group.q))
 
 
 def without(group: Group, dropped: np.ndarray, y: np.ndarray) -> Group:

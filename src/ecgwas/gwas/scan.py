@@ -32,7 +32,7 @@ def of_stats(stats: Stats, group: grouping.Group) -> Tests:
     """What the scan keeps of correlations [V, T]."""
     r2 = None if group.w is None else joint.r_squared(stats.r, group.w)
     t = np.ascontiguousarray(t_values(stats.r, group.df).T, dtype=np.float32)
-    return Tests(stats.n, stats.af, stats.gg, t, r2)
+    return Tests(stats.n, stats.af, stats.gg, t, r2, stats.carriers)
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ ROWS = 8192  # of a row group: what a reader of a region must read
 HEAD = {"contig": pa.large_string(), "position": pa.int32(), "ref": pa.large_string(), "alt": pa.large_string()}
 HEAD |= {"rsid": pa.large_string(), "info": pa.float64()}
 OWN = {"n": pa.int32(), "af": pa.float64(), "gg": pa.float64()}
-JOINT = {"joint_neg_log10_p": pa.float64(), "joint_df": pa.int32()}
+JOINT = {"joint_neg_log10_p": pa.float64(), "joint_df": pa.int32(), "joint_reason": pa.large_string()}
 
 
 def rare(tests: Tests, least: float) -> np.ndarray:
@@ -48,6 +48,12 @@ def reason(tests: Tests, least: float = 0.0) -> list[str | None]:
     return [str(word) or None for word in words]
 
 
+def joint_reason(tests: Tests, p: np.ndarray, least: float = 0.0) -> list[str | None]:
+    """Why a variant has no joint `p` [V]: that it has no test in these people, or few_carriers; None where it has."""
+    named = reason(tests, least)
+    return [None if np.isfinite(x) else why or "few_carriers" for x, why in zip(p, named, strict=True)]
+
+
 def own(groups: list[Group]) -> list[Group]:
     """Groups after the first whose numbers are columns: not that of the joint test alone."""
     return [g for g in groups[1:] if g.name != "joint"]
@@ -65,9 +71,11 @@ def small_columns(tests: list[Tests], groups: list[Group], least: float = 0.0) -
     everyone = tests[0]
     out = {"n": everyone.n, "af": everyone.af, "gg": everyone.gg, "reason": reason(everyone, least)}
     out |= {"joint_neg_log10_p": np.full(len(everyone.n), np.nan), "joint_df": np.zeros(len(everyone.n), np.int32)}
+    out["joint_reason"] = ["no_joint_test"] * len(everyone.n)
     for group, found in zip(groups, tests, strict=True):
         if group.w is not None:
-            out["joint_neg_log10_p"] = joint.from_r_squared(found.r2, group)
+            p = joint.neg_log10_p(found.r2, found.carriers, group)
+            out |= {"joint_neg_log10_p": p, "joint_reason": joint_reason(found, p, least)}
             out["joint_df"] = np.full(len(found.n), group.w.shape[1], np.int32)
         if group.name not in ("all", "joint"):
             out |= {f"n:{group.name}": found.n, f"af:{group.name}": found.af, f"gg:{group.name}": found.gg}
@@ -90,8 +98,11 @@ def joined(found: list[list[Tests]], i: int) -> Tests:
     """Tests of group i over blocks, without t."""
     parts = [tests[i] for tests in found]
     n, af, gg = (np.concatenate([getattr(p, name) for p in parts]) for name in ("n", "af", "gg"))
-    r2 = None if parts[0].r2 is None else np.concatenate([p.r2 for p in parts])
-    return Tests(n, af, gg, np.zeros((0, 0), np.float32), r2)
+    r2, carriers = (
+        None if parts[0].r2 is None else np.concatenate([getattr(p, name) for p in parts])
+        for name in ("r2", "carriers")
+    )
+    return Tests(n, af, gg, np.zeros((0, 0), np.float32), r2, carriers)
 
 
 class Writer:
@@ -114,7 +125,7 @@ class Writer:
         packed = {name: "ZSTD" if name in text else "NONE" for name in self.schema.names}
         self._file = pq.ParquetWriter(
             path, self.schema, compression=packed, write_statistics=VARIANT[:2],
-            use_dictionary=["contig", "ref", "alt", "reason", "joint_df"],
+            use_dictionary=["contig", "ref", "alt", "reason", "joint_df", "joint_reason"],
         )  # fmt: skip
         self._rows = max(ROWS // block, 1) * block
         self._buffers = [np.empty((len(traits), self._rows), np.float32) for _ in range(2)]

@@ -135,3 +135,45 @@ def from_chi2(chi2: np.ndarray | float, df: np.ndarray | float) -> np.ndarray:
         return out + 0.0
 
     return _apply(tail, chi2, df)
+
+
+NEARLY_GAMMA = 1e-9  # of the mean: below this difference a scaled beta distribution is a gamma distribution
+LARGE = 1e9  # stands for an infinite parameter of the beta distribution
+
+
+def beta_of_moments(m1: np.ndarray, m2: np.ndarray, m3: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """p, s, L of the distribution on [0, L] with raw moments m_k = L^k p(p+1)…/(s(s+1)…): a beta(p, s - p).
+
+    From the ratios a_k = m_k/m_(k-1) = L (p + k - 1)/(s + k - 1). Towards L = infinity it is a gamma distribution;
+    where L and s are negative, beyond it, a scaled beta prime with p and 1 - s (Pearson's types I, III, VI; Johnson,
+    Kotz & Balakrishnan 1994, Continuous Univariate Distributions 1, chapter 12).
+    """
+    first, second, third = m1, m2 / m1, m3 / m2
+    apart = 2 * second - first - third
+    apart = np.where(np.abs(apart) < NEARLY_GAMMA * first, NEARLY_GAMMA * first, apart)
+    s = np.clip(2 * (third - second) / apart, -LARGE, LARGE)
+    top = second * (s + 1) - first * s
+    return first * s / top, s, top
+
+
+def from_moments(
+    x: np.ndarray | float, m1: np.ndarray | float, m2: np.ndarray | float, m3: np.ndarray | float
+) -> np.ndarray:
+    """Upper tail -log10 p at x of the distribution from 0 with these raw moments: `beta_of_moments`.
+
+    NaN where no such distribution has them. At and beyond its end p is that just before it, so that it stays finite.
+    """
+
+    def tail(x: np.ndarray, m1: np.ndarray, m2: np.ndarray, m3: np.ndarray) -> np.ndarray:
+        p, s, top = beta_of_moments(m1, m2, m3)
+        inside = top > 0
+        share = np.clip(x / top, None, 1 - 1e-15)
+        ratio = np.where(inside, share, share / (share - 1))
+        log_rest = np.where(inside, np.log1p(-np.where(inside, share, 0)), -np.log1p(-np.where(inside, 0, share)))
+        b = np.where(inside, s - p, 1 - s)
+        out, good = np.full(x.shape, np.nan), (p > 0) & (b > 0)
+        out[good] = _neg_log10_beta(b[good], p[good], log_rest[good], ratio[good])
+        return out
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return _apply(tail, x, m1, m2, m3)

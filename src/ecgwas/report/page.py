@@ -14,7 +14,7 @@ import ecgwas
 from ecgwas import config, provenance
 from ecgwas.cli import run
 from ecgwas.files import atomic
-from ecgwas.report import figures, flow, genes, held, inputs, predicted, recovered, scan, sections, words
+from ecgwas.report import calibrated, figures, flow, genes, held, inputs, predicted, recovered, scan, sections, words
 from ecgwas.report import loci as locus_rows
 from ecgwas.report.inputs import CohortInputs
 
@@ -83,16 +83,17 @@ def _scan_context(
             230,
         ),
     }
-    rows = sections.calibration_rows(calibration)
+    rows = calibrated.calibration_rows(calibration)
     return {
         "n_traits": n_traits,
         "manhattan": pictures if any(pictures.values()) else None,
         "qq": figures.qq(
-            associations["joint"].to_numpy(), sections.lambda_words(calibration, "joint"), "QQ plot, joint test"
+            associations["joint"].to_numpy(), calibrated.lambda_words(calibration, "joint"), "QQ plot, joint test"
         ),
         "scan_words": sections.scan_words(associations, found.traits),
         "calibration": rows,
-        "calibration_kinds": sections.calibration_kinds(calibration),
+        "calibration_counts": calibrated.count_rows(calibration),
+        "calibration_kinds": calibrated.calibration_kinds(calibration),
     }
 
 

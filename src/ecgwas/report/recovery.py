@@ -185,7 +185,7 @@ def summarise(
     truth: dict, table: pl.DataFrame, loci: pl.DataFrame, sets: pl.DataFrame, calibration: pl.DataFrame
 ) -> dict:
     """Counts over planted loci, false loci, coverage and size of their credible sets, mean λGC on null chromosomes."""
-    mean = calibration.filter((pl.col("trait") == "mean") & (pl.col("variants") == "null"))
+    mean = calibration.filter((pl.col("trait") == "mean") & (pl.col("variants") == "null") & (pl.col("mac") == "any"))
     of = (
         dict(zip(("lambda_gc", "low", "high"), (None,) * 3, strict=True))
         if mean.is_empty()

@@ -1,11 +1,9 @@
 """Tables of one cohort -> what its section of the page says, as plain values for the template."""
 
-import math
-
 import polars as pl
 
 from ecgwas import config
-from ecgwas.report import figures, words
+from ecgwas.report import calibrated, figures, words
 from ecgwas.report import loci as locus_rows
 from ecgwas.report.figures import Mark
 from ecgwas.report.inputs import CohortInputs
@@ -98,41 +96,6 @@ def set_rows(sets: pl.DataFrame, variants: pl.DataFrame) -> list[dict]:
     ]
 
 
-def calibration_rows(calibration: pl.DataFrame) -> list[dict]:
-    """One row a trait: λGC over all variants and, where given, over the null contigs; joint and mean first."""
-    first = {"joint": 0, "mean": 1}
-    names = sorted(calibration["trait"].unique().to_list(), key=lambda name: (first.get(name, 2), name))
-    kinds = [kind for kind in ("all", "null") if kind in calibration["variants"].to_list()]
-    rows = []
-    for name in names:
-        cells = []
-        for kind in kinds:
-            found = calibration.filter((pl.col("trait") == name) & (pl.col("variants") == kind))
-            cells.append(_lambda_cell(found.row(0, named=True)) if found.height else None)
-        rows.append({"trait": name, "cells": cells})
-    return rows
-
-
-def _lambda_cell(row: dict) -> dict:
-    known = None not in (row["low"], row["high"], row["lambda_gc"]) and math.isfinite(row["low"])
-    return {
-        "value": words.decimal(row["lambda_gc"], 3),
-        "interval": f"{words.decimal(row['low'], 3)} to {words.decimal(row['high'], 3)}" if known else "–",
-        "outside": known and not row["low"] <= row["lambda_gc"] <= row["high"],
-        "n": words.count(row["n_variants"]),
-    }
-
-
-def lambda_words(calibration: pl.DataFrame, trait: str, variants: str = "all") -> str:
-    """λGC of one trait with its permutation interval, in one line; empty where unknown."""
-    found = calibration.filter((pl.col("trait") == trait) & (pl.col("variants") == variants))
-    if found.is_empty():
-        return ""
-    cell = _lambda_cell(found.row(0, named=True))
-    tail = "" if cell["interval"] == "–" else f" (permutations: {cell['interval']})"
-    return f"λGC = {cell['value']}{tail}"
-
-
 def reliability_rows(reliability: pl.DataFrame) -> list[dict]:
     """ICC a trait with a bar's width in percent."""
     return [
@@ -165,8 +128,8 @@ def compared_rows(compared: dict[str, dict], recovery: Recovery | None, labels: 
                 "holding": _holding(summary or {}),
                 "sets": words.count(None if sets is None else sets.height),
                 "size": "–" if size is None else f"{size:g}",
-                "joint": _one_lambda(calibration, "joint", "all"),
-                "mean": _one_lambda(calibration, "mean", "null"),
+                "joint": calibrated.one_lambda(calibration, "joint", "all"),
+                "mean": calibrated.one_lambda(calibration, "mean", "null"),
             }
         )
     return rows
@@ -176,18 +139,6 @@ def _holding(summary: dict) -> str:
     """Share of the credible sets near planted variants that hold one."""
     holding, total = summary.get("n_credible_sets_holding"), summary.get("n_credible_sets")
     return f"{holding} of {total}" if total else "–"
-
-
-def _one_lambda(calibration: pl.DataFrame | None, trait: str, variants: str) -> str:
-    if calibration is None:
-        return "–"
-    found = calibration.filter((pl.col("trait") == trait) & (pl.col("variants") == variants))
-    return words.decimal(found["lambda_gc"][0], 3) if found.height else "–"
-
-
-def calibration_kinds(calibration: pl.DataFrame) -> list[str]:
-    """The sets of variants that calibration was measured on, all first."""
-    return [kind for kind in ("all", "null") if kind in calibration["variants"].to_list()]
 
 
 def tiles(inputs: CohortInputs, recovery: Recovery | None, analysed: int | None, n_variants: int) -> list[tuple]:
@@ -206,7 +157,7 @@ def tiles(inputs: CohortInputs, recovery: Recovery | None, analysed: int | None,
         )
     calibration = inputs.rows("calibration")
     for kind, small in (("null", "mean of traits, null chromosomes"), ("all", "mean of traits, all variants")):
-        found = calibration.filter((pl.col("trait") == "mean") & (pl.col("variants") == kind))
+        found = calibrated.of_any_count(calibration).filter((pl.col("trait") == "mean") & (pl.col("variants") == kind))
         if found.height:
             made.append(("Genomic control λGC", words.decimal(found["lambda_gc"][0], 3), small))
             break

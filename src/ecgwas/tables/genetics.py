@@ -77,7 +77,8 @@ SUMSTATS: Schema = {
     "gg": (pl.Float64(), "Squared length of the genotype's residual on the covariates; null without a test."),
     "reason": (pl.String(), "Why there is no test: no_calls, monomorphic, mac (fewer minor alleles than gwas.min_mac in the people analysed), collinear (with covariates); null where there is one."),
     "joint_neg_log10_p": (pl.Float64(), "-log10 p of the joint test of all traits."),
-    "joint_df": (pl.Int32(), "Its first degrees of freedom. Then a column `t:{trait}` a trait (Float32): t of the ALT allele; with df and yy of the trait, SE = sqrt(yy / (gg (df + t²))), beta = t SE."),
+    "joint_df": (pl.Int32(), "Axes of the joint test; 0 where there is none."),
+    "joint_reason": (pl.String(), "Why there is no joint p: as `reason` in the people who have every trait; few_carriers (under 8 effective carriers, weighted by leverage); no_joint_test (0/1 outcomes, or too few people have every trait). Null where there is one. Then a column `t:{trait}` a trait (Float32): t of the ALT allele; with df and yy of the trait, SE = sqrt(yy / (gg (df + t²))), beta = t SE."),
 }
 
 SCAN_TRAITS: Schema = {
@@ -134,10 +135,18 @@ MULTIPLICITY: Schema = {
 CALIBRATION: Schema = {
     "trait": (pl.String(), "A trait, joint, or mean (over the traits)."),
     "variants": (pl.String(), "all, or null: the contigs named in the settings."),
-    "n_variants": (pl.Int32(), "Variants."),
-    "lambda_gc": (pl.Float64(), "Median chi-square over its null median."),
+    "mac": (pl.String(), "any, or a class of minor allele counts in the people analysed (joint and mean only): <50, 50-99, 100-399, 400-1999, >=2000."),
+    "n_variants": (pl.Int32(), "Variants, of observed and permuted numbers alike: at most 25,000 that have a test."),
+    "lambda_gc": (pl.Float64(), "Median chi-square over its null median, of the joint test on K degrees of freedom."),
     "low": (pl.Float64(), "Lower end of the permutation interval (99 %, simultaneous over traits)."),
     "high": (pl.Float64(), "Upper end."),
+    "lambda_one_df": (pl.Float64(), "The lambda on one degree of freedom with the same median p: of the joint test, 1.02 on 256 is 1.48 on one."),
+    "low_one_df": (pl.Float64(), "`low`, likewise."),
+    "high_one_df": (pl.Float64(), "`high`, likewise."),
+    "permuted_tests": (pl.Int64(), "Tests of all permutations; mean: of all traits together."),
+    "below_1e2": (pl.Int64(), "Of these, p below 1e-2."),
+    "below_1e3": (pl.Int64(), "p below 1e-3."),
+    "below_1e4": (pl.Int64(), "p below 1e-4."),
 }
 
 STEP1_EXCLUDED: Schema = {

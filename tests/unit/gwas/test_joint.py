@@ -12,7 +12,8 @@ from ecgwas.gwas.engine_torch import Engine
 def test(g, y, c):
     """-log10 p [V] of the joint test."""
     made = groups.build(y, c)
-    return joint.neg_log10_p(Engine(made, "float64").block(g)[-1].r, made[-1])
+    found = Engine(made, "float64").block(g)[-1]
+    return joint.neg_log10_p(joint.r_squared(found.r, made[-1].w), found.carriers, made[-1])
 
 
 test.__test__ = False
@@ -30,7 +31,9 @@ def test_equals_manova(arrays):
         assert np.isclose(table.loc["Wilks' lambda", "Value"], 1 - r2[v], rtol=1e-9)
         assert np.isclose(table.loc["Pillai's trace", "Value"], r2[v], rtol=1e-9)
         f, k, df2 = (float(table.loc["Wilks' lambda", name]) for name in ("F Value", "Num DF", "Den DF"))
-        assert np.isclose(found[v], tails.from_f(f, k, df2), rtol=1e-8)
+        assert np.isclose(tails.from_r2(r2[v], k, df2), tails.from_f(f, k, df2), rtol=1e-8)
+        if g[v].mean() > 0.5 and r2[v] < 0.3:  # the law given leverages tends to that of F
+            assert np.isclose(found[v], tails.from_f(f, k, df2), rtol=0.1, atol=0.02)
 
 
 def test_does_not_change_with_rotation_and_scale_of_the_traits(arrays):
@@ -52,12 +55,13 @@ def test_a_repeated_trait_adds_nothing(arrays):
 
 
 def test_uniform_under_the_null_whatever_the_genotype():
-    """Exact with normal traits even for one carrier; 400 trait sets, three genotypes, Kolmogorov-Smirnov."""
+    """Exact with normal traits, 400 trait sets, Kolmogorov-Smirnov; one carrier cannot be told from a large person."""
     rng = np.random.default_rng(5)
     n, c = 120, rng.normal(size=(120, 2))
-    g = np.stack([rng.binomial(2, 0.4, n), rng.binomial(1, 0.05, n), np.arange(n) == 7]).astype(np.float32)
+    g = np.stack([rng.binomial(2, 0.4, n), rng.binomial(1, 0.1, n), np.arange(n) == 7]).astype(np.float32)
     p = np.array([10 ** -test(g, rng.normal(size=(n, 6)), c) for _ in range(400)])
-    for column in p.T:
+    assert np.isnan(p[:, 2]).all()
+    for column in p.T[:2]:
         assert stats.kstest(column, "uniform").pvalue > 1e-3
 
 

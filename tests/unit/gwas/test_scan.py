@@ -9,7 +9,7 @@ import pytest
 from ecgwas import tables
 from ecgwas.config import Gwas, Step1
 from ecgwas.errors import UserError
-from ecgwas.gwas import blocks, calibration, groups, inputs, loci, scan, step1, sumstats, tails
+from ecgwas.gwas import blocks, calibration, groups, inputs, joint, loci, permutations, scan, step1, sumstats, tails
 from ecgwas.gwas.engine_torch import Engine
 
 
@@ -116,9 +116,9 @@ def test_loci_and_calibration_of_a_planted_effect(study):
     assert wider.drop("study_wide").equals(found)
     calibration.main([part], study / "per-trait.parquet", *files(study, *INPUTS), settings, study / "cal.parquet")
     table = pl.read_parquet(study / "cal.parquet")
-    assert table["trait"].to_list() == ["a", "b", "c", "joint", "mean"] * 2
+    assert table.filter(mac="any")["trait"].to_list() == ["a", "b", "c", "joint", "mean"] * 2
     assert table.select((pl.col("low") < pl.col("high")).all()).item()
-    null = table.filter(variants="null")
+    null = table.filter(variants="null", mac="any")
     assert null.select(pl.col("lambda_gc").is_between("low", "high").all()).item()
     first = (study / "cal.parquet").read_bytes()
     calibration.main([part], study / "per-trait.parquet", *files(study, *INPUTS), settings, study / "cal.parquet")
@@ -139,7 +139,11 @@ def test_null_chromosomes_may_be_spelled_as_the_genotype_files_spell_them(study)
     part = run_scan(study, Gwas())
     settings = Gwas(permutations=3, null_chromosomes=["chr2", "10", "21"])
     calibration.main([part], study / "per-trait.parquet", *files(study, *INPUTS), settings, study / "cal.parquet")
-    assert pl.read_parquet(study / "cal.parquet").filter(variants="null")["n_variants"].unique().to_list() == [200]
+    table = pl.read_parquet(study / "cal.parquet").filter(variants="null")
+    assert table.filter(mac="any")["n_variants"].unique().to_list() == [200]
+    joint_rows = table.filter(pl.col("mac") != "any", trait="joint")
+    assert joint_rows["n_variants"].sum() == 200
+    assert joint_rows["permuted_tests"].sum() == table.filter(mac="any", trait="joint")["permuted_tests"].item()
 
 
 def test_traits_without_values_or_of_one_value_leave_the_others_as_they_are(study):
@@ -237,9 +241,12 @@ def test_missing_values_make_groups_and_each_trait_is_as_if_alone(arrays):
         np.testing.assert_allclose(t[j], exact, rtol=2e-6)
     complete = np.isfinite(y).all(axis=1)
     whole = groups.build(y[complete], c[complete])
-    r = Engine(whole, "float64").block(g[:, complete])[0].r
-    np.testing.assert_allclose(table["joint_neg_log10_p"], tails.from_r2(
-        ((r @ whole[0].w) ** 2).sum(axis=1), 4, whole[0].df - 3), rtol=1e-9)  # fmt: skip
+    alone = Engine(whole, "float64").block(g[:, complete])[0]
+    expected = joint.neg_log10_p(joint.r_squared(alone.r, whole[0].w), alone.carriers, whole[0])
+    np.testing.assert_allclose(table["joint_neg_log10_p"], expected, rtol=1e-6)
+    few = np.array([why == "few_carriers" for why in table["joint_reason"]])
+    assert few.any()
+    assert (few == np.isnan(expected)).all()
 
 
 def test_simultaneous_interval_holds_all_rows_at_once():
@@ -262,19 +269,56 @@ def test_stratified_traits_inflate_and_permutation_interval_shows_it():
     for c, inflated in ((np.zeros((n, 0)), True), (group[:, None].astype(float), False)):
         made = groups.build(y, c)
         observed = calibration.lambda_trait(Engine(made).block(g)[0].r.T ** 2, made[0].df)
-        drawn = calibration.permuted_lambdas(
-            lambda: iter([(slice(0, v), g)]), calibration.everyone(made, c, 4), [np.arange(v)], keys, 4
-        )[0]
+        whole = permutations.everyone(made, c, 4)
+        tests = permutations.draw(lambda: iter([(slice(0, v), g)]), v, whole, keys)
+        drawn = calibration.lambdas(tests, whole, np.arange(v), 4)
         low, high = calibration.simultaneous(drawn)
         assert np.all(np.abs(drawn.mean(axis=0) - 1) < 0.05)
         assert (observed.mean() > high[-1]) == inflated
         assert inflated or low[-1] < observed.mean()
 
 
+def test_permuted_joint_p_is_that_of_the_engine_on_the_permuted_traits(arrays):
+    """Counts, too: of the joint test and of single traits, below each level."""
+    g, y, c = arrays()
+    whole = permutations.everyone(groups.build(y, c), c, 4)
+    keys = np.random.default_rng(3).random((3, len(y)))
+    drawn = permutations.draw(lambda: iter([(slice(0, len(g)), g)]), len(g), whole, keys)
+    moved, _ = permutations.permuted(whole, keys)
+    for p in range(3):
+        made = groups.build(moved[p], c)[0]
+        found = Engine([made], "float64").block(g)[0]
+        exact = joint.neg_log10_p(joint.r_squared(found.r, made.w), found.carriers, made)
+        assert (np.isnan(drawn.joint[p]) == np.isnan(exact)).all()
+        np.testing.assert_allclose(drawn.joint[p], exact, rtol=0.05, atol=0.02)
+    counted = calibration.counts(drawn, whole, np.arange(len(g)), 4)
+    p = tails.from_r2(drawn.single, 1, whole.df)
+    assert counted[:4, 0].tolist() == [3 * len(g)] * 4
+    assert counted[:4, 1].tolist() == (p > 2).sum(axis=(0, 2)).tolist()
+    assert counted[4].tolist() == [
+        np.isfinite(drawn.joint).sum(),
+        *((drawn.joint > level).sum() for level in (2, 3, 4)),
+    ]
+    assert (counted[5] == counted[:4].sum(axis=0)).all()
+
+
+def test_lambda_on_one_degree_of_freedom_has_the_same_median_p():
+    assert calibration.one_degree(1.02, 256) == pytest.approx(1.485, abs=0.01)
+    assert calibration.one_degree(1.3, 1) == pytest.approx(1.3)
+    p = np.random.default_rng(1).uniform(size=200_001)
+    assert calibration.one_degree(calibration.lambda_joint(-np.log10(p), 64), 64) == pytest.approx(1, abs=0.02)
+
+
+def test_observed_and_permuted_lambda_are_of_the_same_tested_variants(monkeypatch):
+    monkeypatch.setattr(calibration, "MAX_VARIANTS", 4)
+    table = pl.DataFrame({"reason": [None, "mac", None, None, None, "mac", None, None]}, schema={"reason": pl.String})
+    assert calibration.spread(table).tolist() == [0, 3, 4, 7]
+
+
 def test_calibration_with_missing_values_uses_everyone(arrays):
     _, y, c = arrays()
     y[:60, 1] = np.nan
-    whole = calibration.everyone(groups.build(y, c), c, 4)
+    whole = permutations.everyone(groups.build(y, c), c, 4)
     assert len(whole.rows) == len(y)
     assert whole.w.shape == (4, 4)
     complete = groups.build(y, c)[0]

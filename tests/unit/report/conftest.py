@@ -230,9 +230,11 @@ def _write_loci(
 
 def _write_calibration(scan: Path, traits: list[str], variants: int) -> None:
     names = ["joint", "mean", *traits]
-    rows = [
-        (name, kind, variants, 1.01 + 0.02 * (kind == "all"), 0.96, 1.04) for kind in ("all", "null") for name in names
-    ]
+    rows = []
+    for kind in ("all", "null"):
+        value = 1.01 + 0.02 * (kind == "all")
+        rows += [(x, kind, "any", variants, value, 0.96, 1.04, value, 0.96, 1.04, 4000, 44, 5, 1) for x in names]
+        rows += [(x, kind, "<50", 9, 1.2, 0.8, 1.3, 1.25, 0.75, 1.35, 1000, 13, 2, 0) for x in names[:2]]
     write_parquet(
         pl.DataFrame(rows, schema={k: v for k, (v, _) in tables.CALIBRATION.items()}, orient="row"),
         scan / "calibration.parquet",

@@ -130,7 +130,8 @@ def analysed(tmp_path_factory) -> dict:
     planted = [PLANTED | {"position": 35_000, "power": 0.9, "maf": 0.4}, PLANTED | {"contig": "2", "position": 9000}]
     (folder / "truth.json").write_text(json.dumps({"loci": planted, "null_chromosomes": ["2"]}))
     scanned = {"trait": ["axis01", "axis02"], "group": "all", "n": 600, "df": group.df, "yy": 1.0}
-    null = {"trait": "mean", "variants": "null", "n_variants": 60, "lambda_gc": 1.01, "low": 0.9, "high": 1.1}
+    null = {"trait": "mean", "variants": "null", "mac": "any", "n_variants": 60}
+    null |= {"lambda_gc": 1.01, "low": 0.9, "high": 1.1}
     written = {
         "variants": variants,
         "samples": pl.DataFrame({"sample_id": ids, "index": np.arange(600, dtype=np.int32)}),
