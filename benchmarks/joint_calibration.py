@@ -28,6 +28,7 @@ from ecgwas.cli import run
 from ecgwas.gwas import groups, joint, leverages, tails
 from ecgwas.gwas.engine_torch import Engine
 from ecgwas.gwas.permutations import permuted
+from ecgwas.gwas.squares import Squares
 from ecgwas.phenotypes.normalise import normal_scores
 
 LEVELS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
@@ -251,7 +252,7 @@ def planted(of: Columns, mac: int, sizes: np.ndarray, draws: int, rng: np.random
             found = leverages.measure(u, q)
             square = torch.from_numpy(g[None])
             empty = torch.zeros((0, n), dtype=torch.float64)
-            out["features"][d, s] = leverages.Squares(found, empty).features(
+            out["features"][d, s] = Squares(found, empty).features(
                 square, torch.zeros(1), torch.zeros((0, 1), dtype=torch.float64)
             )[0]
     return out

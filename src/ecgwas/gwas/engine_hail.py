@@ -13,7 +13,7 @@ import torch
 
 from ecgwas.gwas.engine_torch import COLLINEAR, Stats, coded, columns
 from ecgwas.gwas.groups import Group
-from ecgwas.gwas.leverages import Squares
+from ecgwas.gwas.squares import Squares
 
 MAX_ITERATIONS = 100  # of Hail's logistic fits; Firth's steps are no Newton steps and converge slowly
 

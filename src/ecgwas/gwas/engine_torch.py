@@ -7,7 +7,7 @@ import torch
 
 from ecgwas.gwas.blocks import Block, of_dosages
 from ecgwas.gwas.groups import Group
-from ecgwas.gwas.leverages import Squares
+from ecgwas.gwas.squares import Squares
 
 CANCELLED = 1e-3  # below this share of its variance left by covariates a genotype is computed again in float64
 COLLINEAR = 1e-8  # below this share there is nothing left: no test

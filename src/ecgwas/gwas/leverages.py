@@ -9,15 +9,12 @@ of the u_i, which alone can tell of an effect, are taken as random. See docs/met
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from ecgwas.gwas import tails
 
-SQUARES = ("size", "spread", "fourth", "spread_fourth")  # columns of `features`
+SQUARES = ("size", "spread", "fourth", "spread_fourth")  # columns of `of_sums`
 STEPS = 100  # of the fixed point for pairs; it converges in a few
 FEW = 6.0  # effective carriers below which the law is not known well enough, with many axes
-STRUCTURED = 0.05  # share of a genotype explained by covariates from which on its residual is squared, not itself
-CHUNK = {"cpu": 2**18, "cuda": 2**26}  # genotypes squared at a time: they stay in the cache
 
 
 @dataclass(frozen=True)
@@ -61,40 +58,6 @@ def measure(basis: np.ndarray, q: np.ndarray) -> Leverages:
         max(0.0, 1 - 2 / axes / variance) if variance > 0 else 0.0, variance, float((apart**3).mean()),
         float(size**2), float(size**3 * three),
     )  # fmt: skip
-
-
-class Squares:
-    """Means over people of leverages, weighted with squared genotype residuals: four numbers a variant."""
-
-    def __init__(self, found: Leverages, covariates: torch.Tensor):
-        """`covariates` [k, n]: an orthonormal basis of the centred ones; its type and device are those of all."""
-        like = {"dtype": covariates.dtype, "device": covariates.device}
-        ones = np.ones_like(found.pair)
-        self._q = covariates
-        self._two = torch.tensor(np.stack([found.relative, found.pair, ones], axis=1), **like)
-        self._four = torch.tensor(np.stack([ones, found.pair**2], axis=1), **like)
-        self._rows = max(1, CHUNK.get(covariates.device.type, CHUNK["cpu"]) // max(1, covariates.shape[1]))
-        self._memory = torch.empty((self._rows, covariates.shape[1]), **like)
-
-    def features(self, g: torch.Tensor, explained: torch.Tensor, product: torch.Tensor) -> np.ndarray:
-        """float64 [V, 4], columns SQUARES, of centred genotypes `g` [V, n].
-
-        `explained` [V] is the share of a genotype's squared length in the covariates, `product` [k, V] its coefficients
-        on them. A residual is formed where the share matters: squares of others differ from it by less than chance.
-        """
-        two = torch.empty((len(g), 3), dtype=g.dtype, device=g.device)
-        four = torch.empty((len(g), 2), dtype=g.dtype, device=g.device)
-        structured = explained > STRUCTURED
-        for first in range(0, len(g), self._rows):
-            rows = slice(first, min(first + self._rows, len(g)))
-            square = self._memory[: rows.stop - first]
-            torch.mul(g[rows], g[rows], out=square)
-            some = torch.nonzero(structured[rows])[:, 0]
-            if len(some):
-                square[some] = (g[first + some] - product[:, first + some].T @ self._q).square_()
-            torch.mm(square, self._two, out=two[rows])
-            torch.mm(square.square_(), self._four, out=four[rows])
-        return of_sums(two.double().cpu().numpy(), four.double().cpu().numpy())
 
 
 def of_sums(two: np.ndarray, four: np.ndarray) -> np.ndarray:
