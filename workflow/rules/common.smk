@@ -1,5 +1,6 @@
 """The checked study, and what rules say in one word: settings, hashes of code, lists of files."""
 
+import functools
 import hashlib
 import json
 import os
@@ -87,6 +88,22 @@ def optional(flag, path):
 def ecg_files(wildcards):
     """What a change of the cohort's recordings shows in: its table, and its folder or array."""
     return of_recordings(COHORTS[wildcards.cohort].ecg)
+
+
+@functools.cache
+def _fingerprint(cohort):
+    from ecgwas.ingest.listing import fingerprint
+
+    return fingerprint(COHORTS[cohort].ecg)
+
+
+def ecg_fingerprint(wildcards):
+    """What changes where a recording is replaced; of a simulated cohort its truth says so.
+
+    Jobs parse this file again and need no fingerprint: only Snakemake's main process records params.
+    """
+    listed = workflow.is_main_process and not COHORTS[wildcards.cohort].simulate
+    return _fingerprint(wildcards.cohort) if listed else ""
 
 
 def genotype_files(wildcards):

@@ -51,6 +51,7 @@ rule ingest_shard:
         mem_mb=2000,
     params:
         ecg=lambda wildcards: as_json(COHORTS[wildcards.cohort].ecg),
+        files=ecg_fingerprint,
         settings=settings("ingest"),
         strips=lambda wildcards, output: json_list(output.strips),
         window_beats=lambda wildcards, output: json_list(output.window_beats),

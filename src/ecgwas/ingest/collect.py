@@ -14,6 +14,7 @@ from ecgwas.ingest.exchanged import PREFIX
 from ecgwas.ingest.leads import lead_row
 from ecgwas.tables import INTERVALS, QUALITY, RECORDINGS, RECORDINGS_EXCLUDED, Schema, typed
 
+NOTHING_LEFT = "excluded.nothing-left.parquet"
 TYPICAL_QRS_MV = (0.7, 6.0)  # median over a cohort of the largest peak-to-peak QRS of any lead
 
 
@@ -47,13 +48,20 @@ def check_ids(recordings: pl.DataFrame, excluded: pl.DataFrame) -> None:
         )
 
 
-def check_left(recordings: pl.DataFrame, excluded: pl.DataFrame) -> None:
-    """Raise `UserError` where nothing is left."""
-    if recordings.is_empty():
-        raise UserError(
-            f"no recording is left: all {excluded.height} were excluded ({reasons(excluded)});"
-            " see excluded.parquet, and check ecg.format, the unit and ingest.min_leads"
-        )
+def check_left(recordings: pl.DataFrame, excluded: pl.DataFrame, path: Path) -> None:
+    """Raise `UserError` where nothing is left, the reasons in a table beside `path`, the table of excluded recordings.
+
+    Snakemake removes the outputs of a job that fails; this table is none, and goes with the first recording kept.
+    """
+    beside = path.with_name(NOTHING_LEFT)
+    if not recordings.is_empty():
+        beside.unlink(missing_ok=True)
+        return
+    write_parquet(excluded, beside)
+    raise UserError(
+        f"no recording is left: all {excluded.height} were excluded ({reasons(excluded)}); each with its reason is in"
+        f" {beside.resolve()}; check ecg.format, ecg.unit, ecg.leads and ingest.min_leads"
+    )
 
 
 def later_copies(quality: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
@@ -159,7 +167,7 @@ def main(
         print(line, flush=True)
     write_parquet(tables.excluded, excluded)
     write_parquet(tables.quality, quality)
-    check_left(tables.recordings, tables.excluded)
+    check_left(tables.recordings, tables.excluded, excluded)
     write_parquet(tables.recordings, recordings)
     write_parquet(tables.intervals, intervals)
     people = tables.recordings["person_id"].n_unique()

@@ -158,6 +158,22 @@ def scanned(cohorts: list[str], described: dict[str, config.Cohort]) -> list[str
     return [name for name in cohorts if name not in described or described[name].genotypes]
 
 
+def ungenotyped(
+    root: Path, cohorts: list[str], described: dict[str, config.Cohort], model: str
+) -> list[dict[str, Any]]:
+    """What the template says of the cohorts without genotypes: who entered."""
+    return [
+        {
+            "name": name,
+            "id": words.anchor(name),
+            "description": described[name].description,
+            "lanes": flow.lanes(inputs.read_cohort(root, name, model), None),
+        }
+        for name in cohorts
+        if name not in scanned(cohorts, described)
+    ]
+
+
 def render(context: dict[str, Any]) -> str:
     """The page's HTML."""
     files = resources.files("ecgwas.report")
@@ -208,6 +224,7 @@ def main(
         "predicted": predicted.section(root, study, cohorts),
         "held": held.section(root, cohorts, models, roles or {}, settings.labels),
         "cohorts": [tell(name) | sections.described(described.get(name)) for name in scanned(cohorts, described)],
+        "ungenotyped": ungenotyped(root, cohorts, described, model),
     }
     page = render(context)
     with atomic(report) as temporary:
