@@ -13,6 +13,8 @@ from ecgwas.report import inputs, recovered, words
 def lines(root: Path, cohort: str, models: list[str], model: str, labels: dict[str, str]) -> list[str]:
     """What was found in one cohort, first by the main model, then in one line each by the others."""
     found = inputs.read_cohort(root, cohort, model)
+    if found["samples"] is None and found["recordings"] is not None:
+        return [f"cohort {cohort}: {_recordings(found)}, no genotypes"]
     people = None if found.traits is None or found.traits.is_empty() else int(found.traits["n"].max())
     sets = found.rows("credible_sets")
     said = [f"cohort {cohort}: {_plain(words.count(people))} people, {_loci(found.rows('loci'))}"]
@@ -27,6 +29,12 @@ def lines(root: Path, cohort: str, models: list[str], model: str, labels: dict[s
     for name, summary in truth.summaries.items() if truth else ():
         said.append(f"  planted loci found by {labels.get(name, name)}: {recovered.found_words(summary)}")
     return said
+
+
+def _recordings(found: inputs.CohortInputs) -> str:
+    kept, excluded = found.rows("recordings"), found.rows("recordings_excluded")["recording_id"].n_unique()
+    people = words.plural(kept["person_id"].n_unique(), "person", "people")
+    return _plain(f"{words.count(kept.height)} of {words.count(kept.height + excluded)} recordings kept, of {people}")
 
 
 def _loci(loci: pl.DataFrame) -> str:

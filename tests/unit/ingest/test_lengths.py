@@ -1,5 +1,6 @@
 """Optional fields of a format's standard: a file without them is read as the standard says."""
 
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -172,3 +173,38 @@ def test_the_package_agrees(tmp_path: Path, sinus, write_record) -> None:
     expected = wfdb.rdrecord(str(tmp_path / "a")).p_signal.T
     without_length(tmp_path, "a", "")
     assert np.allclose(read(tmp_path, "a").signal, expected)
+
+
+OPTIONAL = {
+    "muse": [
+        r"<LeadSampleCountTotal>\d+</LeadSampleCountTotal>",
+        r"<SampleExponent>0</SampleExponent>",
+        r"<LeadSampleSize>2</LeadSampleSize>",
+        r"<LeadAmplitudeUnits>MICROVOLTS</LeadAmplitudeUnits>",
+        r"<LeadDataCRC32>\d+</LeadDataCRC32>",
+    ],
+    "cardiosoft": [r"<ChannelSampleCountTotal[^>]*>\d+</ChannelSampleCountTotal>"],
+    "philips": [r'\sdurationperchannel="\d+"', r'\snumberofleads="\d+"', r'\sleadlabels="[^"]*"'],
+    "aecg": [r"<head\s[^>]*/>"],
+}
+
+
+@pytest.mark.parametrize(("fmt", "field"), [(fmt, field) for fmt, fields in OPTIONAL.items() for field in fields])
+def test_fields_of_xml_that_follow_from_the_samples(tmp_path: Path, sinus, fmt: str, field: str) -> None:
+    """A count that is absent is what the samples say; one that is no number is refused."""
+    writers.WRITERS[fmt][1](tmp_path, "7_x", sinus[1][0])
+    path = tmp_path / "7_x.xml"
+    reader = open_source(EcgSource(format=fmt, path=tmp_path), 10.0)
+    encoding = "utf-16" if path.read_bytes()[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1"
+    whole, text = reader.read("7_x.xml"), path.read_text(encoding=encoding)
+    without, n = re.subn(field, "", text)
+    assert n > 0
+    path.write_text(without, encoding=encoding)
+    found = reader.read("7_x.xml")
+    assert np.array_equal(found.signal, whole.signal)
+    assert (found.leads, found.rate_hz, found.seconds) == (whole.leads, whole.rate_hz, whole.seconds)
+    if "Count" in field or "duration" in field:
+        lie = re.sub(field, lambda match: re.sub(r"\d+(?=[<\"])", "many", match[0]), text)
+        path.write_text(lie, encoding=encoding)
+        with pytest.raises(Unreadable):
+            reader.read("7_x.xml")

@@ -91,6 +91,28 @@ def test_page_holds_every_locus_model_and_section(make_study) -> None:
         assert (f"{study.cohort}-{section}" in parser.ids) == (section != "hearts"), section
 
 
+def test_recordings_of_a_cohort_without_genotypes_are_counted(make_study) -> None:
+    """Beside a cohort with genotypes, and alone: what entered, what was excluded and why."""
+    study = make_study()
+    folder = study.root / "cohorts" / "external"
+    shutil.copytree(study.root / "cohorts" / study.cohort / "ecg", folder / "ecg")
+    whole = config.Study(study="demo", cohorts=[study.cohort, "external"], models=study.models)
+    external = config.Cohort(cohort="external", description="Recordings alone.")
+    for cohorts in ([study.cohort, "external"], ["external"]):
+        report = study.root / "report/index.html"
+        sources = [external] if "external" in cohorts else []
+        page.main(study.root, cohorts, study.models, study.model, config.Report(), whole, report, sources=sources)
+        parser = checked(report.read_text(encoding="utf-8"))
+        text = report.read_text(encoding="utf-8")
+        section = text[text.index('<h2 id="external"') :]
+        assert "external-flow" in parser.ids
+        assert "<strong>3\u202f000</strong>ECG recordings read" in section
+        assert "<strong>2\u202f950</strong>clean recordings of" in section
+        assert "<code>flat_lead</code>" in section
+    lines = summary.lines(study.root, "external", study.models, study.model, {})
+    assert lines == ["cohort external: 2,950 of 3,000 recordings kept, of 2,950 people, no genotypes"]
+
+
 def test_page_is_the_same_twice(make_study) -> None:
     study = make_study()
     first = render(study)

@@ -46,7 +46,9 @@ class Part(NamedTuple):
 def parse(path: Path, source: EcgSource | None = None) -> Recording:
     """The rhythm series of one file, with the derived beat and the global measurements."""
     root = xml.read(path, "AnnotatedECG")
-    series = [s for s in root.iterfind("component/series") if s.find("code").get("code") == "RHYTHM"]
+    every = root.findall("component/series")
+    codes = [code.get("code", "") if (code := one.find("code")) is not None else "" for one in every]
+    series = [one for one, code in zip(every, codes, strict=True) if code == "RHYTHM" or codes == [""]]
     if not series:
         raise Unreadable("unreadable", "no series of rhythm waveforms")
     series, began = series[0], head_time(series[0])
@@ -99,8 +101,8 @@ def sequence_set(block: ET.Element, began: str) -> Part:
         if increment is not None:
             step = xml.as_number(increment.get("value")) * SECONDS.get(increment.get("unit", ""), np.nan)
             rate_hz = 1 / step if step > 0 else np.nan
-            head = xml.need(value, "head")
-            timed = code == "TIME_ABSOLUTE"
+            head = value.find("head")
+            timed = code == "TIME_ABSOLUTE" and head is not None
             start_s = since(head.get("value", ""), began) if timed else 0.0
         elif value.find("digits") is not None:
             leads.append(code.removeprefix("MDC_ECG_LEAD_")[:16])

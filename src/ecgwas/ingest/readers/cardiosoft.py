@@ -145,13 +145,13 @@ def lead_name(wave: ET.Element) -> str:
 
 def samples(block: ET.Element, waves: Waves, what: str) -> tuple[tuple[str, ...], np.ndarray, float]:
     """Lead names, float32 [lead, sample] in µV and rate of one block; every lead as long as declared."""
-    rate_hz, count = xml.number(block, "SampleRate"), xml.number(block, "ChannelSampleCountTotal")
-    microvolts = xml.number(block, "Resolution")
-    if not np.isfinite(rate_hz + count) or not microvolts > 0:
-        raise Unreadable("unreadable", f"{what} gives no rate, sample count or resolution")
-    check_shape(len(waves), count, rate_hz)
+    rate_hz, given = xml.number(block, "SampleRate"), bool(xml.text(block, "ChannelSampleCountTotal"))
+    count, microvolts = xml.number(block, "ChannelSampleCountTotal"), xml.number(block, "Resolution")
+    if not np.isfinite(rate_hz) or not microvolts > 0 or given != np.isfinite(count):
+        raise Unreadable("unreadable", f"{what} gives no rate or resolution, or a sample count that is no number")
+    check_shape(len(waves), count if given else 1, rate_hz)
     signal = xml.table([wave for _, wave in waves], ",", what)
-    if signal.shape[1] != count:
+    if given and signal.shape[1] != count:
         raise Unreadable("truncated", f"{what} has {signal.shape[1]} samples a lead, declared {count:.0f}")
     signal *= np.float32(microvolts)
     return tuple(name for name, _ in waves), signal, rate_hz

@@ -55,25 +55,27 @@ def parse(path: Path, source: EcgSource | None = None) -> Recording:
 
 def samples(wave: ET.Element) -> tuple[tuple[str, ...], np.ndarray, float]:
     """Lead names, float32 [lead, sample] in µV and rate of one waveform."""
-    rate_hz = xml.number(wave, "SampleBase") * 10 ** min(xml.number(wave, "SampleExponent"), 6)
-    leads = wave.findall("LeadData")
-    counts = [xml.number(lead, "LeadSampleCountTotal") for lead in leads]
+    exponent = xml.number(wave, "SampleExponent") if xml.text(wave, "SampleExponent") else 0.0
+    rate_hz, leads = xml.number(wave, "SampleBase") * 10 ** min(exponent, 6), wave.findall("LeadData")
+    counts = [xml.number(lead, "LeadSampleCountTotal") for lead in leads if xml.text(lead, "LeadSampleCountTotal")]
     if not np.isfinite([rate_hz, *counts]).all():
-        raise Unreadable("unreadable", "a waveform gives no rate or sample count")
-    check_shape(len(leads), max(counts, default=0), rate_hz)
+        raise Unreadable("unreadable", "a waveform gives no rate, or a sample count that is no number")
+    check_shape(len(leads), max(counts, default=1), rate_hz)
     names = tuple(xml.text(lead, "LeadID")[:16] for lead in leads)
     return names, xml.stacked([lead_samples(lead) for lead in leads], "Waveform"), rate_hz
 
 
 def lead_samples(lead: ET.Element) -> np.ndarray:
-    """[sample] of one lead in µV; its length and its checksum must be what the file says."""
-    if xml.text(lead, "LeadSampleSize") not in ("2", "") or xml.text(lead, "LeadAmplitudeUnits") != "MICROVOLTS":
+    """[sample] of one lead in µV; its length and its checksum must be what the file says, where it says them."""
+    units = xml.text(lead, "LeadAmplitudeUnits")
+    if xml.text(lead, "LeadSampleSize") not in ("2", "") or units not in ("MICROVOLTS", ""):
         raise Unreadable("unsupported", "lead data that are not 16-bit microvolts")
     try:
         data = base64.b64decode("".join(xml.text(lead, "WaveFormData").split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise Unreadable("unreadable", "lead data are not base64") from error
-    count, declared = int(xml.number(lead, "LeadSampleCountTotal")), xml.text(lead, "LeadDataCRC32")
+    given, declared = xml.text(lead, "LeadSampleCountTotal"), xml.text(lead, "LeadDataCRC32")
+    count = int(xml.as_number(given)) if given else len(data) // 2
     if len(data) != 2 * count:
         raise Unreadable("truncated", f"a lead has {len(data)} bytes, its {count} samples need {2 * count}")
     if declared and declared != str(zlib.crc32(data)):

@@ -18,6 +18,7 @@ from ecgwas.ingest.readers.folder import check_shape
 SUFFIXES = (".xml",)
 VERSIONS = ("1.03", "1.04", "1.04.01", "1.04.02")
 LZW_BITS = 10
+MAX_UNTOLD = 2**20  # samples of a lead, where the file does not say how many
 # Names of 1.03 and 1.04 in turn; the first that is there counts.
 MEASUREMENTS = {
     "heart_rate_bpm": ("heartrate", "meanventrate"),
@@ -113,19 +114,22 @@ def samples(waves: ET.Element, about: ET.Element) -> tuple[tuple[str, ...], np.n
     """Lead names, int16 [lead, sample] and rate."""
     rate_hz, duration_ms = xml.number(about, "samplingrate"), xml.as_number(waves.get("durationperchannel"))
     names = tuple(waves.get("leadlabels", "").split()) or LEADS
-    declared = xml.as_number(waves.get("numberofleads") or xml.text(about, "numberchannelsallocated"))
-    if not np.isfinite(rate_hz + duration_ms + declared):
-        raise Unreadable("unreadable", "no sampling rate, duration or number of leads")
-    n = int(min(rate_hz * duration_ms / 1000, 2**31))
-    check_shape(int(min(declared, 2**31)), n, rate_hz)
+    given = waves.get("numberofleads") or xml.text(about, "numberchannelsallocated")
+    declared = xml.as_number(given) if given else float(len(names))
+    if not np.isfinite(rate_hz + declared) or (waves.get("durationperchannel") and np.isnan(duration_ms)):
+        raise Unreadable("unreadable", "no sampling rate, or a duration or number of leads that is no number")
+    n = int(min(rate_hz * duration_ms / 1000, 2**31)) if waves.get("durationperchannel") else 0
+    check_shape(int(min(declared, 2**31)), max(n, 1), rate_hz)
     method = waves.get("compressmethod", waves.get("compression", "Uncompressed"))
     if waves.get("dataencoding") != "Base64" or method not in ("XLI", "Uncompressed"):
         raise Unreadable("unsupported", "waveforms in an encoding other than Base64 with XLI or no compression")
     data = decoded(waves.text or "")
     if method == "XLI":
-        counts = decompress(data, n)
+        counts = decompress(data, n or MAX_UNTOLD)
+        n = n or counts.shape[1]
     else:
         counts = np.frombuffer(data[: len(data) // 2 * 2], "<i2")
+        n = n or len(counts) // int(declared)
         if len(counts) < n * declared:
             raise Unreadable("truncated", f"{len(counts)} samples, declared {n * declared:.0f}")
         counts = counts[: n * int(declared)].reshape(int(declared), n)
