@@ -79,13 +79,16 @@ def design(table: pl.DataFrame, formulas: Formulas, where: str) -> Design:
             columns[alias] = values.to_numpy()
     x, names = evaluated(columns, formulas, where)
     check_finite(x, names, table, formulas, where)
+    names = [formulas.shown(name) for name in names]
     plain = standardise(x)
+    if not any(":" in term or "**" in term for term in formulas.terms):
+        return Design(plain, names, joined)
     bare = {
         a: standardise(columns[a]) for a, use in formulas.uses.items() if use.kind != "raw" and _is_array(columns[a])
     }
     centred = standardise(evaluated(columns | bare, formulas, where)[0])
     x = centred if within_span(plain, centred) else plain
-    return Design(x, [formulas.shown(name) for name in names], joined)
+    return Design(x, names, joined)
 
 
 def _is_array(column: object) -> bool:
@@ -94,7 +97,7 @@ def _is_array(column: object) -> bool:
 
 def within_span(x: np.ndarray, y: np.ndarray) -> bool:
     """Whether each column of `x` [person, column], standardised, is a combination of an intercept and those of `y`."""
-    q = np.linalg.qr(np.column_stack([np.ones(len(y)), y[:, independent(y)]]))[0]
+    q = np.linalg.qr(np.column_stack([np.ones(len(y)), y]))[0]
     return bool(np.linalg.norm(x - q @ (q.T @ x), axis=0).max() < SAME_SPAN * np.sqrt(len(x)))
 
 
@@ -134,13 +137,14 @@ def evaluated(columns: dict, formulas: Formulas, where: str) -> tuple[np.ndarray
 
 def independent(x: np.ndarray) -> list[int]:
     """Columns of `x` [person, term] that are not a combination of the intercept and the columns before them."""
-    q = np.ones((len(x), 1)) / np.sqrt(len(x))
+    basis = np.empty((len(x), 1 + x.shape[1]), order="F")
+    basis[:, 0] = 1 / np.sqrt(len(x))
     kept = []
     for j in range(x.shape[1]):
-        rest = x[:, j]
+        q, rest = basis[:, : 1 + len(kept)], x[:, j]
         for _ in range(2):  # once more against rounding (Giraud et al. 2005, twice is enough)
             rest = rest - q @ (q.T @ rest)
         if np.linalg.norm(rest) > COLLINEAR * max(np.linalg.norm(x[:, j]), 1e-300):
-            q = np.column_stack([q, rest / np.linalg.norm(rest)])
+            basis[:, 1 + len(kept)] = rest / np.linalg.norm(rest)
             kept.append(j)
     return kept

@@ -59,12 +59,46 @@ def read(people: Path, recordings: Path | None, terms: list[str], n_pcs: int) ->
     theirs = None
     if recordings is not None:
         theirs = Source(recording_columns.frame(pl.read_parquet(recordings), frame), str(recordings))
-    offered = [name for name in recording_columns.NAMES if name not in frame.columns]
-    known = f"{', '.join(frame.columns)}; the recordings {', '.join(offered)}"
-    found = formulas.read(terms, [*mine.columns, *offered], str(people), known)
+    found = _formulas(terms, mine)
     for use in found.uses.values():
         _check(use, mine, theirs, n_pcs)
     return Covariates(found, mine, theirs)
+
+
+def check(people: Path, terms: list[str], n_pcs: int) -> list[dict[str, str | int]]:
+    """How each covariate is used: its column, number or levels, distinct values and people with one.
+
+    Raises `UserError` as `read` does, and where a value of the people table cannot be read; columns of recordings,
+    which need not be there yet, are taken on trust.
+    """
+    table = user_tables.read(people).need(["person_id"])
+    mine = Source(table.frame, str(people), table)
+    uses = _formulas(terms, mine).uses.values()
+    made = []
+    for use in uses:
+        if use.column not in mine.columns:
+            made.append({"column": use.column, "of": "recordings"})
+            continue
+        _check(use, mine, None, n_pcs)
+        values = covariates.column_values(mine, use)
+        kind = "levels" if values.dtype == pl.String else "number"
+        made.append(
+            {
+                "column": use.column,
+                "of": "people",
+                "as": kind,
+                "distinct": values.drop_nulls().n_unique(),
+                "people": values.count(),
+            }
+        )
+    return made
+
+
+def _formulas(terms: list[str], people: Source) -> Formulas:
+    """The terms for the columns of the people table and those that recordings may have."""
+    offered = [name for name in recording_columns.NAMES if name not in people.frame.columns]
+    known = f"{', '.join(people.frame.columns)}; the recordings {', '.join(offered)}"
+    return formulas.read(terms, [*people.columns, *offered], people.name, known)
 
 
 def _check(use: Use, people: Source, recordings: Source | None, n_pcs: int) -> None:

@@ -11,7 +11,7 @@ import statsmodels.api as sm
 
 from ecgwas.config import Phenotypes
 from ecgwas.errors import UserError
-from ecgwas.phenotypes import design, traits
+from ecgwas.phenotypes import check, design, traits
 
 N = 240
 CENTRES = np.array([11025, 11026, 11027])
@@ -412,3 +412,25 @@ def test_rates_of_recordings_are_levels_where_declared(cohort):
 def test_the_command_line_takes_covariates(cohort):
     given = json.loads(Phenotypes(covariates=["C(centre)", "bs(age, df=4)"]).model_dump_json())
     assert Phenotypes(**given).covariates == ["C(centre)", "bs(age, df=4)"]
+
+
+def test_covariates_are_checked_before_anything_is_computed(cohort):
+    def checked(*entries):
+        check.main(cohort / "people.csv", Phenotypes(covariates=list(entries)), cohort / "covariates.json")
+        return json.loads((cohort / "covariates.json").read_text())
+
+    assert checked("age", "C(centre)", "site", "C(device)", "bs(bmi, df=4)") == [
+        {"column": "age", "of": "people", "as": "number", "distinct": N, "people": N},
+        {"column": "centre", "of": "people", "as": "levels", "distinct": 3, "people": N},
+        {"column": "site", "of": "people", "as": "levels", "distinct": 3, "people": N},
+        {"column": "device", "of": "recordings"},
+        {"column": "bmi", "of": "people", "as": "number", "distinct": len(set(frame(cohort)["bmi"])), "people": N},
+    ]
+    for entry, why in [("centre", r"numeric\(centre\)"), ("height", "not a column"), ("I(age)", "not allowed")]:
+        with pytest.raises(UserError, match=why):
+            checked("age", entry)
+    change(cohort, batch=pl.Series(["b3" if i == 7 else "1" for i in range(N)]), pc1=pl.col("bmi"))
+    with pytest.raises(UserError, match=r"people\.csv: line 9: .*'b3'"):
+        checked("batch")
+    with pytest.raises(UserError, match="principal component"):
+        checked("pc1")
