@@ -1,6 +1,26 @@
 """Embeddings, intervals or a table made elsewhere -> traits and covariates of the people analysed."""
 
 
+rule covariates:
+    input:
+        people=lambda wildcards: COHORTS[wildcards.cohort].people,
+    output:
+        "cohorts/{cohort}/phenotypes/covariates.json",
+    log:
+        "logs/{cohort}/covariates.log",
+    priority: 100  # what is wrong with a covariate is said in the first minute, not after the training
+    conda:
+        "../../envs/stats.yaml"
+    resources:
+        mem_mb=4000,
+    params:
+        settings=settings("phenotypes"),
+        code=source("phenotypes"),
+    shell:
+        "python -m ecgwas.phenotypes.check --people {input.people:q} --settings {params.settings:q}"
+        " --covariates {output:q} > {log:q} 2>&1"
+
+
 rule traits:
     input:
         unpack(consent_of_values),
@@ -9,6 +29,7 @@ rule traits:
         samples="cohorts/{cohort}/genotypes/samples.parquet",
         pcs="cohorts/{cohort}/genotypes/pcs.parquet",
         recordings="cohorts/{cohort}/ecg/recordings.parquet",
+        covariates="cohorts/{cohort}/phenotypes/covariates.json",
     output:
         traits="cohorts/{cohort}/phenotypes/{model}/traits.parquet",
         covariates="cohorts/{cohort}/phenotypes/{model}/covariates.parquet",

@@ -23,9 +23,13 @@ class Source:
     given: UserTable | None = None  # that the frame is of
 
     def place(self, row: int) -> str:
-        """Where a row is, for an error."""
-        line = "" if self.given is None else f"{self.given.place(row)}: "
-        return f"{self.name}: {line}person {self.frame['person_id'][row]!r}"
+        """Where a row is, for an error: its line, or in tables of ours the person.
+
+        A line and no id, since a user's own file may hold people who withdrew consent.
+        """
+        if self.given is not None and self.given.path.suffix != ".parquet":
+            return f"{self.name}: {self.given.place(row)}"
+        return f"{self.name}: person {self.frame['person_id'][row]!r}"
 
     @property
     def columns(self) -> list[str]:

@@ -72,7 +72,7 @@ def check(people: Path, terms: list[str], n_pcs: int) -> list[dict[str, str | in
     which need not be there yet, are taken on trust.
     """
     table = user_tables.read(people).need(["person_id"])
-    mine = Source(table.frame, str(people), table)
+    mine = Source(cohort_people.read(people), str(people), table)
     uses = _formulas(terms, mine).uses.values()
     made = []
     for use in uses:

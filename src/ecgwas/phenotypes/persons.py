@@ -60,6 +60,8 @@ def not_traits(given: user_tables.UserTable, whole: bool) -> dict[str, tuple[str
         elif whole and (not series.dtype.is_numeric() or series.null_count() == len(series)):
             given.numbers(name)
             raise UserError(f"{given.path}: column {name} of the embedding has no number; take it out of the table")
+        elif series.dtype == pl.Boolean:
+            found[name] = ("no_number", "true and false, a flag")
         elif not series.dtype.is_numeric():
             odd = series.is_not_null() & user_tables.as_numbers(series).is_null()
             found[name] = ("no_number", f"{series.filter(odd)[0]!s:.40} ({given.first(odd)}) is no number")

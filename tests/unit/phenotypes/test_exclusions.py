@@ -5,7 +5,7 @@ import polars as pl
 import pydantic
 import pytest
 
-from ecgwas import tables
+from ecgwas import tables, user_tables
 from ecgwas.config import Phenotypes
 from ecgwas.phenotypes import exclusions, persons, traits
 
@@ -130,3 +130,11 @@ def test_a_recording_without_any_value_left_is_none():
     assert kept.person.tolist() == ["b"]
     assert kept.ids.tolist() == ["r2"]
     assert rows["detail"].to_list() == ["1 of 2 recordings with a value, of 1 people: phenotypes.exclude"]
+
+
+def test_flags_of_a_table_are_no_traits_and_are_reported(cohort):
+    given = user_tables.read(cohort / "intervals.parquet")
+    assert persons.not_traits(given, whole=False) == {
+        "paced": ("no_number", "true and false, a flag"),
+        "af": ("no_number", "true and false, a flag"),
+    }
