@@ -40,6 +40,8 @@ NOISES = {  # what makes people differ
     "normal": {},
 }
 COVARIATES = 4
+PEOPLE = 2801
+COMMON = 0.3  # minor alleles a person
 BLOCK = 10  # people summed at a time
 WAYS = 8  # in which the blocks of a permutation are put together
 AT_ONCE = 40  # permutations
@@ -229,32 +231,25 @@ def real(plink: Path, axes: int, noise: str, tests: int, macs: list[int], out: P
 
 
 def planted(of: Columns, mac: int, sizes: np.ndarray, draws: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """R^2 and features of carriers whose traits are moved by sizes[s] SD in a random direction: [draws, size].
+    """R^2 [draws, size] and features of random carriers whose traits are moved by `sizes` SD in a random direction.
 
-    The moved traits are projected and made orthonormal again in first order of one person's share: |U'g|^2 of
-    Y + g b' is that of the regression on [Y, g]: with v = U'g, y'y + 2 v b + |g|^2 b b' replaces the identity.
+    The moved traits are made orthonormal, and people's leverages measured, again: as a scan would see them.
     """
-    k, n = of.group.leverages.axes, len(of.rows)
-    carriers = np.argsort(rng.random((draws, n), dtype=np.float32), axis=1)[:, :mac].copy()
-    rows, q = of.rows[:, :k].double().numpy(), of.group.q
+    k, n, q = of.group.leverages.axes, len(of.rows), of.group.q
+    carriers = np.argsort(rng.random((draws, n), dtype=np.float32), axis=1)[:, :mac]
+    rows, nothing = of.rows[:, :k].double().numpy(), torch.zeros((0, 1), dtype=torch.float64)
     out = {"r2": np.empty((draws, len(sizes))), "features": np.empty((draws, len(sizes), 4))}
     for d in range(draws):
         g = np.zeros(n)
         g[carriers[d]] = 1
         g -= q @ (q.T @ g)
         direction = rng.standard_normal(k)
-        direction /= np.linalg.norm(direction)
         for s, size in enumerate(sizes):
-            y = rows + np.outer(g, size * direction / np.sqrt(n))
-            w = groups.joint_axes(y, 0)
-            u = y @ w
+            y = rows + np.outer(g, size * direction / np.linalg.norm(direction) / np.sqrt(n))
+            u = y @ groups.joint_axes(y, 0)
             out["r2"][d, s] = ((g @ u) ** 2).sum() / (g @ g)
-            found = leverages.measure(u, q)
-            square = torch.from_numpy(g[None])
-            empty = torch.zeros((0, n), dtype=torch.float64)
-            out["features"][d, s] = Squares(found, empty).features(
-                square, torch.zeros(1), torch.zeros((0, 1), dtype=torch.float64)
-            )[0]
+            squares = Squares(leverages.measure(u, q), torch.zeros((0, n), dtype=torch.float64))
+            out["features"][d, s] = squares.features(torch.from_numpy(g[None]), torch.zeros(1), nothing)[0]
     return out
 
 
@@ -265,15 +260,18 @@ def reference(of: Columns, mac: int, level: float, permutations: int, rng: np.ra
 
 
 def power(people: int, axes: int, noise: str, macs: list[int], out: Path) -> None:
-    """Power at 1e-4 where the permutation test has about a half and nine tenths, by ours, F and permutation."""
+    """Power at 1e-4 of three effects, where the permutation test has about a third, a half and nine tenths.
+
+    Its threshold is that of the same people without the effect.
+    """
     of, level = columns(made(people, axes, noise)), 1e-4
     lev = of.group.leverages
     for mac in macs:
         rng = np.random.default_rng([axes, mac, 5])
-        critical = reference(of, mac, level, 1000, rng)
+        critical = reference(of, mac, level, 4000, rng)
         scale = people * critical * (1 - axes / people) - axes  # noncentrality that reaches the threshold on average
         sizes = np.sqrt(scale / mac * np.array([0.8, 1.0, 1.3]))
-        found = planted(of, mac, sizes, 150, rng)
+        found = planted(of, mac, sizes, 300, rng)
         p = 10.0 ** -leverages.neg_log10_p(found["r2"], found["features"], lev)
         f = 10.0 ** -tails.from_r2(found["r2"], axes, lev.room - axes)
         line = {"part": "power", "noise": noise, "k": axes, "mac": mac, "level": level, "draws": len(p)}
@@ -315,7 +313,12 @@ def summary(out: Path) -> dict:
             ratio = np.array(row["ours"]) / np.maximum(row["permutation"], 1e-9)
             print(f"power  {row['noise']:10} K {row['k']:4} mac {row['mac']:4}: ours {row['ours']}, permutation"
                   f" {row['permutation']}, F {row['f']}")  # fmt: skip
-            told[f"power_ratio_{row['noise']}_mac{row['mac']}_k{row['k']}"] = round(float(ratio[1]), 3)
+            common = row["mac"] >= COMMON * PEOPLE
+            name = "common" if common else f"mac{row['mac']}"
+            told[f"power_ratio_{name}_k{row['k']}_{row['noise']}"] = round(float(ratio[1]), 3)
+            by_f = np.array(row["ours"]) / np.maximum(row["f"], 1e-9)
+            if common:
+                told[f"power_of_f_kept_common_k{row['k']}_{row['noise']}"] = round(float(by_f[1]), 3)
     return told
 
 
@@ -325,7 +328,7 @@ def main(
     axes: int = 16,
     tests: int = 1_000_000,
     macs: str = "20,50,100,400",
-    people: int = 2801,
+    people: int = PEOPLE,
     plink: Path | None = None,
     out: Path = Path("joint_calibration.jsonl"),
 ) -> None:
