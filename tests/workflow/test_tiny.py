@@ -14,6 +14,7 @@ pytestmark = pytest.mark.workflow
 
 COHORT = "cohorts/demo-tiny"
 WRITTEN = {
+    f"{COHORT}/people.parquet": tables.PEOPLE,
     f"{COHORT}/ecg/recordings.parquet": tables.RECORDINGS,
     f"{COHORT}/ecg/excluded.parquet": tables.RECORDINGS_EXCLUDED,
     f"{COHORT}/ecg/intervals.parquet": tables.INTERVALS,

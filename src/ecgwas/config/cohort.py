@@ -174,4 +174,4 @@ class Cohort(Strict):
     people: Path | None = Field(None, description="CSV or Parquet: person_id, sex (female, male), and covariates such as age, bmi.")
     genotypes: GenotypeSource | None = Field(None, description="The genotypes; a cohort without them enters pretraining and prediction only.")
     id_bridge: Path | None = Field(None, description="CSV with person_id, sample_id where the two differ.")
-    withdrawn: Path | None = Field(None, description="One person_id or sample_id a line: people who withdrew consent.")
+    withdrawn: Path | None = Field(None, description="One person_id or sample_id a line, or a column of either: people who withdrew consent and are in no result.")

@@ -86,8 +86,6 @@ class Cohort:
         """Exclude who withdrew consent: they have no row in any table, nor in that of the excluded."""
         gone = self.samples["withdrawn"].to_numpy()
         self.keep &= ~gone
-        if gone.any():
-            print(f"samples: {gone.sum()} withdrawn, {self.keep.sum()} left", flush=True)
         if not self.keep.any():
             raise UserError("everyone in the genotype files withdrew consent; see the cohort's `withdrawn`")
 

@@ -30,6 +30,7 @@ class Converted:
     kind: str  # VCF or MatrixTable
     decimals: int | None  # every dosage has as many decimals at most, so that rounding gives them back exactly
     records: dict[str, int]  # DS, GP or GT -> records
+    withheld: frozenset[str] = frozenset()  # samples of the file that are not in it
 
     def said(self) -> str:
         """One line for the log."""
@@ -139,7 +140,8 @@ def convert_one(
     rows = _dosages(source, names, kept)
     decimals = write_pgen(pgen, rows, survey.variants, len(kept), survey.imputed)
     kind = "VCF" if shown is None else "MatrixTable"
-    return Converted(pgen, shown or source, kind, decimals, survey.records)
+    withheld = frozenset(names) & without
+    return Converted(pgen, shown or source, kind, decimals, survey.records, withheld)
 
 
 def stems(paths: list[Path]) -> dict[Path, str]:

@@ -1,6 +1,7 @@
 """genotype files, people, recordings -> quality control, components, kinship, unrelated set: one Hail session."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from ecgwas.genotypes import convert, hail_steps, results, sources
 from ecgwas.genotypes import people as people_table
 from ecgwas.genotypes.cohort import Cohort, quality_control
 from ecgwas.hail_session import hail_session, parallelism, reading_by_hail
-from ecgwas.people import read_withdrawn
+from ecgwas.people import Withdrawn, read_withdrawn
 
 EXPECTED = {
     "bgen": "diploid, unphased, 8 bits in every variant: plink2 --export bgen-1.2 ref-first bits=8",
@@ -43,7 +44,8 @@ def open_source(
     if source.format not in ("vcf", "mt"):
         return sources.open_files(source)
     paths = [converted / one.path.name for one in made]
-    return sources.open_files(source.model_copy(update={"format": "pgen", "paths": paths}), made)
+    files = sources.open_files(source.model_copy(update={"format": "pgen", "paths": paths}), made)
+    return replace(files, withheld=frozenset().union(*(one.withheld for one in made)))
 
 
 def write_pruned(cohort: Cohort, folder: Path) -> None:
@@ -58,17 +60,21 @@ def write_pruned(cohort: Cohort, folder: Path) -> None:
 
 
 def report_withdrawn(
-    described: pl.DataFrame, withdrawn: Path | None, bridge: Path | None, consent: Path | None
+    described: pl.DataFrame, withheld: frozenset[str], gone: Withdrawn, consent: Path | None
 ) -> None:
-    """Write what the list of withdrawn people excluded; say which of its lines match no sample."""
-    gone = read_withdrawn(withdrawn, bridge)
-    ids = [*described["sample_id"].drop_nulls(), *described["person_id"].drop_nulls()]
-    report = gone.found(ids) | {"excluded": int(described["withdrawn"].sum())}
+    """Say how many samples were withdrawn and which lines of the list match none; write it where `consent` is given.
+
+    `withheld`: samples that were withdrawn before the files were converted, which `described` lacks.
+    """
+    ids = [*described["sample_id"], *described["person_id"].drop_nulls(), *withheld]
+    excluded = int(described["withdrawn"].sum()) + len(withheld)
+    report = gone.found(ids) | {"excluded": excluded}
+    if gone.entries:
+        print(f"samples: {excluded} withdrawn, {described.height + len(withheld) - excluded} left", flush=True)
     unmatched = sorted({line for line, _ in gone.entries} - set(report["matched_lines"]))
     if unmatched:
-        print(
-            f"{withdrawn}: withdrawn ids that match no sample: lines {', '.join(map(str, unmatched[:20]))}", flush=True
-        )
+        lines = ", ".join(map(str, unmatched[:20]))
+        print(f"withdrawn: ids that match no sample stand on lines {lines} of the list", flush=True)
     if consent is not None:
         write_json(report, consent)
 
@@ -121,10 +127,11 @@ def main(
     """
     with hail_session(temporary, hail_log, threads, 0.7 * memory_mb / 1024, master):
         threads = parallelism()
-        files = open_source(source, converted, threads)
-        print(f"samples: {len(files.sample_ids)} in the files", flush=True)
+        gone = read_withdrawn(withdrawn, bridge)
+        files = open_source(source, converted, threads, gone.ids)
+        print(f"samples: {len(files.sample_ids) + len(files.withheld)} in the files", flush=True)
         described = people_table.describe(files.sample_ids, people, recordings, bridge, withdrawn)
-        report_withdrawn(described, withdrawn, bridge, consent)
+        report_withdrawn(described, files.withheld, gone, consent)
         with reading_by_hail(files.paths, EXPECTED.get(files.format, "")):
             # What Hail cannot read, or spells otherwise than the reference, the block reader counts.
             mt = hail_steps.import_files(files, threads) if files.by_hail and source.fasta is None else None

@@ -39,6 +39,7 @@ class Files:
     sample_ids: list[str]
     variants: pl.DataFrame  # COLUMNS, in file order
     found_contigs: list[str]  # names of contigs as the files spell them
+    withheld: frozenset[str] = frozenset()  # samples that were withdrawn before the files were converted
 
     @property
     def paths(self) -> list[Path]:

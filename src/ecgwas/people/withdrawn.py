@@ -1,121 +1,25 @@
 """Results of a study, lists of withdrawn people -> proof that no file holds an id of a list, or the file that does.
 
-Parquet, NumPy, JSON, text and HTML, gzipped or block-gzipped ones (Hail's exports too) and PLINK, PGEN and Hail
-tables are decoded; an id counts where it stands as a whole token, between characters that are no letter, digit or
-underscore, or is a whole cell of a table. What is under `simulated/` is input of a study and not looked at.
+What is under `simulated/` is input of a study and not looked at.
 """
 
-import gzip
-import io
-import re
+import struct
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from ecgwas import config
 from ecgwas.cli import run
 from ecgwas.errors import UserError
 from ecgwas.people.consent import Withdrawn, read_withdrawn
+from ecgwas.people.scan import Listed, holds
 
-BLOCK = 2**24  # bytes of a text that are looked at together
 INPUTS = "simulated"
-SIGNALS = ("strip", "beat", "rr")  # arrays of numbers, which hold no id
-COMPRESSED = b"\x1f\x8b"
-WORD = re.compile(rb"[A-Za-z0-9_]+")
-
-
-@dataclass(frozen=True)
-class Listed:
-    """The ids that may stand nowhere: as text, and as bytes of whole tokens (each with the words it is made of)."""
-
-    ids: frozenset[str]
-
-    def tokens(self) -> dict[bytes, list[bytes]]:
-        """Ids by their first word, so that one pass over the words of a text finds candidates."""
-        found: dict[bytes, list[bytes]] = {}
-        for name in sorted(self.ids):
-            words = WORD.findall(name.encode())
-            if words:
-                found.setdefault(words[0], []).append(name.encode())
-        return found
-
-    def in_bytes(self, data: bytes) -> str | None:
-        """The first id that stands in `data` as a whole token."""
-        tokens = self.tokens()
-        for word in set(WORD.findall(data)) & tokens.keys():
-            for name in tokens[word]:
-                if re.search(rb"(?<![A-Za-z0-9_])" + re.escape(name) + rb"(?![A-Za-z0-9_])", data):
-                    return name.decode()
-        return None
-
-    def in_column(self, column: pl.Series) -> bool:
-        """Whether a cell is an id, or holds one as a whole token; whole numbers are compared as text."""
-        if column.dtype in (pl.List, pl.Array):
-            column = column.explode()
-        if column.dtype == pl.Struct:
-            return any(self.in_column(field) for field in column.struct.unnest().get_columns())
-        if not (column.dtype.is_integer() or column.dtype in (pl.String, pl.Categorical, pl.Enum, pl.Binary)):
-            return False
-        values = column.drop_nulls().unique()
-        if column.dtype == pl.Binary:
-            return any(self.in_bytes(value) is not None for value in values)
-        text = values.cast(pl.String)
-        if text.is_in(list(self.ids)).any():
-            return True
-        return column.dtype == pl.String and self.in_bytes("\n".join(text).encode()) is not None
-
-
-def texts(stream: io.BufferedIOBase) -> Iterator[bytes]:
-    """A file in blocks that overlap by a little, so that no id is cut; gzipped ones are decompressed."""
-    rest = b""
-    while block := stream.read(BLOCK):
-        yield rest + block
-        rest = block[-1024:]
-
-
-def holds(path: Path, listed: Listed) -> bool:
-    """Whether a file of the results holds an id of the list."""
-    if path.suffix == ".parquet":
-        scan = pl.scan_parquet(path)
-        names = scan.collect_schema().names()
-        if listed.in_bytes("\n".join(names).encode()) is not None:
-            return True
-        return any(listed.in_column(scan.select(pl.col(name)).collect().to_series()) for name in names)
-    if path.suffix == ".npz" or zipfile.is_zipfile(path):
-        return in_archive(path, listed)
-    if path.suffix == ".npy" and path.name.split(".")[-2].startswith(SIGNALS):
-        return False
-    with path.open("rb") as raw:
-        compressed = raw.read(2) == COMPRESSED
-        raw.seek(0)
-        if compressed:
-            with gzip.open(raw) as stream:
-                return any(listed.in_bytes(block) is not None for block in texts(stream))
-        return any(listed.in_bytes(block) is not None for block in texts(raw))
-
-
-def in_archive(path: Path, listed: Listed) -> bool:
-    """Whether an .npz, a trained model (.pt) or another ZIP archive holds one; arrays of text are decoded."""
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            data = archive.read(name)
-            if listed.in_bytes(as_text(data) if name.endswith(".npy") else data) is not None:
-                return True
-    return False
-
-
-def as_text(data: bytes) -> bytes:
-    """The array of a .npy file as lines of text; one of floats, which holds no id, as nothing."""
-    array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-    if array.dtype.kind not in "USiu" or (array.dtype.kind in "iu" and array.ndim != 1):
-        return b""
-    return "\n".join(array.astype(str).ravel().tolist()).encode()
+UNREADABLE = (OSError, EOFError, ValueError, IndexError, struct.error, zlib.error, zipfile.BadZipFile)
 
 
 def offending(root: Path, listed: Listed) -> list[Path]:
@@ -126,8 +30,8 @@ def offending(root: Path, listed: Listed) -> list[Path]:
         if not path.is_file() or path.is_symlink() or relative.parts[0] == INPUTS or ".snakemake" in relative.parts:
             continue
         try:
-            bad = listed.in_bytes(str(relative).encode()) is not None or holds(path, listed)
-        except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, pl.exceptions.PolarsError) as error:
+            bad = listed.in_bytes(str(relative).encode()) or holds(path, listed)
+        except (*UNREADABLE, pl.exceptions.PolarsError, pa.ArrowException) as error:
             print(f"{path}: cannot be decoded ({type(error).__name__}), so that nothing is known of it", flush=True)
             bad = True
         if bad:
