@@ -162,3 +162,11 @@ def test_outcomes_need_columns_named_by_every_cohort(root):
     checked = check(root, models=["outcomes", "pca"])
     assert checked.models["outcomes"].kind == "outcomes"
     assert checked.cohorts["real"].outcomes == ["af"]
+
+
+def test_an_external_cohort_is_not_trained_on_unless_named(root):
+    cohorts, predict = ["real", "made"], {"outcomes": {"af": {"column": "af"}}, "train": "real"}
+    both = {"cohorts": cohorts, "models": ["net"]}
+    assert check(root, **both).pretrained == cohorts
+    assert check(root, **both, predict=predict).pretrained == ["real"]
+    assert check(root, **both, predict=predict, pretrain=["made", "real"]).pretrained == ["made", "real"]

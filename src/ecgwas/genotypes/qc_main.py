@@ -59,9 +59,7 @@ def write_pruned(cohort: Cohort, folder: Path) -> None:
     return hail_steps.write_pruned(mt, table, np.ones(len(ids), bool), cohort.files.build, folder)
 
 
-def report_withdrawn(
-    described: pl.DataFrame, withheld: frozenset[str], gone: Withdrawn, consent: Path | None
-) -> None:
+def report_withdrawn(described: pl.DataFrame, withheld: frozenset[str], gone: Withdrawn, consent: Path | None) -> None:
     """Say how many samples were withdrawn and which lines of the list match none; write it where `consent` is given.
 
     `withheld`: samples that were withdrawn before the files were converted, which `described` lacks.

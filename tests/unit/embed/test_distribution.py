@@ -138,3 +138,22 @@ def test_scores_as_files(tmp_path) -> None:
     np.testing.assert_allclose(again.distance(z), tails[0]["distance"])
     with pytest.raises(UserError, match="name one output each"):
         distribution.main(paths, tmp_path / "reference.npz", scored[:1])
+
+
+def test_the_reference_is_made_of_the_cohorts_trained_on_alone(tmp_path) -> None:
+    paths = [tmp_path / f"{name}.parquet" for name in ("own", "external")]
+    scored = [path.with_suffix(".ood.parquet") for path in paths]
+    for k, path in enumerate(paths):
+        ids = {"recording_id": [f"r{i}" for i in range(300)], "person_id": [f"p{i}" for i in range(300)]}
+        z = pl.DataFrame(drawn(300, 10 + k) + 3 * k, schema=[f"e{i:04d}" for i in range(24)])
+        pl.DataFrame(ids).hstack(z).write_parquet(path)
+    distribution.main(paths, tmp_path / "both.npz", scored, trained=[True, False])
+    external = pl.read_parquet(scored[1])["distance"]
+    distribution.main(paths[:1], tmp_path / "own.npz", scored[:1])
+    both, own = (np.load(tmp_path / f"{name}.npz") for name in ("both", "own"))
+    assert all((both[name] == own[name]).all() for name in own.files)
+    z = pl.read_parquet(paths[1]).select("^e.*$").to_numpy()
+    made = distribution.Reference(own["mean"], own["whitening"], own["quantiles"])
+    np.testing.assert_allclose(external, made.distance(z))
+    with pytest.raises(UserError, match="true of one at least"):
+        distribution.main(paths, tmp_path / "none.npz", scored, trained=[False, False])
