@@ -150,3 +150,10 @@ def test_15_ids_of_the_recordings_are_cleaned_as_everywhere(case):
 def test_16_a_covariate_that_is_no_number_is_named_with_its_line(case):
     said = case("16")
     assert re.search(r"people\.csv.*line \d+.*'b3'", said)
+
+
+def test_14_lengths_that_a_header_does_not_give_follow_from_the_files(case):
+    """WFDB without a number of samples, and with 0; EDF with -1 blocks."""
+    said = case("14")
+    assert "kept ['a-ref_1', 'n-nolen_1', 'v-len0_1']" in said
+    assert len(lines_of(said, "1 kept, 0 excluded")) == 1
