@@ -122,8 +122,12 @@ def may_write(path: Path) -> Iterator[None]:
 
 def check_current(study: Path) -> None:
     """Raise `Superseded` where this process was started by a run that is no longer the study's."""
-    with may_write(study / "any"):
-        pass
+    try:
+        with may_write(study / PLACE / "id"):
+            pass
+    except Superseded:
+        over = "the run that started this job is over and another has taken the study; nothing was changed"
+        raise Superseded(f"study '{study.name}': {over}") from None
 
 
 def this_python_first() -> None:

@@ -1,109 +1,15 @@
-"""A job that outlives a killed run writes nothing over a later run's results; a live run is left alone.
+"""A job that outlives a killed run writes nothing over a later run's results; a live run is left alone."""
 
-The project's own run.py and run.smk, with a workflow of one step that waits until it is told to go on.
-"""
-
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import psutil
 import pytest
+from tests.faults.one_step import Project
 
 pytestmark = pytest.mark.workflow
-
-SNAKEFILE = """
-include: "workflow/rules/run.smk"
-workdir: f"{workflow.basedir}/results/mine"
-
-rule all:
-    default_target: True
-    input:
-        "deep/table",
-
-rule step:
-    output:
-        "deep/table",
-    log:
-        "step.log",
-    shell:
-        "python {workflow.basedir}/step.py --out {output} --text {config[text]} > {log} 2>&1"
-"""
-STEP = """
-import time
-from pathlib import Path
-from ecgwas import cli, files
-
-def main(out: Path, text: str) -> None:
-    with files.atomic(out) as temporary:
-        temporary.write_text(text)
-        Path(f"writing-{text}").touch()
-        while not Path(f"go-{text}").exists():
-            time.sleep(0.05)
-
-if __name__ == "__main__":
-    try:
-        cli.run(main)
-    finally:
-        Path(f"../ended-{Path.cwd().name}").touch()
-"""
-
-
-class Project:
-    """A project of one step in a folder of its own."""
-
-    def __init__(self, folder: Path, original: Path) -> None:
-        self.folder, self.study, self.started = folder, folder / "results" / "mine", []
-        for part in ("workflow/rules/run.smk", "workflow/run.py", "workflow/profiles/local/config.yaml"):
-            (folder / part).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(original / part, folder / part)
-        (folder / "Snakefile").write_text(SNAKEFILE)
-        (folder / "step.py").write_text(STEP)
-        (folder / "config.yaml").write_text("text: none\n")
-
-    def start(self, by: str, text: str, *more: str) -> subprocess.Popen:
-        """Start a run, by the runner or by Snakemake itself."""
-        command = (
-            ["workflow/run.py", "config.yaml"] if by == "run" else ["-m", "snakemake", "--configfile", "config.yaml"]
-        )
-        command += [] if by == "run" else ["--cores", "2", "--rerun-incomplete", "--rerun-triggers", "mtime"]
-        command = [sys.executable, *command, *more, "--config", f"text={text}"]
-        run = subprocess.Popen(command, cwd=self.folder, start_new_session=True, stderr=subprocess.PIPE, text=True)
-        self.started.append(run)
-        return run
-
-    def run(self, by: str, text: str, *more: str) -> str:
-        """A run from start to end; what it said."""
-        run = self.start(by, text, *more)
-        _, errors = run.communicate(timeout=120)
-        return f"{run.returncode}\n{errors}"
-
-    def killed(self, by: str, text: str) -> None:
-        """A run whose Snakemake was killed while its step was writing; the step lives on."""
-        run = self.start(by, text)
-        self.wait(f"writing-{text}", run)
-        run.kill()
-        run.wait()
-
-    def wait(self, name: str, run: subprocess.Popen | None = None) -> None:
-        for _ in range(1200):
-            if (self.study / name).exists():
-                return
-            if run is not None and run.poll() is not None:
-                raise AssertionError(run.stderr.read())
-            time.sleep(0.05)
-        raise AssertionError(f"{name} did not come")
-
-    def go(self, text: str) -> None:
-        self.study.mkdir(parents=True, exist_ok=True)
-        (self.study / f"go-{text}").touch()
-
-    @property
-    def table(self) -> str:
-        return (self.study / "deep/table").read_text()
 
 
 @pytest.fixture
@@ -144,7 +50,7 @@ def test_a_job_that_ends_while_the_next_run_works_writes_nothing_either(mine):
     mine.wait("../ended-mine")
     assert not (mine.study / "deep/table").exists()
     mine.go("new")
-    run.communicate(timeout=60)
+    run.communicate(timeout=300)
     assert run.returncode == 0
     assert mine.table == "new"
 
@@ -163,7 +69,7 @@ def test_a_live_run_is_left_alone(mine, by):
     assert mine.run("snakemake", "new", "--dry-run").startswith("0\n"), "planning needs no lock"
     assert mine.run("snakemake", "new", "--summary").startswith("0\n")
     mine.go("old")
-    first.communicate(timeout=60)
+    first.communicate(timeout=300)
     assert first.returncode == 0, "the live run lost its study"
     assert mine.table == "old"
 
@@ -184,7 +90,7 @@ def test_a_step_by_hand_does_not_write_into_a_live_run(mine, monkeypatch):
     assert refused.returncode == 1
     assert refused.stderr.startswith("error: deep/table: nothing was written: the study is being run")
     mine.go("old")
-    run.communicate(timeout=60)
+    run.communicate(timeout=300)
     assert run.returncode == 0
     assert mine.table == "old"
     assert subprocess.run(by_hand, cwd=mine.study, check=False).returncode == 0
@@ -199,7 +105,7 @@ def test_a_terminated_run_can_be_continued(mine):
     assert len(steps) == 1
     for process in (*steps, run):
         process.send_signal(signal.SIGTERM)
-    run.communicate(timeout=60)
+    run.communicate(timeout=300)
     assert run.returncode != 0
     assert [name for name in leftovers(mine) if not name.endswith(".owner")] == []
     mine.go("new")
@@ -224,7 +130,7 @@ def test_a_job_that_waited_in_the_queue_of_a_cluster_removes_nothing(mine, monke
     mine.go("old")
     late = remote(mine, "f" * 32, monkeypatch)
     assert late.returncode != 0
-    assert "nothing was written: the run that started this step is over" in late.stderr
+    assert "study 'mine': the run that started this job is over" in late.stderr
     assert mine.table == "new"
     assert remote(mine, current, monkeypatch).returncode == 0, "a job of the study's run is refused"
     assert mine.table == "old"
