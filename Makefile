@@ -53,7 +53,7 @@ test: $(VENV)/.developed
 	ECGWAS_SLURM=1 $(BIN)/python -m pytest -m slurm tests/workflow
 
 $(VENV)/.installed: envs/constraints.txt pyproject.toml
-	@echo "Setting up $(VENV) with $(if $(UV),uv,pip): $(if $(TORCH),2 GB,7 GB on Linux (TORCH=cpu: 2 GB)), a few minutes"
+	@echo "Setting up $(VENV) with $(if $(UV),uv,pip): $(if $(TORCH),2 GB,6 GB on Linux (TORCH=cpu: 2 GB)), a few minutes"
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(if $(UV),$(UV) venv --quiet --allow-existing --python $(PYTHON),$(PYTHON) -m venv) $(VENV)
 	$(if $(TORCH),$(PIP) --no-deps --index-url $(TORCH_INDEX) torch)

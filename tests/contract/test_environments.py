@@ -131,6 +131,36 @@ def test_what_only_tests_need_is_not_installed_for_users(project, name):
     assert name in declared(project, "dev") - declared(project)
 
 
+def made(project, *variables):
+    """What `make` would run to set up an environment, one command a line."""
+    command = ["make", "--dry-run", "--no-print-directory", "VENV=/no/venv", "/no/venv/.installed", *variables]
+    clean = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "PYTHON")}
+    done = subprocess.run(command, cwd=project, env=clean, capture_output=True, text=True, check=True)
+    return [line for line in done.stdout.replace("\\\n", " ").splitlines() if " install" in line or " venv" in line]
+
+
+@pytest.mark.parametrize("uv", ["", "/opt/uv"])
+def test_the_small_build_of_torch_alone_comes_from_pytorchs_index(project, uv):
+    whole, small = made(project, f"UV={uv}", "TORCH="), made(project, f"UV={uv}", "TORCH=cpu")
+    assert not [line for line in whole if "index" in line]
+    extra = [line for line in small if line not in whole]
+    assert len(extra) == 1
+    assert extra[0].endswith(" --no-deps --index-url https://download.pytorch.org/whl/cpu torch")
+    assert small.index(extra[0]) < next(k for k, line in enumerate(small) if line.endswith("--editable ."))
+
+
+@pytest.mark.parametrize(
+    ("uv", "begins"), [("", "/no/venv/bin/python -m pip install"), ("/opt/uv", "/opt/uv pip install")]
+)
+def test_uv_installs_where_it_is_and_pip_where_not(project, uv, begins):
+    venv, *installs = made(project, f"UV={uv}", "TORCH=")
+    assert venv.startswith("/opt/uv venv" if uv else "python3 -m venv")
+    assert installs
+    for line in installs:
+        assert line.split("|| ")[-1].startswith(begins)
+        assert "--constraint envs/constraints.txt" in line
+
+
 @pytest.mark.index
 def test_every_pin_resolves_with_the_default_index_alone(project, tmp_path):
     """Nothing of this machine's pip takes part: no configuration, no folder of wheels, no further index."""
