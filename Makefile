@@ -45,11 +45,7 @@ bench: $(VENV)/.developed
 docs: $(VENV)/.developed
 	$(BIN)/python -m ecgwas.docs --check false
 
-slurm-# No file of the study's results holds an id of its lists of withdrawn people, or which does.
-withdrawn: $(VENV)/.installed
-	$(BIN)/python -m ecgwas.people.withdrawn --study $(STUDY)
-
-test: $(VENV)/.developed
+slurm-test: $(VENV)/.developed
 	ECGWAS_SLURM=1 $(BIN)/python -m pytest -m slurm tests/workflow
 
 $(VENV)/.installed: envs/constraints.txt pyproject.toml
