@@ -70,6 +70,8 @@ def holds(path: Path, listed: Listed) -> bool:
         return in_parquet(path, listed)
     if path.suffix == ".npy" and path.name.split(".")[-2].startswith(SIGNALS):
         return False
+    if path.suffix == ".idx" or ".idx" in path.parent.suffix:  # of a Hail table: keys of variants, never of samples
+        return False
     if zipfile.is_zipfile(path):
         return in_archive(path, listed)
     if path.name.startswith("part-") and any(folder.suffix in (".mt", ".ht") for folder in path.parents):

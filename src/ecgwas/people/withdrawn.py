@@ -83,7 +83,7 @@ def main(study: Path, results: Path | None = None, root: Path = Path(".")) -> No
         return
     files, models = offending(folder, listed), models_that_saw(folder, listed, checked.pretrained)
     for path in files:
-        kept = "; a temporary file that --notemp kept: delete it" if "/parts/" in str(path) else ""
+        kept = "; a temporary file that --notemp kept: delete it" if "/ecg/parts/" in str(path) else ""
         print(f"{path}: holds an id of a list of withdrawn people{kept}")
     for path in models:
         print(

@@ -49,6 +49,7 @@ CLEAN = {
     "a.npz": lambda path: np.savez(path, values=np.full(3, 1000015.0)),
     "variants.parquet": lambda path: pl.DataFrame({"position": [1000015], "id": ["1:1000015:A:G"]}).write_parquet(path),
     "exports/a.tsv.gz": lambda path: path.write_bytes(gzip.compress(b"chrom\tpos\tbeta\n1\t1000015\t0.1000015\n")),
+    "p.mt/index/part-0.idx": lambda path: path.write_bytes(b"xxxxxxx"),
     "span.json": lambda path: path.write_text('{"region": "1:900000-1000015", "share": 0.1000015}'),
     "a.txt": lambda path: path.write_text("P-70 of three wordsmiths 0.1000015x"),
     "simulated/truth.json": lambda path: path.write_text('["P-7"]'),
