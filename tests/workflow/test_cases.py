@@ -157,3 +157,11 @@ def test_14_lengths_that_a_header_does_not_give_follow_from_the_files(case):
     said = case("14")
     assert "kept ['a-ref_1', 'n-nolen_1', 'v-len0_1']" in said
     assert len(lines_of(said, "1 kept, 0 excluded")) == 1
+
+
+def test_11_phased_bgen_is_read(case):
+    said = case("11")
+    assert "exit 0" in said
+    assert "phased.bgen: BGEN, phased haplotype probabilities, 8 bits, layout 2, zlib" in said
+    assert "variants: 60 kept" in said
+    assert "Traceback" not in said

@@ -144,6 +144,7 @@ def test_samples_to_leave_out_are_not_written(tmp_path):
     source = write(tmp_path / "a.vcf", rows, ["first one", "b", "c"])
     files, dosages = read(source, tmp_path, without=frozenset(["b", "not there"]))
     assert files.sample_ids == ["first one", "c"]
+    assert files.withheld == {"b"}
     np.testing.assert_array_equal(dosages, [[0.25, 1.5], [1, 0]])
     assert "b" not in (tmp_path / "converted" / "a.psam").read_text().split()
     with pytest.raises(UserError, match=r"a\.vcf: none of its 3 samples"):
