@@ -15,6 +15,7 @@ from tests.reference.test_gwas_files import real, simulated
 from tests.unit.genotypes.conftest import write_bgen
 
 from ecgwas.config import Exports, GenotypeSource
+from ecgwas.genotypes import convert
 from ecgwas.gwas import exports
 
 PLINK2 = shutil.which("plink2")
@@ -117,3 +118,31 @@ def test_dosages_of_bgen_are_plink2s_to_its_rounding(tmp_path):
         se = theirs["SE"].to_numpy()
         assert np.max(np.abs(ours.beta[:, j] - theirs["BETA"].to_numpy()) / se) < 2e-3
         assert np.max(np.abs(ours.se[:, j] - se) / se) < 2e-3
+
+
+def test_dosages_of_a_vcf_are_plink2s(tmp_path):
+    """DS, by our converter and scan, and by plink2 --vcf dosage=DS: both keep them in steps of 1/16384.
+
+    Here and there they round to neighbouring steps: 1e-4 SE of an effect, within what a step of every dosage can do.
+    """
+    cohort = simulated(tmp_path)
+    rng = np.random.default_rng(24)
+    dosages = 0.8 * np.maximum(cohort.calls, 0) + 0.2 * rng.uniform(0, 2, cohort.calls.shape)
+    columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *cohort.ids]
+    form = (
+        "##FORMAT=<ID=DS,Number=1,Type=Float,Description='d'>\n##FORMAT=<ID=GT,Number=1,Type=String,Description='g'>\n"
+    )
+    lines = ["##fileformat=VCFv4.2\n" + form.replace("'", '"') + "\t".join(columns) + "\n"]
+    for i, (contig, position) in enumerate(cohort.variants.select("contig", "position").iter_rows()):
+        fields = [f"{('0/0', '0/1', '1/1')[round(x)]}:{x:.6f}" for x in dosages[i]]
+        lines.append("\t".join([contig, str(position), f"v{i}", "A", "G", ".", ".", ".", "GT:DS", *fields]) + "\n")
+    vcf = tmp_path / "g.vcf"
+    vcf.write_text("".join(lines))
+    made = convert.convert([vcf], "GRCh37", tmp_path, 1)
+    assert made[0].records == {"DS": len(dosages)}
+    cohorts.write_tables(cohort, GenotypeSource(format="pgen", paths=[made[0].path], build="GRCh37"))
+    ours = cohorts.by_us(cohort, "float64")
+    for j, theirs in enumerate(glm(cohort, "--vcf", str(vcf), "dosage=DS", "--double-id")):
+        assert (theirs["A1"] == "G").all()
+        np.testing.assert_allclose(ours.se[:, j], theirs["SE"].to_numpy(), rtol=LAST_DIGIT)
+        assert np.max(np.abs(ours.beta[:, j] - theirs["BETA"].to_numpy()) / ours.se[:, j]) < 1e-4

@@ -1,33 +1,13 @@
 """Imputed dosages through every format: the law of benchmarks/imputed.py at a small size."""
 
-import polars as pl
 import pytest
 from benchmarks import imputed
-
-from ecgwas.config import Genotypes
-from ecgwas.files import write_json
-from ecgwas.genotypes import qc_main, results
-from ecgwas.genotypes.cohort import Cohort, quality_control
-
-
-def without_hail(folder, source, data):
-    """The genotypes stage but for Hail's part."""
-    people = pl.DataFrame({"sample_id": data.ids, "person_id": data.ids}).with_row_index("index")
-    people = people.with_columns(pl.col("index").cast(pl.Int32), sex_reported=pl.lit("female"))
-    people = people.with_columns(has_ecg=True, withdrawn=False)
-    files = qc_main.open_source(source, folder / "converted", 1)
-    cohort = Cohort(files, people, None, Genotypes(pcs=4), source)
-    related = quality_control(cohort)
-    results.variant_table(cohort).write_parquet(folder / "variants.parquet")
-    results.sample_table(cohort, related).write_parquet(folder / "samples.parquet")
-    results.excluded_table(cohort, related).write_parquet(folder / "excluded.parquet")
-    write_json(cohort.manifest(), folder / "manifest.json")
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     data = imputed.simulate(400, 160, 4, 1)
-    return imputed.law(data, tmp_path_factory.mktemp("imputed"), "float64", 40, without_hail)
+    return imputed.law(data, tmp_path_factory.mktemp("imputed"), 40, imputed.without_hail)
 
 
 @pytest.mark.parametrize("name", imputed.FORMATS)
