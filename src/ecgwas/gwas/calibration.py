@@ -215,11 +215,12 @@ def main(
     some = spread(scan.variants)
     wanted = inputs.same_rows(inputs.read_variants(variants), scan.variants)[some]
     chosen = parts(scan.variants[some], on_contigs(scan.variants, settings.null_chromosomes)[some])
-    keys = np.random.default_rng([seed, 8]).random((settings.permutations, len(people.y)))
     names, whole = people.traits, everyone(groups, people.c, len(people.traits))
+    permutations = settings.permutations if len(whole.traits) else 0  # no trait has a test: nothing to permute
+    keys = np.random.default_rng([seed, 8]).random((permutations, len(people.y)))
     with GenotypeReader(manifest, wanted, people.samples) as reader:
         drawn, counted = permute(reader, whole, chosen, keys, settings.block, len(names))
-    axes = whole.w.shape[1] if scan.variants["joint_neg_log10_p"].count() else None
+    axes = whole.w.shape[1] if whole.w is not None and scan.variants["joint_neg_log10_p"].count() else None
     rows = pl.concat(
         table(names, part, observed_lambdas(scan, groups, some[part.rows]), drawn[i], counted[i], axes)
         for i, part in enumerate(chosen)

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from ecgwas import tables
+from ecgwas.errors import UserError
 from ecgwas.phenotypes.persons import Recordings
 
 
@@ -21,7 +22,7 @@ def applied(recorded: Recordings, rules: dict[str, list[str]]) -> tuple[Recordin
     """`recorded` with the values of flagged recordings missing, and tables.TRAITS_EXCLUDED: a row per trait and flag.
 
     Recordings whose flag is not known keep their values; those of which nothing is left leave. A table without flags
-    stays as it is.
+    stays as it is. Raises `UserError` where no recording keeps a value.
     """
     values, rows = recorded.values.copy(), [tables.empty(tables.TRAITS_EXCLUDED)]
     for j, trait in enumerate(recorded.names):
@@ -33,6 +34,9 @@ def applied(recorded: Recordings, rules: dict[str, list[str]]) -> tuple[Recordin
             values[flagged, j] = np.nan
             rows.append(_row(trait, flag, recorded.person[flagged & seen], int(seen.sum())))
     left = np.isfinite(values).any(axis=1)
+    if len(rows) > 1 and not left.any():
+        counts = "; ".join(f"{row['id'][0]}, {row['reason'][0]}: {row['detail'][0]}" for row in rows[1:])
+        raise UserError(f"no recording has a value left ({counts}); correct `phenotypes.exclude`, or scan other traits")
     kept = {flag: flagged[left] for flag, flagged in recorded.flags.items()}
     ids = None if recorded.ids is None else recorded.ids[left]
     return replace(recorded, person=recorded.person[left], values=values[left], ids=ids, flags=kept), pl.concat(rows)

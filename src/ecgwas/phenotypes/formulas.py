@@ -120,7 +120,12 @@ class _Entry:
             if twice:
                 name = self.made.shown(twice)
                 raise self.wrong(f"'{name}' times itself is '{name}' in a formula; write {name}^2")
-        return [self.checked(term) for term in self.parsed(text)]
+        found = [self.checked(term) for term in self.parsed(text)]
+        if not found:
+            raise self.wrong(
+                "no term is left; an entry removes terms of its own alone (age*sex - age:sex), not of others"
+            )
+        return found
 
     def tokens(self) -> list[_Token]:
         """Words of the entry; an entry of names joined by colons alone needs no backticks."""

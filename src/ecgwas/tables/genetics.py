@@ -78,7 +78,7 @@ SUMSTATS: Schema = {
     "reason": (pl.String(), "Why there is no test: no_calls, monomorphic, mac (fewer minor alleles than gwas.min_mac in the people analysed), collinear (with covariates); null where there is one."),
     "joint_neg_log10_p": (pl.Float64(), "-log10 p of the joint test of all traits."),
     "joint_df": (pl.Int32(), "Axes of the joint test; 0 where there is none."),
-    "joint_reason": (pl.String(), "Why there is no joint p: as `reason` in the people who have every trait; few_carriers (under 8 effective carriers, weighted by leverage); no_joint_test (0/1 outcomes, or too few people have every trait). Null where there is one. Then a column `t:{trait}` a trait (Float32): t of the ALT allele; with df and yy of the trait, SE = sqrt(yy / (gg (df + t²))), beta = t SE."),
+    "joint_reason": (pl.String(), "Why there is no joint p: as `reason` in the people who have every trait; few_carriers (under 6 (1 + 4 s/K) effective carriers, weighted by leverage; see methods); no_joint_test (0/1 outcomes, or too few people have every trait). Null where there is one. Then a column `t:{trait}` a trait (Float32): t of the ALT allele; with df and yy of the trait, SE = sqrt(yy / (gg (df + t²))), beta = t SE."),
 }
 
 SCAN_TRAITS: Schema = {

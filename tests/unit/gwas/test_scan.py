@@ -135,6 +135,21 @@ def test_no_significant_variant_gives_an_empty_table_of_loci(study):
     assert pl.read_parquet(out[2])["n_traits"].item() == 3
 
 
+def test_traits_without_a_test_have_loci_and_calibration_tables(study):
+    table = pl.read_parquet(study / "traits.parquet")
+    names = [name for name in table.columns if name not in ("person_id", "sample_id")]
+    table.with_columns(pl.lit(None, pl.Float64).alias(name) for name in names).write_parquet(study / "traits.parquet")
+    part = run_scan(study, Gwas())
+    settings = Gwas(permutations=3, null_chromosomes=["2"])
+    out = [study / f"{name}.parquet" for name in ("loci", "any", "tests")]
+    loci.main([part], study / "per-trait.parquet", *files(study, *INPUTS), settings, *out)
+    assert pl.read_parquet(out[0]).height == 0
+    calibration.main([part], study / "per-trait.parquet", *files(study, *INPUTS), settings, study / "cal.parquet")
+    made = pl.read_parquet(study / "cal.parquet")
+    assert made.filter(variants="all", mac="any")["trait"].to_list() == [*names, "joint", "mean"]
+    assert made["lambda_gc"].null_count() == made.height
+
+
 def test_null_chromosomes_may_be_spelled_as_the_genotype_files_spell_them(study):
     part = run_scan(study, Gwas())
     settings = Gwas(permutations=3, null_chromosomes=["chr2", "10", "21"])

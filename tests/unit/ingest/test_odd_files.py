@@ -172,9 +172,13 @@ def test_a_row_without_a_path_costs_that_row_only(folder: Path, tmp_path: Path) 
 
 
 def test_an_unreadable_table_is_named(folder: Path) -> None:
-    for content in (b"", b"recording_id,person_id,path\n\xe9,a,a_0\n"):
+    contents = {
+        b"": r"the file is empty",
+        b"recording_id,person_id,path\n\xe9,a,a_0\n": r"line 2: byte 0xe9 is not UTF-8",
+    }
+    for content, words in contents.items():
         (folder / "table.csv").write_bytes(content)
-        with pytest.raises(UserError, match=r"table\.csv is not a readable table"):
+        with pytest.raises(UserError, match=rf"table\.csv: {words}"):
             _ = open_source(EcgSource(path=folder, recordings=folder / "table.csv"), 10.0).entries
 
 

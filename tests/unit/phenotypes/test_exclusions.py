@@ -7,6 +7,7 @@ import pytest
 
 from ecgwas import tables, user_tables
 from ecgwas.config import Phenotypes
+from ecgwas.errors import UserError
 from ecgwas.phenotypes import exclusions, persons, traits
 
 DEFAULT = Phenotypes().exclude
@@ -130,6 +131,13 @@ def test_a_recording_without_any_value_left_is_none():
     assert kept.person.tolist() == ["b"]
     assert kept.ids.tolist() == ["r2"]
     assert rows["detail"].to_list() == ["1 of 2 recordings with a value, of 1 people: phenotypes.exclude"]
+
+
+def test_rules_that_leave_no_value_are_named(cohort):
+    table = pl.read_parquet(cohort / "intervals.parquet").with_columns(af=pl.lit(True))
+    table.select("recording_id", "person_id", "pr_ms", "paced", "af").write_parquet(cohort / "intervals.parquet")
+    with pytest.raises(UserError, match=r"no recording has a value left \(pr_ms.*85 recordings.*phenotypes\.exclude"):
+        run(cohort)
 
 
 def test_flags_of_a_table_are_no_traits_and_are_reported(cohort):

@@ -106,6 +106,8 @@ def test_terms_keep_their_order_and_appear_once():
         ("(age", "without its '\\)'"),
         ("age)", "without its '\\('"),
         ("", "an empty entry"),
+        ("-age", "no term is left"),
+        ("-age:sex", "no term is left"),
         ("missing", "'missing' is not a column; the table has age, sex"),
         ("+".join(["age"] * 200), "longer than"),
     ],
