@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from ecgwas import user_text
+from ecgwas import user_lists, user_text
 from ecgwas.errors import UserError
 
 IDS = ("recording_id", "person_id", "sample_id")
@@ -29,7 +29,10 @@ MISSING = (
 COMMA = r"^[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?$"
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 NUMBERED = re.compile(r"^(unnamed: ?[0-9]+(_level_[0-9]+)?|__index_level_[0-9]+__)?$", re.IGNORECASE)
-ID_HEADERS = ("person_id", "sample_id", "eid", "id", "ids", "iid", "fid", "#iid", "#fid", "participant.eid", "f.eid")
+ID_HEADERS = (
+    "person_id", "sample_id", "eid", "id", "ids", "iid", "fid", "#iid", "#fid", "participant.eid", "f.eid",
+    "participant_id", "subject_id", "patient_id", "individual_id",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -175,7 +178,7 @@ def _column(table: UserTable, name: str, text: Collection[str], ids: Collection[
 def _id(table: UserTable, name: str) -> pl.Series:
     """A column of ids: text; numbers that a program wrote as 1.0 are 1, as 1e+05 an error."""
     column = table.frame[name]
-    rounded = column.str.contains(r"^[0-9]+(\.[0-9]+)?[eE]\+[0-9]+$")
+    rounded = column.str.contains(user_lists.ROUNDED)
     if rounded.any():
         raise UserError(
             f"{table.path}: {table.first(rounded)}: {name} is {column.filter(rounded)[0]!r}, a rounded number;"
@@ -266,41 +269,32 @@ def row_number(name: str, column: pl.Series) -> bool:
 def read_ids(path: Path | str) -> list[tuple[int, str]]:
     """Line number and id of every entry of a list of ids: one a line, comments from # on, a header or none.
 
-    A CSV or TSV with one id in a row (trailing separators do not count; FID and IID, where they are one id, are one),
-    or with columns called person_id, sample_id, eid or IID, of which all ids are taken; or a Parquet file of such.
-    Raises `UserError` where a line holds more than one id and no header says which.
+    A CSV, TSV, table of blanks or Parquet file with columns called person_id, sample_id, eid or IID, of which all ids
+    are taken; or one id in a row (trailing separators do not count). Of FID and IID, PLINK's, IID is the id. Raises
+    `UserError` where a line holds more than one id and no header says which (`user_lists.entries`).
     """
     path = Path(path)
     data = user_text.contents(path)
-    if data.startswith(user_text.PARQUET):
-        frame = read(path).frame
-        names = [name for name in frame.columns if name.lower() in ID_HEADERS] or frame.columns[:1]
-        rows = [(i + 1, str(v)) for name in names for i, v in enumerate(frame[name]) if v is not None]
-        return sorted(rows)
-    entries, chosen = [], None
-    for number, line in enumerate(user_text.decoded(data, path).split("\n"), 1):
-        cells = _list_cells(line, number, path)
-        if chosen is None and any(cells):
-            chosen = [j for j, cell in enumerate(cells) if cell.lower() in ID_HEADERS]
-            if chosen:
-                continue
-        kept = [cells[j] for j in chosen if j < len(cells)] if chosen else cells
-        ids = list(dict.fromkeys(cell for cell in kept if cell.lower() not in MISSING))
-        if len(ids) > 1 and not chosen:
-            raise UserError(
-                f"{path}: line {number} has {len(ids)} cells; write one id a line, or a header that calls columns"
-                " person_id or sample_id"
-            )
-        entries += [(number, name) for name in ids]
-    whole = all(re.fullmatch(r"[0-9]+(\.0+)?", name) for _, name in entries)
-    return [(number, name.split(".")[0]) for number, name in entries] if whole else entries
+    if not data.startswith(user_text.PARQUET):
+        return user_lists.entries(user_text.decoded(data, path), path, ID_HEADERS, MISSING)
+    frame = _ids_of_parquet(path, data)
+    rows = [(i + 1, name) for column in frame.get_columns() for i, name in enumerate(column) if name is not None]
+    return sorted((row, user_lists.plain(name, f"{path}: row {row}")) for row, name in dict.fromkeys(rows))
 
 
-def _list_cells(line: str, number: int, path: Path) -> list[str]:
-    """The cells of a line of a list of ids, comments and quotation marks taken away."""
-    line = re.sub(r"(^|\s)#(?!iid|fid).*", "", line, flags=re.IGNORECASE).strip()
-    cells = [cell.strip().strip("\"'").strip() for cell in re.split("[,;\t]", line)]
-    if any('"' in cell for cell in cells):
-        raise UserError(f"{path}: line {number}: a quotation mark that is not closed; write one id a line")
-    same = [cell.split()[0] if len(set(cell.split())) == 1 else cell for cell in cells]
-    return same
+def _ids_of_parquet(path: Path, data: bytes) -> pl.DataFrame:
+    """The columns of ids of a Parquet file, as text: those that are called so, else its only one."""
+    try:
+        names = list(pl.read_parquet_schema(io.BytesIO(data)))
+    except (pl.exceptions.PolarsError, OSError):
+        names = []  # `read` says what is wrong
+    names = [name.strip() for name in names if not NUMBERED.match(name.strip())]
+    chosen = user_lists.columns([name.lower() for name in names], ID_HEADERS)
+    if len(names) > 1 and not chosen:
+        raise UserError(f"{path}: no column of ids among {', '.join(names)}; call it person_id or sample_id")
+    kept = [names[j] for j in chosen] or names
+    frame = read(path, text=kept, columns=kept).frame
+    for column in frame.get_columns():
+        if column.dtype != pl.String:
+            raise UserError(f"{path}: column {column.name} is of type {column.dtype}; write ids as text")
+    return frame

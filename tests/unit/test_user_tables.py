@@ -187,6 +187,59 @@ def test_lists_of_family_and_person_of_whole_numbers_and_of_two_ids(tmp_path):
     assert user_tables.read_ids(tmp_path / "w.txt") == []
 
 
+FORMS = {  # of a list that holds 0012, P 2 and 7
+    "plink header": 'FID IID\nf1 0012\n0\t"P 2"\nf1  7\n',
+    "plink version 2": "#FID\tIID\tSID\nf1\t0012\t1\n0\tP 2\nf1\t7\n",
+    "no family": '0 0012\n0\t"P 2"\n0 7\n',
+    "r": '"eid" "date"\n"0012" "2025-01-02"\n"P 2" NA\n7 NA\n',
+    "title": "Participant ID\n0012\nP 2\n7.0\n",
+    "participant_id": "participant_id;when\n0012;1\nP 2;\n7.0;3\n",
+    "excel": "sep=;\neid;reason\n0012;x\nP 2;y\n7.00;z\n",
+}
+
+
+@pytest.mark.parametrize("how", FORMS)
+def test_forms_of_other_programs_mean_the_same_ids(tmp_path, how):
+    (tmp_path / "w.txt").write_text(FORMS[how])
+    assert [name for _, name in user_tables.read_ids(tmp_path / "w.txt")] == ["0012", "P 2", "7"]
+
+
+UNCLEAR = {
+    "f1 1001\nf2 1002\n": "line 1 has 2 words and no header says which is the id; write FID IID",
+    "0 1000\nf1 1001\nf2 1002\n": "line 2 has 2 words",
+    "f1\t1001\n": "line 1 has 2 cells; write one id a line",
+    "eid\n1001\n1e+06\n": r"line 3: '1e\+06' is a rounded number",
+    "1001\n1.2E+06\n": r"line 2: '1.2E\+06' is a rounded number",
+    "person_id\n1\t1001\n": "line 2 has 2 cells, the header 1",
+    "FID IID\nf1 1001\n1002\n": "line 3 has 1 cells, the header 2",
+    "date,eid\n2025-01-01\n": "line 2 has no id",
+}
+
+
+@pytest.mark.parametrize("text", UNCLEAR)
+def test_a_list_whose_ids_are_not_clear_is_refused_with_its_line(tmp_path, text):
+    (tmp_path / "w.txt").write_text(text)
+    with pytest.raises(UserError, match=rf"w\.txt: {UNCLEAR[text]}"):
+        user_tables.read_ids(tmp_path / "w.txt")
+
+
+def test_ids_of_a_list_in_parquet_are_text(tmp_path):
+    def ids(**columns):
+        pl.DataFrame(columns, strict=False).write_parquet(tmp_path / "w.parquet")
+        return user_tables.read_ids(tmp_path / "w.parquet")
+
+    assert ids(eid=["00123", None, "P 2", "7.0"]) == [(1, "00123"), (3, "P 2"), (4, "7")]
+    assert ids(eid=[123.0, None], date=["x", "y"]) == [(1, "123")]
+    assert ids(Participant=["001"]) == [(1, "001")]
+    assert ids(FID=["f", "0"], IID=[5, 6]) == [(1, "5"), (2, "6")]
+    with pytest.raises(UserError, match="no column of ids among a, b"):
+        ids(a=["1"], b=["2"])
+    with pytest.raises(UserError, match=r"'1e\+06' is a rounded number"):
+        ids(eid=["5", "1e+06"])
+    with pytest.raises(UserError, match="column eid is of type List"):
+        ids(eid=[["1"]])
+
+
 EQUAL = 0.3  # share of mutations, at least, that leave the table as it is
 
 

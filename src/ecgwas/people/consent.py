@@ -25,12 +25,13 @@ class Withdrawn:
     """Who withdrew consent: every entry of the list with its line, and whom it means through the id bridge."""
 
     entries: tuple[tuple[int, str], ...] = ()
-    partner: dict[str, str] = field(default_factory=dict)  # person of a listed sample id, sample of a listed person id
+    partners: dict[str, frozenset[str]] = field(default_factory=dict)
+    # by a listed id: it and the other of its pair; two pairs where a person and another's sample are called so
 
     @property
     def ids(self) -> frozenset[str]:
         """Ids of persons and samples that have no row anywhere."""
-        return frozenset(name for _, name in self.entries) | frozenset(self.partner.values())
+        return frozenset(name for _, name in self.entries).union(*self.partners.values())
 
     def flags(self, *columns: pl.Series) -> pl.Series:
         """Bool [row]: whether any of the ids of a row was withdrawn."""
@@ -45,7 +46,7 @@ class Withdrawn:
     def matched(self, known: Iterable[str]) -> list[int]:
         """Lines of the list whose entry is among the ids that are known, itself or through the bridge."""
         known = set(known)
-        return [line for line, name in self.entries if name in known or self.partner.get(name) in known]
+        return [line for line, name in self.entries if known & {name, *self.partners.get(name, ())}]
 
     def found(self, known: Iterable[str]) -> dict[str, Any]:
         """What a door reports: how many of its ids were withdrawn, and the lines that they match. No id is in it."""
@@ -59,16 +60,15 @@ NOBODY = Withdrawn()
 def read_withdrawn(path: Path | None, bridge: Path | None = None) -> Withdrawn:
     """Who withdrew, of a list of person ids, sample ids or both; nobody where there is no list.
 
-    An id of the list means the person and the sample of that name, and through the bridge the other of its pair.
+    An id of the list means the person and the sample of that name, and through the bridge the other of its pair: where
+    a person and another's sample are called alike, both pairs.
     """
     if path is None:
         return NOBODY
     entries = tuple(user_tables.read_ids(path))
     listed = {name for _, name in entries}
-    partner = {}
-    for person, sample in read_bridge(bridge).iter_rows() if bridge else ():
-        if person in listed:
-            partner[person] = sample
-        if sample in listed:
-            partner[sample] = person
-    return Withdrawn(entries, partner)
+    partners: dict[str, frozenset[str]] = {}
+    for pair in read_bridge(bridge).iter_rows() if bridge else ():
+        for name in listed.intersection(pair):
+            partners[name] = partners.get(name, frozenset()) | frozenset(pair)
+    return Withdrawn(entries, partners)

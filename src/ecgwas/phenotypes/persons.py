@@ -1,6 +1,6 @@
 """Trait values, people, samples and PCs -> who is analysed, with which covariates, and why others are not."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -64,8 +64,26 @@ def not_traits(given: user_tables.UserTable, whole: bool) -> dict[str, tuple[str
             found[name] = ("no_number", "true and false, a flag")
         elif not series.dtype.is_numeric():
             odd = series.is_not_null() & user_tables.as_numbers(series).is_null()
-            found[name] = ("no_number", f"{series.filter(odd)[0]!s:.40} ({given.first(odd)}) is no number")
+            found[name] = ("no_number", f"text, no number, such as in {given.first(odd)}")  # a cell may be a name
     return found
+
+
+def of_others(given: user_tables.UserTable, withdrawn: Withdrawn) -> user_tables.UserTable:
+    """`given` without the rows of people who withdrew consent; a column that only they made text is of numbers."""
+    if not withdrawn.entries:
+        return given
+    kept = ~withdrawn.flags(given.frame["person_id"])
+    columns = [
+        series if series.name in user_tables.IDS or series.dtype != pl.String else numbers_if_all(series)
+        for series in given.frame.filter(kept).get_columns()
+    ]
+    return replace(given, frame=pl.DataFrame(columns), lines=given.lines[kept.to_numpy()])
+
+
+def numbers_if_all(series: pl.Series) -> pl.Series:
+    """Text as Int64 or Float64 where every value is such a number."""
+    made = (series.cast(pl.Int64, strict=False), user_tables.as_numbers(series))
+    return next((numbers for numbers in made if numbers.null_count() == series.null_count()), series)
 
 
 def recordings(
@@ -78,11 +96,13 @@ def recordings(
     are reported in `excluded`. `whole`: a recording with any value missing is left out (an embedding is one thing);
     otherwise only one with all values missing. Rows of people who withdrew consent are not read.
     """
-    given = user_tables.read(path).need(["person_id"]).complete("person_id")
+    given = of_others(user_tables.read(path).need(["person_id"]).complete("person_id"), withdrawn)
+    if given.frame.is_empty():
+        raise UserError(f"{path}: everyone in the table withdrew consent; see the cohort's `withdrawn`")
     if "recording_id" in given.frame.columns:
         given.once("recording_id", "recording")
     unused = not_traits(given, whole) if wanted is None else {}
-    table = withdrawn.without(given.frame, "person_id")
+    table = given.frame
     numeric = [name for name, dtype in table.schema.items() if dtype.is_numeric() and name not in user_tables.IDS]
     names = [name for name in numeric if not name.startswith("machine_") and name not in unused]
     for name, (_, detail) in unused.items():

@@ -12,6 +12,7 @@ from ecgwas.config import Genotypes, GenotypeSource
 from ecgwas.errors import UserError
 from ecgwas.genotypes import qc, qc_main, vcf_entries, vcf_fields
 from ecgwas.genotypes.reader import GenotypeReader
+from ecgwas.people import read_withdrawn
 
 HEAD = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t"
 
@@ -149,6 +150,17 @@ def test_samples_to_leave_out_are_not_written(tmp_path):
     assert "b" not in (tmp_path / "converted" / "a.psam").read_text().split()
     with pytest.raises(UserError, match=r"a\.vcf: none of its 3 samples"):
         read(source, tmp_path, without=frozenset([*files.sample_ids, "b"]))
+
+
+@pytest.mark.parametrize("order", [("5,9", "7,5"), ("7,5", "5,9")])
+def test_samples_of_an_id_of_a_person_and_a_sample_are_not_written(tmp_path, order):
+    """5 is the person of sample 9, and the sample of person 7."""
+    (tmp_path / "bridge.csv").write_text("\n".join(("person_id,sample_id", *order, "6,8")))
+    (tmp_path / "w.txt").write_text("5\n")
+    gone = read_withdrawn(tmp_path / "w.txt", tmp_path / "bridge.csv")
+    source = write(tmp_path / "a.vcf", ["1 5 v A G . . . DS 0.25 1 1.5"], ["9", "8", "5"])
+    files, _ = read(source, tmp_path, without=gone.ids)
+    assert files.sample_ids == ["8"]
 
 
 def test_several_files_are_converted_in_processes_of_their_own(tmp_path):

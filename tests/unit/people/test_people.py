@@ -95,6 +95,24 @@ def test_withdrawn_ids_mean_persons_and_samples(cohort):
     assert people.NOBODY.flags(pl.Series(["a", None])).to_list() == [False, False]
 
 
+@pytest.mark.parametrize("order", [("5,9", "7,5"), ("7,5", "5,9")])
+def test_an_id_of_a_person_and_of_a_sample_means_both_pairs(tmp_path, order):
+    """People and samples are numbered alike: 5 is the person of sample 9 and the sample of person 7."""
+    (tmp_path / "b.csv").write_text("person_id,sample_id\n" + "\n".join(order) + "\n6,8\n")
+    (tmp_path / "w.txt").write_text("5\n")
+    gone = people.read_withdrawn(tmp_path / "w.txt", tmp_path / "b.csv")
+    assert gone.ids == {"5", "7", "9"}
+    assert gone.matched(["9"]) == gone.matched(["7"]) == gone.matched(["5"]) == [1]
+    assert gone.matched(["6", "8"]) == []
+    table = pl.DataFrame({"person_id": ["5", "7", "6"], "sample_id": ["9", "5", "8"]})
+    assert gone.without(table, "person_id")["person_id"].to_list() == ["6"]
+    assert gone.without(table, "sample_id")["sample_id"].to_list() == ["8"]
+    (tmp_path / "r.csv").write_text("recording_id,person_id,path\na,5,x\nb,7,x\nc,6,x\n")
+    source = entries.EcgSource(path=tmp_path, recordings=tmp_path / "r.csv")
+    entries.main(source, tmp_path / "e.parquet", tmp_path / "w.txt", tmp_path / "b.csv")
+    assert pl.read_parquet(tmp_path / "e.parquet")["person_id"].to_list() == ["6"]
+
+
 def write_recordings(folder):
     rows = "".join(f"r{k},p{k},a\n" for k in range(1, 5))
     (folder / "recordings.csv").write_text("recording_id,person_id,path\n" + rows)

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from ecgwas import tables
+from ecgwas import people, tables
 from ecgwas.config import SCANNED_INTERVALS, Phenotypes
 from ecgwas.errors import UserError
 from ecgwas.phenotypes import normalise, persons, repeats, traits
@@ -98,6 +98,31 @@ def test_the_same_bytes_again_and_whatever_the_order_of_the_recordings(cohort):
     run(cohort, values="shuffled", out="again")
     for path in (cohort / "out").iterdir():
         assert path.read_bytes() == (cohort / "again" / path.name).read_bytes(), path.name
+
+
+def test_no_cell_of_who_withdrew_or_of_a_name_is_in_what_is_reported(tmp_path, capsys):
+    path, who = tmp_path / "t.csv", ["P0001", "P0002", "P0003"]
+    rows = ["P0001,P0001,1,-", "P0002,Miller,2,0.5", "P0003,,3.5,0.25"]
+    path.write_text("\n".join(["person_id,contact,t1,t2", *rows]) + "\n")
+    (tmp_path / "w.txt").write_text("P0001\n")
+    made = persons.recordings(path, whole=False, withdrawn=people.read_withdrawn(tmp_path / "w.txt"))
+    assert made.person.tolist() == who[1:]
+    assert made.names == ["t1", "t2"]  # only of who withdrew was t2 text
+    np.testing.assert_array_equal(made.values, [[2, 0.5], [3.5, 0.25]])
+    assert made.excluded.select("id", "reason").rows() == [("contact", "no_number")]
+    said = made.excluded["detail"][0] + capsys.readouterr().out
+    assert "line 3" in said
+    assert not any(word in said for word in (*who, "Miller", "line 2"))
+    (tmp_path / "w.txt").write_text("\n".join(who))
+    with pytest.raises(UserError, match="everyone in the table withdrew consent"):
+        persons.recordings(path, whole=False, withdrawn=people.read_withdrawn(tmp_path / "w.txt"))
+
+
+def test_an_embedding_is_numbers_without_the_cells_of_who_withdrew(tmp_path):
+    (tmp_path / "e.csv").write_text("person_id,e0,e1\nP1,P1,x\nP2,1,2\nP3,3,4.5\n")
+    (tmp_path / "w.txt").write_text("P1\n")
+    made = persons.recordings(tmp_path / "e.csv", whole=True, withdrawn=people.read_withdrawn(tmp_path / "w.txt"))
+    np.testing.assert_array_equal(made.values, [[1, 2], [3, 4.5]])
 
 
 def test_transform_reproduces_the_axes(cohort):
