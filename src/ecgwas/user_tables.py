@@ -26,7 +26,9 @@ MISSING = (
     "", ".", "na", "n/a", "#n/a", "#na", "#n/a n/a", "<na>", "nan", "-nan", "+nan", "null", "-1.#ind", "1.#ind",
     "-1.#qnan", "1.#qnan",
 )  # fmt: skip
-COMMA = r"^[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?$"
+THOUSANDS = r"[0-9]{1,3}([. '\u2019\u00a0\u202f][0-9]{3})+"
+COMMA = rf"^[+-]?(([0-9]*|{THOUSANDS}),[0-9]+|[0-9]{{1,3}}(,[0-9]{{3}})+(\.[0-9]*)?)([eE][+-]?[0-9]+)?$"
+LIST = r"^[0-9]+(,[0-9]+){2,}$"
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 NUMBERED = re.compile(r"^(unnamed: ?[0-9]+(_level_[0-9]+)?|__index_level_[0-9]+__)?$", re.IGNORECASE)
 ID_HEADERS = (
@@ -153,19 +155,28 @@ def _typed(table: UserTable, name: str) -> pl.Series:
     if not given.str.contains(NUMBER).all():
         if given.str.to_lowercase().is_in(["true", "false"]).all():
             return (column.str.to_lowercase() == "true").alias(name)
-        if (comma := column.str.contains(COMMA)).any() and (
-            given.str.contains(COMMA) | given.str.contains(NUMBER)
-        ).all():
-            raise UserError(
-                f"{table.path}: {table.first(comma)}: {name} is {column.filter(comma)[0]!r}, a number with a decimal"
-                " comma; write decimal points"
-            )
+        _no_commas(table, column)
         return column
     whole = column.cast(pl.Int64, strict=False)
     if whole.null_count() == column.null_count():
         return whole
     number = column.cast(pl.Float64, strict=False)
     return column if number.is_infinite().any() else number
+
+
+def _no_commas(table: UserTable, column: pl.Series) -> None:
+    """Raises where most values are numbers, some with commas: one odd cell makes no text of them.
+
+    Lists of codes (2,4,5) are text, and with them such of two.
+    """
+    comma, given = column.str.contains(COMMA), column.drop_nulls()
+    if not comma.any() or (given.str.contains(LIST) & ~given.str.contains(COMMA)).any():
+        return
+    if (given.str.contains(COMMA) | given.str.contains(NUMBER)).mean() > 0.5:
+        raise UserError(
+            f"{table.path}: {table.first(comma)}: {column.name} is {column.filter(comma)[0]!r}, a number with a decimal"
+            f" comma ({comma.sum()} such cells); write decimal points, and nothing between thousands"
+        )
 
 
 def _column(table: UserTable, name: str, text: Collection[str], ids: Collection[str]) -> pl.Series:

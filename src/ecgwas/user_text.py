@@ -6,6 +6,7 @@ Nothing here knows what a column means; `ecgwas.user_tables` gives cells their t
 import csv
 import gzip
 import io
+import itertools
 import re
 import zlib
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ SEPARATORS = {"\t": "tab", ",": "comma", ";": "semicolon"}
 BY_TAB = (".tsv", ".txt", ".tab", ".panel")
 LONGEST = 2**24  # characters of a cell; a longer one is a quotation mark that nobody closed
 ROWS = 50_000  # rows that are turned into columns at a time
+QUOTED = re.compile(r'\s*(?:"((?:[^"\\]|\\.|"")*)"|([^\s"]\S*))(?=\s|$)')  # a cell of a table of blanks
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def separator(header: str, path: Path) -> str | None:
 
     Where two are as common, that of the file's suffix.
     """
-    bare = re.sub(r'"[^"]*"', "", header)
+    bare = re.sub(r'"[^"]*"', "x", header)
     own = "\t" if suffix(path) in BY_TAB else ","
     found = sorted(SEPARATORS, key=lambda mark: (-bare.count(mark), mark != own))[0]
     if bare.count(found):
@@ -152,7 +154,7 @@ def records(body: str, mark: str | None, first: int, path: Path) -> Iterator[tup
     if mark is None:
         for number, line in enumerate(body.split("\n"), first):
             if line.strip():
-                yield number, [cell.strip('"') for cell in line.split()]
+                yield number, between_blanks(line.rstrip(), number, path)
         return
     csv.field_size_limit(LONGEST)
     reader = csv.reader(io.StringIO(body, newline=""), delimiter=mark, strict=True, skipinitialspace=True)
@@ -173,18 +175,45 @@ def records(body: str, mark: str | None, first: int, path: Path) -> Iterator[tup
         ) from None
 
 
+def between_blanks(line: str, number: int, path: Path) -> list[str]:
+    """The cells of a line that blanks separate; in quotation marks, as R's write.table writes text, they may hold some.
+
+    A quotation mark in one is doubled, or behind a backslash.
+    """
+    if '"' not in line:
+        return line.split()
+    cells, at = [], 0
+    while at < len(line):
+        found = QUOTED.match(line, at)
+        if not found:
+            raise UserError(
+                f"{path}: line {number}: a quotation mark without its second, or not followed by a blank; quote whole"
+                ' cells, and write "" for a quotation mark in one'
+            )
+        quoted, plain = found.groups()
+        cells.append(plain if quoted is None else re.sub(r'""|\\"', '"', quoted).strip())
+        at = found.end()
+    return cells
+
+
 def unevenly(body: str, mark: str | None, first: int, path: Path) -> Cells:
-    """The cells of any text; blank lines are skipped, empty cells beyond the header's are cut off."""
+    """The cells of any text; blank lines are skipped, empty cells beyond the header's are cut off.
+
+    Where R wrote names of rows, for which its header has no cell, they are a column without a name.
+    """
     rows = records(body, mark, first, path)
-    names = next(rows)[1]
-    while len(names) > 1 and not names[-1]:
-        names.pop()
+    header = next(rows)[1]
+    while len(header) > 1 and not header[-1]:
+        header.pop()
+    begun = next(rows, None)
+    numbered = body.startswith('"') and begun is not None and len(begun[1]) == len(header) + 1 and begun[1][-1] != ""
+    names = ["", *header] if numbered else header
     width, lines, parts, block = len(names), [], [], []
-    for line, cells in rows:
+    for line, cells in itertools.chain([begun] if begun else [], rows):
         while len(cells) > width and not cells[-1]:
             cells.pop()
         if len(cells) != width:
-            raise UserError(ragged(path, line, cells, names, mark))
+            raise UserError(ragged(path, *(begun if numbered else (line, cells)), header, mark))
         lines.append(line)
         block.append(cells)
         if len(block) == ROWS:
@@ -192,7 +221,19 @@ def unevenly(body: str, mark: str | None, first: int, path: Path) -> Cells:
             block = []
     parts.append(as_columns(block, width))
     columns = [pl.concat([part[j] for part in parts]) for j in range(width)]
+    if numbered and not row_names(columns[0], mark):
+        raise UserError(ragged(path, *begun, header, mark))
     return Cells(names, columns, np.array(lines, np.int64))
+
+
+def row_names(first: pl.Series, mark: str | None) -> bool:
+    """Whether cells before those that a header in quotation marks names are names of rows: whole numbers, each once.
+
+    Between commas only 1 to n are, since the surplus cell may be the decimals of a number there.
+    """
+    if mark == ",":
+        return first.to_list() == [str(row) for row in range(1, len(first) + 1)]
+    return bool(first.str.contains("^[0-9]+$").all()) and not first.is_duplicated().any()
 
 
 def as_columns(rows: list[list[str]], width: int) -> list[pl.Series]:
@@ -204,6 +245,8 @@ def ragged(path: Path, line: int, cells: list[str], names: list[str], mark: str 
     """What to say of a row whose cells are not as many as the header's."""
     between = SEPARATORS.get(mark or "", "blank")
     hint = " (a decimal comma, perhaps: write points)" if mark == "," and len(cells) > len(names) else ""
+    if mark != "," and len(cells) == len(names) + 1:
+        hint = " (names of rows, perhaps: in R write.table(row.names = FALSE))"
     return (
         f"{path}: line {line} has {len(cells)} cells, the header {len(names)}, separated by {between}s{hint};"
         " give every row as many cells as the header, in quotation marks where a cell holds the separator"

@@ -44,6 +44,9 @@ WRITTEN = {
     "utf-16": ("people.txt", b"\xff\xfe" + "\r\n".join(cells("\t")).encode("utf-16-le")),
     "utf-16-be": ("people.csv", b"\xfe\xff" + "\n".join(cells()).encode("utf-16-be")),
     "quotes": ("people.csv", "\n".join(cells(quote=True)).encode()),
+    "R": ("people.txt", "\n".join(cells(" ", "NA", quote=True)).encode()),
+    "R as csv": ("people.csv", "\n".join(cells(" ", "NA", quote=True)).encode()),
+    "R padded": ("people.csv", "\n".join(line + "  " for line in cells("   ", "NA", quote=True)).encode()),
     "blank_quote": ("people.csv", "\n".join(cells(", ", quote=True)).encode()),
     "blanks": ("people.csv", "\n".join(cells(" , ")).encode()),
     "tsv": ("people.tsv", "\n".join(cells("\t")).encode()),
@@ -148,6 +151,83 @@ def test_an_unnamed_column_is_left_out_and_known(tmp_path):
     table = read(tmp_path, ",person_id,t\n0,P1,5\n1,P2,6\n")
     assert table.frame.columns == ["person_id", "t"]
     assert table.unnamed == ("column 1",)
+
+
+def numbered(lines, mark, names):
+    """`lines` with names of rows before all but the header, as R's write.table writes them."""
+    return "\n".join([lines[0], *(f"{name}{mark}{line}" for name, line in zip(names, lines[1:], strict=True))])
+
+
+QUOTED_NAMES = [f'"{row + 1}"' for row in range(PEOPLE.height)]
+SUBSET_NAMES = ['"7"', '"2"', '"31"', '"4"', '"5"']
+R_TABLES = {
+    "blanks": numbered(cells(" ", "NA", quote=True), " ", QUOTED_NAMES),
+    "rows of a subset": numbered(cells(" ", "NA", quote=True), " ", SUBSET_NAMES),
+    "tabs": numbered(cells("\t", "NA", quote=True), "\t", QUOTED_NAMES),
+    "commas": numbered(cells(",", "NA", quote=True), ",", QUOTED_NAMES),
+    "empty cells": numbered(cells(",", '""', quote=True), ",", QUOTED_NAMES),
+}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "txt", "tsv"])
+@pytest.mark.parametrize("how", R_TABLES)
+def test_row_names_of_r_are_a_column_without_a_name(tmp_path, how, suffix):
+    table = read(tmp_path, R_TABLES[how], f"people.{suffix}")
+    assert table.frame.equals(PEOPLE)
+    assert table.unnamed == ("column 1",)
+    assert table.lines.tolist() == [2, 3, 4, 5, 6]
+
+
+def test_cells_between_blanks_hold_blanks_and_quotation_marks(tmp_path):
+    table = read(
+        tmp_path, '"person id" "note of it"\n"P 1" "a ""b"" c"\n  P2   "a \\"b\\" c"\n"" x\n', "people.txt"
+    ).frame
+    assert table.columns == ["person id", "note of it"]
+    assert table.rows() == [("P 1", 'a "b" c'), ("P2", 'a "b" c'), (None, "x")]
+
+
+NO_ROW_NAMES = {
+    "decimal commas": ("person_id,age\n1,50,5\n2,51,2\n", "line 2 has 3 cells, the header 2.*a decimal comma"),
+    "decimal commas and quotes": ('"person_id","age"\n"7",50,5\n"9",51,2\n', "line 2 has 3 cells, the header 2"),
+    "a name is missing": ("person_id\tage\nP1\tf\t50\nP2\tm\t51\n", "line 2 has 3 cells, the header 2"),
+    "ids, and a name is missing": ("person_id\tage\n7\tf\t50\n9\tm\t51\n", "line 2 has 3 cells.*names of rows"),
+    "no quotes": ("person_id\tage\n1\tP1\t50\n2\tP2\t51\n", "line 2 has 3 cells, the header 2.*row.names = FALSE"),
+    "a name is missing in quotes": ('"person_id" "age"\n"P1" 1 50\n"P2" 2 51\n', "line 2 has 3 cells.*names of rows"),
+    "one row": ("person_id age\n1 50\n2 51 7\n", "line 3 has 3 cells, the header 2"),
+    "all rows but one": ("person_id age\n1 50 7\n2 51\n", "line 2 has 3 cells, the header 2"),
+    "open quote": ('"person_id" "age"\n"P1" 50\n"P2 51\n', "line 3: a quotation mark without its second"),
+}
+
+
+@pytest.mark.parametrize("how", NO_ROW_NAMES)
+def test_other_rows_that_are_longer_than_the_header_are_errors(tmp_path, how):
+    data, said = NO_ROW_NAMES[how]
+    with pytest.raises(UserError, match=rf"people\.csv: {said}"):
+        read(tmp_path, data)
+
+
+COMMAS = {
+    "a word": ["23,5", "24,1", "unbekannt", "27"],
+    "a bound": ["<15", "24,1", "25,0", "26"],
+    "thousands": ["2,5", "1.234,5", "7,25", "x"],
+    "blanks": ["1 234,5", "7,25", "12", "x"],
+    "of English": ["1,234.5", "1,250", "980.5", "x"],
+    "signs": ["-0,5", "+1,5e-3", ",25", "x"],
+}
+
+
+@pytest.mark.parametrize("how", COMMAS)
+def test_one_odd_cell_hides_no_decimal_commas(tmp_path, how):
+    first = next(k for k, cell in enumerate(COMMAS[how]) if "," in cell)
+    rows = "".join(f"P{k};{cell}\n" for k, cell in enumerate(COMMAS[how]))
+    with pytest.raises(UserError, match=rf"line {first + 2}: bmi is '{re.escape(COMMAS[how][first])}', a number with"):
+        read(tmp_path, f"person_id;bmi\n{rows}")
+
+
+@pytest.mark.parametrize("values", [["1", "2", "1,3", "2,4,5"], ["a,1", "b,2", "1,2", "c"], ["I10,5", "J1", "K", "L"]])
+def test_lists_and_words_with_commas_are_text(tmp_path, values):
+    rows = "".join(f"P{k};{cell}\n" for k, cell in enumerate(values))
+    assert read(tmp_path, f"person_id;codes\n{rows}").frame["codes"].to_list() == values
 
 
 def test_row_numbers_are_told_by_name_or_by_what_they_are():

@@ -7,10 +7,11 @@ import polars as pl
 from ecgwas.errors import UserError
 from ecgwas.people import SEX
 from ecgwas.phenotypes.formulas import Use
-from ecgwas.user_tables import UserTable
+from ecgwas.user_tables import COMMA, UserTable
 
 FEWEST_CODES, MOST_CODES = 3, 100  # distinct whole numbers that may be codes or a quantity: the user says which
 YEARS = (1900, 2100)
+QUANTITY = r"^[<>=\u2264\u2265~\u2248]*\s*[+-]?([0-9]+(?:[.,'\u2019\s][0-9]+)*)([^0-9]*)$"  # a number, its unit
 NEVER = ("person_id", "sample_id", "recording_id")
 
 
@@ -51,7 +52,25 @@ def is_levels(series: pl.Series, use: Use) -> bool:
     """Whether a use of a column takes its values as levels: declared so, or a column of text without any number."""
     if use.kind != "bare" or series.name == "sex":
         return use.kind == "levels"
-    return series.dtype in (pl.String, pl.Categorical, pl.Enum) and not as_numbers(series.cast(pl.String)).count()
+    if series.dtype not in (pl.String, pl.Categorical, pl.Enum):
+        return False
+    text = series.cast(pl.String)
+    return not as_numbers(text).count() and not is_quantity(text)
+
+
+def is_quantity(text: pl.Series) -> bool:
+    """Whether values are numbers as people write them: one with a decimal comma, or most <15, 1'234.5 or 20 kg.
+
+    Those are `FEWEST_CODES` numbers at least, with the same unit or none: 1a, 1b, 2a, and <40, 40-60, >60 are levels.
+    """
+    given = text.drop_nulls().str.strip_chars()
+    if given.str.contains(COMMA).any():
+        return True
+    number, unit = given.str.extract(QUANTITY, 1), given.str.extract(QUANTITY, 2).str.strip_chars()
+    if not unit.count():
+        return False
+    alike = (unit == unit.drop_nulls().mode(maintain_order=True)[0]).fill_null(False)
+    return alike.sum() > len(given) / 2 and number.filter(alike).n_unique() >= FEWEST_CODES
 
 
 def levels(series: pl.Series) -> pl.Series:

@@ -1,5 +1,6 @@
 """People and recordings tables with the study's formulas -> the covariates of whoever has a trait."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,10 +57,10 @@ def read(people: Path, recordings: Path | None, terms: list[str], n_pcs: int) ->
     table = user_tables.read(people).need(["person_id"])
     frame = cohort_people.read(people)  # row by row that of `table`
     mine = Source(frame, str(people), table)
-    theirs = None
+    theirs, found = None, _formulas(terms, mine)
     if recordings is not None:
-        theirs = Source(recording_columns.frame(pl.read_parquet(recordings), frame), str(recordings))
-    found = _formulas(terms, mine)
+        born = recording_columns.births(table) if _needs_births(found.uses.values(), mine) else None
+        theirs = Source(recording_columns.frame(pl.read_parquet(recordings), born), str(recordings))
     for use in found.uses.values():
         _check(use, mine, theirs, n_pcs)
     return Covariates(found, mine, theirs)
@@ -68,12 +69,15 @@ def read(people: Path, recordings: Path | None, terms: list[str], n_pcs: int) ->
 def check(people: Path, terms: list[str], n_pcs: int) -> list[dict[str, str | int]]:
     """How each covariate is used: its column, number or levels, distinct values and people with one.
 
-    Raises `UserError` as `read` does, and where a value of the people table cannot be read; columns of recordings,
-    which need not be there yet, are taken on trust.
+    Raises `UserError` as `read` does, and where a value of the people table cannot be read, births for
+    age_at_recording among them; columns of recordings, which need not be there yet, are taken on trust.
     """
     table = user_tables.read(people).need(["person_id"])
     mine = Source(cohort_people.read(people), str(people), table)
     uses = _formulas(terms, mine).uses.values()
+    if _needs_births(uses, mine) and recording_columns.births(table) is None:
+        name = recording_columns.AGE
+        raise UserError(f"{mine.name}: no covariate {name}{recording_columns.remedy(name)}")
     made = []
     for use in uses:
         if use.column not in mine.columns:
@@ -92,6 +96,12 @@ def check(people: Path, terms: list[str], n_pcs: int) -> list[dict[str, str | in
             }
         )
     return made
+
+
+def _needs_births(uses: Iterable[Use], people: Source) -> bool:
+    """Whether a formula uses the age at recording, and not a column of people that is called so."""
+    name = recording_columns.AGE
+    return name not in people.columns and any(use.column == name for use in uses)
 
 
 def _formulas(terms: list[str], people: Source) -> Formulas:

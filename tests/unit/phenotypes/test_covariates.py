@@ -1,6 +1,7 @@
 """From columns of people and recordings to a design: against statsmodels, patsy and closed forms."""
 
 import json
+import re
 
 import numpy as np
 import pandas
@@ -388,6 +389,73 @@ def test_age_at_recording_from_the_year_of_birth(cohort):
     change(cohort, year_of_birth=pl.Series([1940 + i % 20 for i in range(N)]))
     made = run(cohort, ["age_at_recording"], recordings=True)["covariates"]
     assert abs(np.corrcoef(made["age_at_recording"], frame(cohort)["year_of_birth"])[0, 1]) > 0.99
+
+
+BIRTHS = {
+    "German": ("date_of_birth", "01.02.1950"),
+    "a year": ("date_of_birth", "1950"),
+    "a word": ("birth_date", "unknown"),
+    "a code": ("birth_date", "0001-01-01"),
+    "a doubtful year": ("birth_year", "1950?"),
+    "no year": ("year_of_birth", "0"),
+    "half a year": ("year_of_birth", "1950.5"),
+    "a short year": ("year_of_birth", "50"),
+}
+
+
+@pytest.mark.parametrize("how", BIRTHS)
+def test_births_matter_to_studies_that_use_the_age_at_recording_alone(cohort, how):
+    name, odd = BIRTHS[how]
+    write_recordings(cohort)
+    fine = "1950-03-01" if "date" in name else "1950"
+    change(cohort, **{name: pl.Series([odd if i == 4 else fine for i in range(N)])})
+    made = run(cohort, ["age", "recording_year"], recordings=True)["covariates"]
+    assert made.height == N
+    checked = Phenotypes(covariates=["age", "recording_year"])
+    check.main(cohort / "people.csv", checked, cohort / "covariates.json")
+    with pytest.raises(UserError, match=rf"people.csv: line 6: {name} is "):
+        run(cohort, ["age_at_recording"], recordings=True)
+    with pytest.raises(UserError, match=rf"people.csv: line 6: {name} is "):
+        check.main(cohort / "people.csv", Phenotypes(covariates=["log(age_at_recording)"]), cohort / "covariates.json")
+
+
+def test_the_first_check_says_that_births_are_missing(cohort):
+    with pytest.raises(UserError, match=r"no covariate age_at_recording; .* birth_date"):
+        check.main(cohort / "people.csv", Phenotypes(covariates=["age_at_recording"]), cohort / "covariates.json")
+
+
+def test_a_recording_before_birth_has_no_age(cohort, capsys):
+    write_recordings(cohort)
+    change(cohort, birth_date=pl.Series(["2020-01-01"] + [f"{1940 + i % 20}-03-01" for i in range(1, N)]))
+    made = run(cohort, ["age_at_recording"], recordings=True)["covariates"]
+    assert made.height == N - 1
+    assert "age_at_recording of 2 recordings is no age" in capsys.readouterr().out
+
+
+QUANTITIES = {
+    "units": lambda k: f"{20 + k % 30} kg",
+    "units without a blank": lambda k: f"{20 + k % 30}kg",
+    "bounds": lambda k: f"<{20 + k % 30}",
+    "thousands": lambda k: f"1'{200 + k % 30}.5",
+    "a few decimal commas": lambda k: f"23,{k % 7}" if k % 3 == 0 else "unbekannt",
+    "dates": lambda k: f"0{1 + k % 9}.02.1950",
+    "mostly units": lambda k: "unknown" if k % 3 == 0 else f"{20 + k % 30} kg",
+}
+
+
+@pytest.mark.parametrize("how", QUANTITIES)
+def test_numbers_with_marks_and_units_are_no_levels_unless_declared(cohort, how):
+    values = [QUANTITIES[how](k) for k in range(N)]
+    change(cohort, bmi=pl.Series(values))
+    with pytest.raises(UserError, match=rf"line 2: covariate bmi is {re.escape(repr(values[0]))}, .* C\(bmi\)"):
+        run(cohort, ["bmi"])
+    assert run(cohort, ["C(bmi)"])["covariates"].width > 1
+
+
+@pytest.mark.parametrize("values", [["1a", "1b", "2a"], ["1.5T", "3T"], ["<40", "40-60", ">60"], ["1st", "2nd", "3rd"]])
+def test_levels_that_hold_digits_are_levels(cohort, values):
+    change(cohort, batch=pl.Series([values[k % len(values)] for k in range(N)]))
+    assert run(cohort, ["batch"])["covariates"].width == 2 + len(values) - 1  # of ids, and of levels but one
 
 
 def test_errors_of_recordings_columns_say_what_to_do(cohort):
