@@ -94,7 +94,8 @@ def ecg_files(wildcards):
 def _fingerprint(cohort):
     from ecgwas.ingest.listing import fingerprint
 
-    return fingerprint(COHORTS[cohort].ecg)
+    simulated = COHORTS[cohort].simulate
+    return fingerprint(simulated.ecg if simulated else COHORTS[cohort].ecg)
 
 
 def ecg_fingerprint(wildcards):
@@ -104,6 +105,11 @@ def ecg_fingerprint(wildcards):
     """
     listed = workflow.is_main_process and not COHORTS[wildcards.cohort].simulate
     return _fingerprint(wildcards.cohort) if listed else ""
+
+
+def spiked_fingerprint(wildcards):
+    """The same of the real recordings that a cohort with planted effects is made of."""
+    return _fingerprint(wildcards.cohort) if workflow.is_main_process else ""
 
 
 def genotype_files(wildcards):

@@ -48,6 +48,7 @@ rule simulate_spike:
     params:
         settings=lambda wildcards: as_json(COHORTS[wildcards.cohort].simulate),
         seed=seed_of,
+        files=spiked_fingerprint,
         code=source("simulate"),
     shell:
         "python -m ecgwas.simulate.spike --settings {params.settings:q} --seed {params.seed}"

@@ -24,7 +24,8 @@ def fingerprint(source: EcgSource) -> str:
     """32 hex digits that change where a recording of `source` is added, taken away, renamed or replaced.
 
     With a table of recordings these are its rows and the files it names, and nothing else in the folder; without one
-    every file below the folder. Empty where there is nothing to list: the job that reads it says what is wrong.
+    every file below the folder. A file or folder in it that cannot be read is a line that says so; empty where there is
+    nothing to list: the job that reads it says what is wrong.
     """
     try:
         lines = sorted(_lines(source))
@@ -37,7 +38,7 @@ def _lines(source: EcgSource) -> Iterator[str]:
     """A line for each file, and each row of the table."""
     folder = source.path
     if not folder.is_dir():
-        yield _line(folder.name, os.stat(folder))
+        yield _line(folder.name, folder.stat())
     if source.recordings is None:
         yield from _below(folder) if folder.is_dir() else ()
         return
@@ -51,23 +52,51 @@ def _line(name: str, about: os.stat_result) -> str:
     return f"{name}\t{about.st_size}\t{about.st_mtime_ns}"
 
 
+def _file(name: str, path: str) -> str:
+    """The line of one file, also of a link to nothing: of the others' changes none may be hidden by it."""
+    try:
+        return _line(name, os.stat(path))
+    except OSError:
+        return f"{name}\tunreadable"
+
+
 def _below(folder: Path) -> Iterator[str]:
-    """A line for each file below `folder`; hidden ones left out, a folder reached twice, by a link, looked at once."""
+    """A line for each file below `folder`; hidden ones left out, a folder reached twice, by a link, looked at once.
+
+    Raises OSError where `folder` itself cannot be listed.
+    """
     pending, seen = [(str(folder), "")], set()
     while pending:
         where, prefix = pending.pop()
-        about = os.stat(where)
+        try:
+            about, items = os.stat(where), _visible(where)
+        except OSError:
+            if not prefix:
+                raise
+            yield f"{prefix}\tunreadable"
+            continue
         if (about.st_dev, about.st_ino) in seen:
             continue
         seen.add((about.st_dev, about.st_ino))
-        with os.scandir(where) as items:
-            for item in items:
-                if item.name.startswith("."):
-                    continue
-                if item.is_dir():
-                    pending.append((item.path, f"{prefix}{item.name}/"))
-                elif item.is_file():
-                    yield _line(prefix + item.name, item.stat())
+        for item in items:
+            if _is_folder(item):
+                pending.append((item.path, f"{prefix}{item.name}/"))
+            else:
+                yield _file(prefix + item.name, item.path)
+
+
+def _visible(where: str) -> list[os.DirEntry[str]]:
+    """What a folder holds, without hidden files."""
+    with os.scandir(where) as items:
+        return [item for item in items if not item.name.startswith(".")]
+
+
+def _is_folder(item: os.DirEntry[str]) -> bool:
+    """Whether it is a folder or a link to one; a link that goes round in a circle is none."""
+    try:
+        return item.is_dir()
+    except OSError:
+        return False
 
 
 def _named(folder: Path, keys: Iterable[str], records: bool) -> Iterator[str]:
@@ -86,14 +115,14 @@ def _named(folder: Path, keys: Iterable[str], records: bool) -> Iterator[str]:
         if records and found and all(other.endswith(HEADER) for other in found):
             found = {*found, *_named_by(where, found, present)}
         for other in sorted(found):
-            yield _line(f"{below}/{other}", os.stat(f"{where}/{other}"))
+            yield _file(f"{below}/{other}", f"{where}/{other}")
 
 
 def _names(where: str) -> list[str]:
     """Sorted names in a folder; none where it cannot be listed."""
     try:
         return sorted(os.listdir(where))
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a path of a Parquet table with a NUL in it
         return []
 
 
@@ -115,8 +144,11 @@ def _named_by(where: str, headers: Iterable[str], names: list[str]) -> set[str]:
     """Files that WFDB headers name: signal files, and the headers and signals of segments."""
     found: set[str] = set()
     for header in headers:
-        with open(f"{where}/{header}", "rb") as file:
-            lines = file.read(MAX_HEADER_BYTES).decode("utf-8", "replace").splitlines()[1:]
+        try:
+            with open(f"{where}/{header}", "rb") as file:
+                lines = file.read(MAX_HEADER_BYTES).decode("utf-8", "replace").splitlines()[1:]
+        except OSError:  # its own line says so
+            continue
         for line in lines:
             if line.strip() and not line.startswith("#"):
                 found |= _called(line.split()[0], names)

@@ -91,6 +91,61 @@ def test_an_array_is_its_file(tmp_path: Path) -> None:
     assert fingerprint(source) != before
 
 
+def a_link_to_nothing(ecg: Path) -> Path:
+    (ecg / "a.dat").unlink()
+    (ecg / "a.dat").symlink_to(ecg / "nowhere")
+    return ecg / "a.dat"
+
+
+def a_header_that_links_to_nothing(ecg: Path) -> Path:
+    (ecg / "n.hea").unlink()
+    (ecg / "n.hea").symlink_to(ecg / "nowhere")
+    return ecg / "n.hea"
+
+
+def a_link_to_itself(ecg: Path) -> Path:
+    (ecg / "loop").symlink_to(ecg / "loop")
+    return ecg / "loop"
+
+
+def a_folder_that_links_to_itself(ecg: Path) -> Path:
+    (ecg / "sub/again").symlink_to(ecg, target_is_directory=True)
+    return ecg / "sub/again"
+
+
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize(
+    "spoil", [a_link_to_nothing, a_header_that_links_to_nothing, a_link_to_itself, a_folder_that_links_to_itself]
+)
+def test_one_bad_file_hides_no_change_of_the_others(ecg: Path, spoil, listed: bool) -> None:
+    bad = spoil(ecg)
+    source = EcgSource(path=ecg, recordings=table(ecg, "a", "n", "m", "loop") if listed else None)
+    before = fingerprint(source)
+    assert before
+    change(ecg / "s_1.dat")
+    assert (after := fingerprint(source)) not in ("", before)
+    bad.unlink()
+    bad.write_text("whole again")
+    assert fingerprint(source) not in ("", after) or (listed and "again" in bad.name)
+
+
+def test_a_folder_that_cannot_be_listed_hides_no_change(ecg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Permissions bind no root, so that the refusal is made here."""
+    scandir, refused = os.scandir, str(ecg / "sub")
+
+    def guarded(where):
+        if str(where) == refused:
+            raise PermissionError(13, "Permission denied", refused)
+        return scandir(where)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    before = fingerprint(EcgSource(path=ecg))
+    change(ecg / "a.dat")
+    assert fingerprint(EcgSource(path=ecg)) not in ("", before)
+    refused = str(ecg)
+    assert fingerprint(EcgSource(path=ecg)) == ""
+
+
 def test_what_cannot_be_listed_is_for_the_job_to_say(tmp_path: Path) -> None:
     assert fingerprint(EcgSource(path=tmp_path / "absent")) == ""
     (tmp_path / "t.csv").write_text("no,columns\n1,2\n")
