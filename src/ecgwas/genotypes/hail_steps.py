@@ -255,7 +255,7 @@ def _for_vcf(mt: "hl.MatrixTable", found: list[str]) -> "hl.MatrixTable":
     import hail as hl
 
     def millionths(x: "hl.Expression") -> "hl.Expression":
-        return hl.int32(hl.floor(x * 1e6 + 0.5))
+        return hl.or_missing(~hl.is_nan(x), hl.int32(hl.floor(x * 1e6 + 0.5)))  # NaN as an integer is 0
 
     made = {} if "GT" not in found else {"GT": mt.GT}
     for name in ("DS", "GP"):

@@ -103,12 +103,14 @@ def _bgen(path: Path, number: int, source: GenotypeSource) -> Part:
     return Part(path, found.variants, found.sample_ids, f"BGEN, {found.layout.said()}", reader, by_hail)
 
 
-def _pgen(path: Path, number: int, decimals: int | None) -> Part:
+def _pgen(path: Path, number: int, made: Converted | None) -> Part:
     variants, samples = pgen.read(path, number)
     n = pgen.with_dosages(path)
     said = {0: "calls", variants.height: "dosages"}.get(n, f"dosages of {n} variants, calls of the others")
     said = "dosages where it has them" if n is None else said
-    return Part(path, variants, samples, f"PGEN, {said}", {"whole": n == 0, "decimals": decimals}, by_hail=False)
+    return Part(
+        path, variants, samples, f"PGEN, {said}", {"whole": n == 0, "decimals": made and made.decimals}, by_hail=False
+    )
 
 
 def _plink(path: Path, number: int) -> Part:
@@ -122,12 +124,12 @@ def open_files(source: GenotypeSource, converted: Sequence[Converted] = ()) -> F
     """
     paths = sorted(source.paths)
     where = ", ".join(str(path) for path in (sorted(one.source for one in converted) or paths))
-    decimals = {path: one.decimals for path in paths for one in converted if one.path.name == path.name}
+    made = {one.path.name: one for one in converted}
     if source.sample_file is not None:
         must_exist(source.sample_file, ".sample file")
     opened = {
         "bgen": lambda path, i: _bgen(path, i, source),
-        "pgen": lambda path, i: _pgen(path, i, decimals.get(path)),
+        "pgen": lambda path, i: _pgen(path, i, made.get(path.name)),
         "plink": _plink,
     }[source.format]
     parts = [opened(path, i) for i, path in enumerate(paths)]
@@ -138,7 +140,8 @@ def open_files(source: GenotypeSource, converted: Sequence[Converted] = ()) -> F
     variants = variants.with_columns(contig=contigs.normalise(pl.col("contig")))
     check_contigs(variants, where)
     check_build(variants, source.build, where)
-    samples = one_list_of_samples(paths, [part.sample_ids for part in parts])
+    of_user = [made[path.name].source if path.name in made else path for path in paths]
+    samples = one_list_of_samples(of_user, [part.sample_ids for part in parts])
     return Files(parts, source.format, source.build, samples, variants, found)
 
 

@@ -100,7 +100,10 @@ def lists(text: np.ndarray, start: np.ndarray, end: np.ndarray, n: int) -> tuple
 
 
 def calls(text: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Allele numbers int [sample, 2] of GT (-1 missing; a haploid call twice) and whether it is haploid."""
+    """Allele numbers int [sample, 2] of GT (-1 missing; a haploid call twice) and whether it is haploid.
+
+    A missing call is written `.` whatever its ploidy, so that only one known allele is a haploid call.
+    """
     length = end - start
     alleles = np.full((len(start), 2), -1)
     short, long = length == 1, length == 3
@@ -110,7 +113,7 @@ def calls(text: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndar
         alleles[known, k] = byte[known] - ZERO
     alleles[short, 1] = alleles[short, 0]
     middle = text[np.where(long, start + 1, 0)]
-    haploid = short.copy()
+    haploid = short & (alleles[:, 0] >= 0)
     odd = (length == 2) | (length > 3) | (long & (middle != BAR) & (middle != SLASH))
     for i in np.flatnonzero(odd):  # alleles of two digits
         words = text[start[i] : end[i]].tobytes().replace(b"|", b"/").split(b"/")
@@ -118,7 +121,7 @@ def calls(text: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndar
             shown = text[start[i] : end[i]].tobytes().decode(errors="replace")
             raise Malformed(f"GT {shown!r} is not of one or two alleles")
         pair = [int(word) if word.isdigit() else -1 for word in words]
-        alleles[i], haploid[i] = (pair * 2)[:2] if len(pair) == 1 else pair, len(pair) == 1
+        alleles[i], haploid[i] = (pair * 2)[:2] if len(pair) == 1 else pair, len(pair) == 1 and pair[0] >= 0
     return alleles, haploid
 
 
@@ -137,7 +140,8 @@ def _of_probabilities(values: np.ndarray, count: np.ndarray, n_alts: int) -> np.
     single[np.arange(n_alts), np.arange(1, n_alts + 1)] = 2
     filled, one = np.nan_to_num(values), count == n_alts + 1
     total = filled.sum(1)
-    present = ~np.isnan(values[:, 0]) & (total > 0)
+    whole = ~(np.isnan(values) & (np.arange(values.shape[1]) < count[:, None])).any(1)  # no value missing of several
+    present = whole & (count > 0) & (total > 0)
     wrong = present & ((np.abs(total - 1) > 0.1) | ((count != len(pairs)) & ~one))
     if wrong.any():
         i = int(np.flatnonzero(wrong)[0])
@@ -150,16 +154,14 @@ def _of_probabilities(values: np.ndarray, count: np.ndarray, n_alts: int) -> np.
 
 
 def _of_dosages(values: np.ndarray, haploid: np.ndarray | None) -> np.ndarray:
-    """Dosages [alt, sample] of DS [sample, alt]; one copy counts as two."""
-    found = values.T.copy()
-    if haploid is not None:
-        found[:, haploid] *= 2
-    bad = (found < -SLACK) | (found > 2 + SLACK)
+    """Dosages [alt, sample] of DS [sample, alt]; one copy, of DS from 0 to 1, counts as two."""
+    copies = np.where(np.zeros(len(values), bool) if haploid is None else haploid, 1, 2)
+    bad = (values < -SLACK) | (values > copies[:, None] + SLACK)
     if bad.any():
-        raise Malformed(
-            f"DS of sample {int(np.flatnonzero(bad.any(0))[0]) + 1} is {found[bad][0]:.4g}, not from 0 to 2"
-        )
-    return np.clip(found, 0, 2)
+        i = int(np.flatnonzero(bad.any(1))[0])
+        why = "" if copies[i] == 2 else ", as its GT has one allele"
+        raise Malformed(f"DS of sample {i + 1} is {values[i][bad[i]][0]:.4g}, not from 0 to {copies[i]}{why}")
+    return np.clip(values.T * (2 / copies), 0, 2)
 
 
 def _field(text: Text, name: str, k: int, n_alts: int, haploid: np.ndarray | None) -> np.ndarray:

@@ -271,6 +271,30 @@ def test_matrix_table_of_dosages_keeps_them_with_filter_and_measure(session, tmp
         qc_main.open_source(source, tmp_path / "converted", 2)
 
 
+def test_nan_of_a_matrix_table_is_missing_not_homozygous(session, tmp_path):
+    """NaN in DS or GP is as a missing one: GT is read, or where that is missing too, nothing."""
+    import hail as hl
+
+    nan = float("nan")
+    ds, gp = hl.literal([nan, nan, 0.25, 1.0]), hl.literal([[0.0, 0.0, 1.0], [nan, 0.0, 0.0], [nan] * 3, [1.0, 0, 0]])
+    gt = hl.literal([hl.Call([0, 0]), hl.Call([0, 1])])
+    mt = hl.utils.range_matrix_table(1, 4)
+    mt = mt.key_rows_by(locus=hl.locus("1", 5 + mt.row_idx, "GRCh37"), alleles=["A", "G"])
+    mt = mt.key_cols_by(s=hl.str(mt.col_idx))
+    entries = {"DS": ds[mt.col_idx], "GP": gp[mt.col_idx], "GT": hl.or_missing(mt.col_idx < 2, gt[mt.col_idx % 2])}
+    for names, expected in (
+        (["DS"], [nan, nan, 0.25, 1]),
+        (["GP"], [2, nan, nan, 0]),
+        (["GT", "DS", "GP"], [2, 1, 0.25, 1]),
+    ):
+        path = tmp_path / f"{'-'.join(names)}.mt"
+        mt.select_entries(**{name: entries[name] for name in names}).write(str(path))
+        source = GenotypeSource(format="mt", paths=[path], build="GRCh37")
+        files = qc_main.open_source(source, tmp_path / "converted", 1)
+        with GenotypeReader(files.manifest(), files.variants, range(4)) as reader:
+            np.testing.assert_array_equal(reader.read(slice(None))[0], np.array(expected, np.float32))
+
+
 def test_what_hail_cannot_read_is_one_line(session, tmp_path):
     import hail as hl
 

@@ -86,6 +86,38 @@ def test_one_copy_on_x_counts_as_two():
     assert vcf_entries.dosages(b"1\t0/1\t0", ["GT"], 1, 3, on_x=False)[0].tolist() == [2, 1, 0]
 
 
+def test_a_missing_call_on_x_says_nothing_of_copies():
+    """DS beside a missing GT stays as it is; beside one known allele (of one digit or two) it counts twice."""
+    raw = b".:0.4\t.:1.2\t./.:1.2\t.|.:2\t:0.4\t1:0.4\t0:1"
+    found = vcf_entries.dosages(raw, ["GT", "DS"], 1, 7, on_x=True)[0]
+    np.testing.assert_allclose(found, [0.4, 1.2, 1.2, 2, 0.4, 0.8, 2])
+    ds = ["0"] * 11
+    raw = "\t".join(f"{gt}:{','.join([*ds[:10], '0.5'])}" for gt in (".", "11", "0/11")).encode()
+    found = vcf_entries.dosages(raw, ["GT", "DS"], 11, 3, on_x=True)[10]
+    np.testing.assert_allclose(found, [0.5, 1, 0.5])
+
+
+def test_probabilities_of_which_one_is_missing_are_missing():
+    raw = b"0/1:.,1,0\t0/1:1,.,.\t0/0:nan,0,1\t0/0:0,0.1,0.9\t1/1:.\t1/1:"
+    found = vcf_entries.dosages(raw, ["GT", "GP"], 1, 6, on_x=False)[0]
+    np.testing.assert_allclose(found, [1, 1, 0, 1.9, 2, 2])
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("0:2", "DS of sample 2 is 2, not from 0 to 1, as its GT has one allele"),
+        ("1:1.5", "DS of sample 2 is 1.5, not from 0 to 1, as its GT has one allele"),
+        (".:2.4", "DS of sample 2 is 2.4, not from 0 to 2$"),
+        ("0/1:2.4", "DS of sample 2 is 2.4, not from 0 to 2$"),
+        ("0:-0.2", "DS of sample 2 is -0.2, not from 0 to 1"),
+    ],
+)
+def test_a_dosage_out_of_range_is_reported_as_the_file_has_it(entry, words):
+    with pytest.raises(vcf_entries.Malformed, match=words):
+        vcf_entries.dosages(f"0/0:0\t{entry}".encode(), ["GT", "DS"], 1, 2, on_x=True)
+
+
 def test_dosages_of_four_decimals_come_back_as_they_were_written(tmp_path):
     x = np.round(np.random.default_rng([72]).uniform(0, 2, (40, 3)), 4)
     rows = [f"1 {10 + i} v{i} A G . PASS . DS {a:.4f} {b:.4f} {c:.4f}" for i, (a, b, c) in enumerate(x)]
@@ -161,6 +193,19 @@ def test_samples_of_an_id_of_a_person_and_a_sample_are_not_written(tmp_path, ord
     source = write(tmp_path / "a.vcf", ["1 5 v A G . . . DS 0.25 1 1.5"], ["9", "8", "5"])
     files, _ = read(source, tmp_path, without=gone.ids)
     assert files.sample_ids == ["8"]
+
+
+def test_files_of_other_samples_are_named_as_the_user_has_them(tmp_path):
+    """Also where two files of one name in two folders are numbered apart."""
+    for names in (("b.vcf", "a.vcf"), ("y/geno.vcf", "x/geno.vcf")):
+        paths = [tmp_path / name for name in names]
+        for c, (path, ids) in enumerate(zip(paths, ("abc", "abd"), strict=True), 1):
+            path.parent.mkdir(exist_ok=True)
+            write(path, [f"{c} 5 v A G . . . DS 0.25 1 {c}"], ids)
+        with pytest.raises(UserError) as found:
+            qc_main.open_source(GenotypeSource(format="vcf", paths=paths, build="GRCh37"), tmp_path / "out", 1)
+        assert str(found.value).startswith(f"{paths[0]}: its 3 samples are not those of {paths[1]} (3)")
+        assert str(tmp_path / "out") not in str(found.value)
 
 
 def test_several_files_are_converted_in_processes_of_their_own(tmp_path):
