@@ -262,7 +262,8 @@ def second_look(cohort: Cohort, related: Relatedness) -> None:
     group[cohort.keep] = 2 * np.where(tested, related.group, n_groups)  # the last pair of groups: kept, not tested
     group = np.where(cohort.keep, group + male, -1)
     found, dosage = cohort.variant_counts(group, male)
-    found = without_heterozygous_men(found, cohort.variants, cohort.files.build)
+    if cohort.mt is not None:  # the block reader leaves them out itself, and keeps imputed dosages of 1
+        found = without_heterozygous_men(found, cohort.variants, cohort.files.build)
     total = found.sum(1)
     columns = frequency_columns(total)
     padded = np.zeros((len(found), 2 * n_groups, hail_steps.STATES), np.int64)

@@ -28,28 +28,34 @@ def _rows(path: Path, what: str, needed: list[str], optional: tuple[str, ...] = 
     return table.select(*needed, *(name for name in optional if name in table.columns))
 
 
-def with_dosages(path: Path) -> int | None:
-    """How many variants of a .pgen have dosages; None where its header does not tell.
+def have_dosages(path: Path) -> np.ndarray | None:
+    """Bool [variant]: whether a variant of a .pgen has dosages; None where its header does not say.
 
     PGEN specification (github.com/chrchang/plink-ng, pgen_spec): bits 5 and 6 of the record types, by block of 65,536.
     """
     with path.open("rb") as stream:
         mode, n, _, control = unpack("<2xBIIB", stream.read(12))
         if mode in DOSAGES or mode != VARIABLE:
-            return n if mode in DOSAGES else 0 if mode == CALLS else None
+            return None if mode not in (CALLS, *DOSAGES) else np.full(n, mode in DOSAGES)
         if control & 15 > 7:
             return None
         if control & 15 < 4:  # four bits a record type: no room for dosages
-            return 0
+            return np.zeros(n, bool)
         length, alleles, flags = (control & 3) + 1, control >> 4 & 3, control >> 6 == 3
-        blocks, found = -(-n // PER_BLOCK), 0
+        blocks, found = -(-n // PER_BLOCK), [np.zeros(0, bool)]
         stream.seek(8 * blocks, 1)
         for k in range(blocks):
             here = min(PER_BLOCK, n - k * PER_BLOCK)
             kinds = np.frombuffer(stream.read(here), np.uint8)
-            found += int(((kinds & HAS_DOSAGE) > 0).sum())
+            found.append((kinds & HAS_DOSAGE) > 0)
             stream.seek(here * length + here * alleles + (-(-here // 8) if flags else 0), 1)
-    return found
+    return np.concatenate(found)
+
+
+def with_dosages(path: Path) -> int | None:
+    """How many variants of a .pgen have dosages; None where its header does not say."""
+    found = have_dosages(path)
+    return None if found is None else int(found.sum())
 
 
 def _variants(path: Path, source: int) -> pl.DataFrame:

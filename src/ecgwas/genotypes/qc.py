@@ -7,6 +7,7 @@ from ecgwas import tables
 from ecgwas.config import Genotypes
 from ecgwas.genotypes import contigs
 
+REF, ALT = r"^[ACGTN]+$", r"^(?:[ACGTN]+|<.+>|\*)$"  # alleles that can be analysed
 VARIANT = pl.format("{}:{}:{}:{}", "contig", "position", "ref", "alt")
 
 
@@ -43,7 +44,7 @@ def unusable_variants(variants: pl.DataFrame) -> pl.DataFrame:
     copies = pl.len().over("contig", "position", first.alias("first"), second.alias("second"))
     table = variants.with_columns(copies=copies)
     known = pl.col("contig").is_in(contigs.CONTIGS)
-    bases = pl.col("ref").str.contains(r"^[ACGTN]+$") & pl.col("alt").str.contains(r"^(?:[ACGTN]+|<.+>|\*)$")
+    bases = pl.col("ref").str.contains(REF) & pl.col("alt").str.contains(ALT)
     several = pl.col("alt").str.contains(",")
     null = pl.lit(None, pl.Float64)
     rules = {

@@ -23,23 +23,28 @@ EXPECTED = {
 
 
 def open_source(
-    source: GenotypeSource, converted: Path, threads: int, without: frozenset[str] = frozenset()
+    source: GenotypeSource,
+    converted: Path,
+    threads: int,
+    without: frozenset[str] = frozenset(),
+    settings: Genotypes = convert.DEFAULTS,
 ) -> sources.Files:
     """The cohort's files; VCF and MatrixTable first become PGEN under `converted`, which is made for every format.
 
-    Converted files do not hold the samples of `without`; files that are read as they are hold whom they hold.
+    Converted files do not hold the samples of `without`; files that are read as they are hold whom they hold. Nor are
+    dosages converted that `settings` exclude whatever they are.
     """
     made: list[convert.Converted] = []
     with atomic(converted) as folder:
         folder.mkdir()
         if source.format == "vcf":
-            made = convert.convert(source.paths, source.build, folder, threads, without)
+            made = convert.convert(source.paths, source.build, folder, threads, without, settings)
         if source.format == "mt":
             names = convert.stems(source.paths)
             for path in sorted(source.paths):
                 with tempfile.TemporaryDirectory() as temporary:
                     vcf = hail_steps.export_matrix_table(path, source.build, Path(temporary))
-                    made.append(convert.convert_one(vcf, source.build, folder / names[path], without, path))
+                    made.append(convert.convert_one(vcf, source.build, folder / names[path], without, settings, path))
         (folder / "_SUCCESS").write_text("".join(one.path.name + "\n" for one in made))
     if source.format not in ("vcf", "mt"):
         return sources.open_files(source)
@@ -126,11 +131,11 @@ def main(
     with hail_session(temporary, hail_log, threads, 0.7 * memory_mb / 1024, master):
         threads = parallelism()
         gone = read_withdrawn(withdrawn, bridge)
-        files = open_source(source, converted, threads, gone.ids)
+        files = open_source(source, converted, threads, gone.ids, settings)
         print(f"samples: {len(files.sample_ids) + len(files.withheld)} in the files", flush=True)
         described = people_table.describe(files.sample_ids, people, recordings, bridge, withdrawn)
         report_withdrawn(described, files.withheld, gone, consent)
-        with reading_by_hail(files.paths, EXPECTED.get(files.format, "")):
+        with reading_by_hail(source.paths, EXPECTED.get(files.format, "")):
             # What Hail cannot read, or spells otherwise than the reference, the block reader counts.
             mt = hail_steps.import_files(files, threads) if files.by_hail and source.fasta is None else None
             cohort = Cohort(files, described, mt, settings, source)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -9,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from ecgwas.errors import UserError, reading
-from ecgwas.genotypes import contigs
+from ecgwas.genotypes import contigs, pgen
 
 MISSING_CALL = -9  # pgenlib's
 RERUN = "it may have changed since: put it back, or rerun the genotypes stage"
@@ -20,6 +21,9 @@ class _Source(Protocol):
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """ALT dosages float32 [variant, sample] of the file's rows; NaN is missing."""
+
+    def are_calls(self, rows: np.ndarray) -> np.ndarray:
+        """Bool [variant]: whether those rows hold calls, not imputed dosages."""
 
     def close(self) -> None:
         """Close the file."""
@@ -53,6 +57,9 @@ class _Bed:
         if not ordered:
             out[:] = calls[:, self._back]
 
+    def are_calls(self, rows: np.ndarray) -> np.ndarray:
+        return np.ones(len(rows), bool)
+
     def close(self) -> None:
         self._file.close()
 
@@ -64,6 +71,20 @@ class _Pgen(_Bed):
     """
 
     whole = False
+    called: list[int] | None = None  # of a converted file: its rows on X that are calls
+
+    def __init__(self, path: Path, n_samples: int, n_variants: int, samples: np.ndarray):
+        super().__init__(path, n_samples, n_variants, samples)
+        self._path = path
+
+    @cached_property
+    def _dosages(self) -> np.ndarray | None:
+        return pgen.have_dosages(self._path)
+
+    def are_calls(self, rows: np.ndarray) -> np.ndarray:
+        if self.called is not None:  # imputed dosages that are all whole numbers are stored as calls are
+            return np.isin(rows, self.called)
+        return np.ones(len(rows), bool) if self.whole or self._dosages is None else ~self._dosages[rows]
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         dosages = np.empty((len(rows), self._n), np.float32)
@@ -97,6 +118,10 @@ class _Bgen:
             out[:] = dosage[self._samples]
         return dosages
 
+    def are_calls(self, rows: np.ndarray) -> np.ndarray:
+        certain = [np.isin(np.nan_to_num(self._file[int(row)].probabilities), (0, 1)).all() for row in rows]
+        return np.array(certain, bool)
+
     def close(self) -> None:
         self._file.close()
 
@@ -109,8 +134,8 @@ class GenotypeReader:
 
     `samples` are indices into the manifest's sample_ids (samples.parquet calls them `index`). Rows of arrays follow
     the rows of `variants`; ALT is the effect allele; NaN is missing. Rows marked `flipped` are turned to count the ALT
-    of the table; one heterozygous call on a man's X (the manifest's `males`, outside the pseudo-autosomal regions) is
-    missing.
+    of the table; a heterozygous call on a man's X (the manifest's `males`, outside the pseudo-autosomal regions) is
+    missing, while an imputed dosage of 1 (one copy of which nothing is known) stays.
     """
 
     def __init__(self, manifest: Path | dict[str, Any], variants: Path | pl.DataFrame, samples: np.ndarray | list[int]):
@@ -147,7 +172,7 @@ class GenotypeReader:
                 )
             with reading(path, "the genotypes that the manifest describes", RERUN):
                 opened = _FORMATS[source["format"]](path, source["n_samples"], source["n_variants"], self.samples)
-            for name in ("haploid", "whole", "decimals"):
+            for name in ("haploid", "whole", "decimals", "called"):
                 if source.get(name) is not None:
                     setattr(opened, name, source[name])
             self._open[number] = opened
@@ -163,9 +188,21 @@ class GenotypeReader:
             dosages[turned] = 2 - dosages[turned]
         if haploid.size:  # men have no two different copies of X
             x = dosages[haploid]
-            x[(x == 1) & self._men] = np.nan
+            x[self._heterozygous(x, rows[haploid])] = np.nan
             dosages[haploid] = x
         return dosages
+
+    def _heterozygous(self, dosages: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Bool [variant, sample]: heterozygous calls of men, of dosages of `rows`; imputed ones are no calls."""
+        found = (dosages == 1) & self._men
+        some = np.flatnonzero(found.any(1))
+        rows = rows[some]
+        for number in np.unique(self._source[rows]):
+            here = self._source[rows] == number
+            with reading(self._paths(rows[here]), "genotypes", RERUN):
+                calls = self._file(int(number)).are_calls(self._index[rows[here]])
+            found[some[here]] &= calls[:, None]
+        return found
 
     def _paths(self, rows: np.ndarray | slice) -> str:
         """The files of those rows, for a message."""

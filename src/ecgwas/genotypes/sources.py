@@ -106,11 +106,11 @@ def _bgen(path: Path, number: int, source: GenotypeSource) -> Part:
 def _pgen(path: Path, number: int, made: Converted | None) -> Part:
     variants, samples = pgen.read(path, number)
     n = pgen.with_dosages(path)
+    called = made and made.called
     said = {0: "calls", variants.height: "dosages"}.get(n, f"dosages of {n} variants, calls of the others")
     said = "dosages where it has them" if n is None else said
-    return Part(
-        path, variants, samples, f"PGEN, {said}", {"whole": n == 0, "decimals": made and made.decimals}, by_hail=False
-    )
+    reader = {"whole": n == 0 and called is None, "decimals": made and made.decimals, "called": called}
+    return Part(path, variants, samples, f"PGEN, {said}", reader, by_hail=False)
 
 
 def _plink(path: Path, number: int) -> Part:

@@ -1,6 +1,7 @@
 """VCF files: header, build, and one record after another with its dosages, in memory of one record."""
 
 import gzip
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from ecgwas.config import Genotypes
 from ecgwas.errors import UserError, reading
-from ecgwas.genotypes import contigs, vcf_entries
+from ecgwas.genotypes import contigs, qc, vcf_entries
 from ecgwas.genotypes.contigs import OTHER
 from ecgwas.genotypes.listing import must_exist, one_list_of_samples
 from ecgwas.genotypes.vcf_fields import failed_filter, quality
@@ -29,6 +31,13 @@ class Row:
     alt: str
     filter: str | None  # null where it passes
     quality: tuple[str, float] | None  # name and value
+
+    def excluded(self, settings: Genotypes) -> bool:
+        """Whether quality control excludes it whatever its dosages: `qc.flagged_variants`, `qc.unusable_variants`."""
+        failed = self.filter is not None and settings.filters == "pass"
+        poor = self.quality is not None and self.quality[1] < settings.min_info
+        place = self.contig not in contigs.CONTIGS or self.position < 1
+        return failed or poor or place or not (re.search(qc.REF, self.ref) and re.search(qc.ALT, self.alt))
 
 
 def header(path: Path) -> list[str]:
@@ -105,6 +114,17 @@ class Record:
         """The names of FORMAT."""
         return self.columns[8].split(":")
 
+    @property
+    def best(self) -> str | None:
+        """What its dosages are read of: DS, GP or GT; None where FORMAT has none of them."""
+        found = vcf_entries.fields(self.form)
+        return vcf_entries.MICRO.get(found[0][0], found[0][0]) if found else None
+
+    @property
+    def on_x(self) -> bool:
+        """Whether it is on X."""
+        return _contig(self.columns[0]) == "X"
+
     def rows(self) -> list[Row]:
         """One row for each ALT, those of several in their smallest form."""
         chrom, position, name, ref, _, _, state, info, _ = self.columns
@@ -118,7 +138,12 @@ class Record:
 
     def dosages(self, n: int) -> np.ndarray:
         """ALT dosages float64 [alt, sample] of `n` samples; NaN is missing."""
-        return vcf_entries.dosages(self.raw, self.form, len(self.alts), n, _contig(self.columns[0]) == "X")
+        return vcf_entries.dosages(self.raw, self.form, len(self.alts), n, self.on_x)
+
+    def missing(self, n: int) -> np.ndarray:
+        """As many missing dosages, of a record that is not read; `Malformed` where it has another number of samples."""
+        vcf_entries.check_count(self.raw, n)
+        return np.full((len(self.alts), n), np.nan)
 
 
 _CONTIGS: dict[str, str] = {}
@@ -143,9 +168,8 @@ def records(path: Path) -> Iterator[Record]:
             columns = [text.decode() for text in fixed[:FIXED]]
             if not columns[1].isdigit():
                 raise UserError(f"{path}: line {number}: position {columns[1]!r} is no number; correct the record")
-            if not vcf_entries.fields(columns[8].split(":")):
-                raise UserError(
-                    f"{path}: line {number} ({columns[0]}:{columns[1]}): FORMAT {columns[8]} has none of DS, GP, GT; "
-                    "write one of them for every record"
-                )
+            if int(columns[1]) >= 2**31:  # VCF specification, 1.6.1
+                raise UserError(f"{path}: line {number}: position {columns[1]} is not below 2^31; correct the record")
+            if not all([columns[0], columns[3], *columns[4].split(",")]):
+                raise UserError(f"{path}: line {number}: CHROM, REF or an ALT is empty; correct the record")
             yield Record(number, columns, fixed[FIXED])

@@ -20,6 +20,13 @@ class Malformed(ValueError):
     """A record that cannot be read; the words say why."""
 
 
+def check_count(raw: bytes, samples: int) -> None:
+    """`Malformed` where the text after FORMAT has another number of sample fields."""
+    found = raw.count(b"\t") + 1
+    if found != samples:
+        raise Malformed(f"{found} sample fields, but the header names {samples} samples")
+
+
 @dataclass(frozen=True)
 class Text:
     """The sample fields of one record."""
@@ -34,10 +41,9 @@ class Text:
     @staticmethod
     def of(raw: bytes, samples: int) -> "Text":
         """Split `raw` into `samples` fields; `Malformed` where it has another number."""
+        check_count(raw, samples)
         text = np.frombuffer(raw, np.uint8)
         tabs, colons = np.flatnonzero(text == TAB), np.flatnonzero(text == COLON)
-        if len(tabs) + 1 != samples:
-            raise Malformed(f"{len(tabs) + 1} sample fields, but the header names {samples} samples")
         starts, ends = np.concatenate([[0], tabs + 1]), np.concatenate([tabs, [len(text)]])
         if samples and len(colons) % samples == 0:  # as many in each, mostly
             each = len(colons) // samples

@@ -248,6 +248,32 @@ def test_reader_turns_flipped_rows_and_drops_heterozygous_men_on_x(tmp_path, wri
     assert (fixed.sum(2) == state.sum(2)).all()
 
 
+def test_imputed_dosages_of_men_on_x_are_no_calls_in_pgen_and_bgen(tmp_path):
+    """A dosage of exactly 1 stays where the variant has imputed dosages; a heterozygous call of a man is missing."""
+    from bgen import BgenWriter
+
+    dosages = np.tile([0, 1, 2, 0, 1, 2, 0.0], (9, 1))
+    dosages[8] = [0.5, 1, 2, 0, 1, 2, 1.5]
+    files = sources.open_files(write_pgen(tmp_path / "a.pgen", dosages))
+    expected = dosages.copy()
+    expected[7, [1, 4]] = np.nan
+    with GenotypeReader(files.manifest() | {"males": [1, 4]}, files.variants, [4, 1]) as reader:
+        assert np.array_equal(reader.read(slice(None)), expected[:, [4, 1]], equal_nan=True)
+    path = tmp_path / "b.bgen"
+    with BgenWriter(str(path), n_samples=3, samples=["a", "b", "c"], compression="zlib") as stream:
+        certain, half = [0, 1, 0], [0.5, 0, 0.5]
+        for i, rows in enumerate([[certain, certain, [1, 0, 0]], [certain, half, [1, 0, 0]]]):
+            stream.add_variant(f"v{i}", f"v{i}", "X", 3_000_000 + i, ["A", "G"], np.array(rows), bit_depth=16)
+        p, ploidy = np.array([[0.5, 0.5, np.nan], [0, 1, np.nan], [0, 1, 0]]), np.array([1, 1, 2], np.uint8)
+        stream.add_variant("h", "h", "X", 3_000_009, ["A", "G"], p, ploidy=ploidy, bit_depth=1)
+    files = sources.open_files(GenotypeSource(format="bgen", paths=[path], build="GRCh37"))
+    manifest = files.manifest() | {"males": [0, 1]}
+    manifest["sources"][0]["haploid"] = True
+    with GenotypeReader(manifest, files.variants[:2], [0, 1, 2]) as reader:
+        found = reader.read(slice(None))
+    np.testing.assert_allclose(found, [[np.nan, np.nan, 0], [1, 1, 0]], atol=1e-4)
+
+
 def test_haploid_bgen_counts_one_copy_as_two_and_several_alleles_are_a_row(tmp_path):
     from bgen import BgenWriter
 

@@ -10,7 +10,7 @@ import pytest
 
 from ecgwas.config import Genotypes, GenotypeSource
 from ecgwas.errors import UserError
-from ecgwas.genotypes import qc, qc_main, vcf_entries, vcf_fields
+from ecgwas.genotypes import qc, qc_main, vcf, vcf_entries, vcf_fields
 from ecgwas.genotypes.reader import GenotypeReader
 from ecgwas.people import read_withdrawn
 
@@ -195,6 +195,109 @@ def test_samples_of_an_id_of_a_person_and_a_sample_are_not_written(tmp_path, ord
     assert files.sample_ids == ["8"]
 
 
+X = 3_000_000  # outside the pseudo-autosomal regions of both builds
+
+
+@pytest.mark.parametrize(("half", "others"), [("0.5", "1"), ("0.5", "0.75"), ("0.50", "0.5")])
+def test_an_imputed_dosage_of_a_man_on_x_is_no_heterozygous_call(tmp_path, half, others):
+    """One copy with DS 0.5 counts as 1, also where all dosages are then whole; a call 0/1 of a man is missing."""
+    rows = [
+        f"X {X} v A G . . . GT:DS 0:{half} 1:{others} 0/1:1",
+        f"X {X + 1} w A G . . . GP 0.5,0.5 0.5,0,0.5 0,1,0",
+        f"X {X + 2} x A G,T . . . GT 0/1 1 1/2",
+        f"X {X + 3} y A G . . . GT:DS 0/1:. 0/1:. 0/1:0.25",
+        "1 5 z A G . . . GT:DS 0/1:1 0/1:1 0/1:1",
+    ]
+    files, _ = read(write(tmp_path / "a.vcf", rows), tmp_path)
+    expected = [[1, 2 * float(others), 1], [1, 1, 1], [np.nan, 2, 1], [0, 0, 1], [1, 1, 0.25], [1, 1, 1]]
+    manifest = files.manifest() | {"males": [0, 1]}
+    for samples in ([0, 1, 2], [0], [2, 0]):  # whoever is read beside
+        with GenotypeReader(manifest, files.variants, samples) as reader:
+            np.testing.assert_array_equal(reader.read(slice(None)), np.array(expected, np.float32)[:, samples])
+            assert not reader.hard_calls
+    with GenotypeReader(manifest, files.variants.with_columns(flipped=pl.lit(True)), [0, 1, 2]) as reader:
+        np.testing.assert_array_equal(reader.read(slice(None)), 2 - np.array(expected, np.float32))
+
+
+def test_calls_of_men_on_x_alone_are_still_excluded(tmp_path):
+    rows = [f"X {X} v A G . . . GT 0/1 1 0/1", f"X {X + 1} w A G . . . GT 0/1 0/0 1/1"]
+    files, _ = read(write(tmp_path / "a.vcf", rows), tmp_path)
+    with GenotypeReader(files.manifest() | {"males": [0, 1]}, files.variants, [0, 1, 2]) as reader:
+        np.testing.assert_array_equal(reader.read(slice(None)), [[np.nan, 2, 1], [np.nan, 0, 2]])
+        assert reader.hard_calls
+
+
+BAD = "GT:DS 0/1:-1 0/0/1:0 0/1:x"  # no record fit for analysis may be so
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        f"MT 5 w A G . . . {BAD}",
+        f"chrUn_1 5 w A G . . . {BAD}",
+        f"Y 5 w A G,T . . . {BAD}",
+        f"1 0 w A G . . . {BAD}",
+        f"1 6 w A . . . . {BAD}",
+        "1 6 w A . . . . GP 1 1 1",
+        "1 6 w A . . . . GT:GP 0/0:1 0/0:1 0/0:0.9",
+        f"1 6 w A G . LOWQ . {BAD}",
+        f"1 6 w A G . PASS;x R2=1 {BAD}",
+        f"1 6 w A G . . R2=0.02 {BAD}",
+        f"1 6 w A G[1:5[ . . . {BAD}",
+        f"1 6 w R G . . . {BAD}",
+        "1 6 w A <CN0> . . . CN 1 2 3",
+        "1 6 w A G . . . GL -1,-2,-3 -1,-2,-3 -1,-2,-3",
+        "1 6 w A G . LOWQ . PL 1 2 3",
+    ],
+)
+def test_a_record_that_is_excluded_anyway_does_not_end_the_run(tmp_path, row):
+    """Its dosages are missing, it keeps its row, and the others are read."""
+    rows = ["1 5 v A G . PASS . GT:DS 0/0:0.25 0/1:1 1/1:2", row, "1 7 y A G . PASS . GT:DS 0/0:0 0/1:1 1/1:1.5"]
+    files, dosages = read(write(tmp_path / "a.vcf", rows), tmp_path)
+    np.testing.assert_array_equal(dosages[[0, -1]], np.array([[0.25, 1, 2], [0, 1, 1.5]], np.float32))
+    assert len(dosages) == files.variants.height == (4 if "G,T" in row else 3)
+    assert np.isnan(dosages[1:-1]).all()
+    kept, flagged = qc.flagged_variants(files.variants, Genotypes())
+    lost = pl.concat([flagged, qc.unusable_variants(kept)])
+    called = row.split()[8] in ("CN", "GL")  # those go by their call rate, which is 0
+    assert set(lost["id"]) == (set() if called else set(files.variants[1:-1].select(qc.VARIANT).to_series()))
+
+
+def test_a_record_that_is_kept_by_the_settings_is_read(tmp_path):
+    rows = ["1 5 v A G . q10 R2=0.1 DS 0 1 2", "1 6 w A G . q10 R2=0.1 DS 0 1 -1"]
+    source = write(tmp_path / "a.vcf", rows)
+    assert np.isnan(read(source, tmp_path)[1]).all()
+    for settings in (Genotypes(filters="all"), Genotypes(min_info=0.05)):
+        assert np.isnan(read(source, tmp_path, settings=settings)[1]).all()
+    settings = Genotypes(filters="all", min_info=0.05)
+    with pytest.raises(UserError, match=r"line 4 \(1:6\): DS of sample 3 is -1, not from 0 to 2"):
+        read(source, tmp_path, settings=settings)
+    source = write(tmp_path / "a.vcf", rows[:1])
+    assert read(source, tmp_path, settings=settings)[1].tolist() == [[0, 1, 2]]
+
+
+def test_what_is_excluded_before_reading_is_what_quality_control_excludes(tmp_path):
+    rng = np.random.default_rng([73])
+    pick = lambda *values: values[rng.integers(len(values))]  # noqa: E731
+    alts = ("G", "A", "<DEL>", "*", ".", "g", "N", "]1:5]A", "GTC", "<>", "<NON_REF>")
+    rows = [
+        vcf.Row(pick("1", "X", "22", "Y", "MT", "HLA*1"), pick(0, 5, 9), f"v{i}", pick("A", "AN", "r", "ACC"),
+                pick(*alts), pick(None, None, "q10"), pick(None, ("R2", 0.2), ("R2", 0.3), ("AR2", float("nan"))))
+        for i in range(400)
+    ]  # fmt: skip
+    for settings in (Genotypes(), Genotypes(filters="all"), Genotypes(min_info=0.1)):
+        columns = {name: [getattr(row, name) for row in rows] for name in ("contig", "position", "rsid", "ref", "alt")}
+        table = pl.DataFrame(columns).with_columns(
+            filter=pl.Series([row.filter for row in rows], dtype=pl.String),
+            quality=pl.Series([row.quality and row.quality[1] for row in rows], dtype=pl.Float64),
+            quality_name=pl.Series([row.quality and row.quality[0] for row in rows], dtype=pl.String),
+        )
+        for row, one in zip(rows, table.iter_slices(1), strict=True):
+            kept, flagged = qc.flagged_variants(one, settings)
+            lost = flagged.height + qc.unusable_variants(kept).height
+            assert row.excluded(settings) == bool(lost), row
+
+
 def test_files_of_other_samples_are_named_as_the_user_has_them(tmp_path):
     """Also where two files of one name in two folders are numbered apart."""
     for names in (("b.vcf", "a.vcf"), ("y/geno.vcf", "x/geno.vcf")):
@@ -229,6 +332,9 @@ def test_several_files_are_converted_in_processes_of_their_own(tmp_path):
         ("1 5 v A G . . . PL 0 1 2", "FORMAT PL has none of DS, GP, GT"),
         ("1 p v A G . . . DS 0 1 2", "line 3: position 'p' is no number"),
         ("1 5 v", "line 3 has 3 columns"),
+        ("MT 5 v A G . . . GT 0 1", r"line 3 \(MT:5\): 2 sample fields, but the header names 3"),
+        ("1 4294967296 v A G . . . DS 0 1 2", r"line 3: position 4294967296 is not below 2\^31"),
+        ("1 5 v A G, . . . DS 0 1 2", "line 3: CHROM, REF or an ALT is empty"),
     ],
 )
 def test_records_that_cannot_be_read_are_named(tmp_path, row, words):
