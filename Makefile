@@ -24,7 +24,7 @@ demo: $(VENV)/.installed
 run: $(VENV)/.installed
 	$(BIN)/python workflow/run.py $(STUDY) --profile $(PROFILE)
 
-# No file of the study's results holds an id of its lists of withdrawn people, or which does.
+# Look for ids of the study's lists of withdrawn people in its results (not in simulated/, nor in .snakemake but its logs).
 withdrawn: $(VENV)/.installed
 	$(BIN)/python -m ecgwas.people.withdrawn --study $(STUDY)
 

@@ -2,7 +2,9 @@
 
 import functools
 import gzip
+import html
 import io
+import pickletools
 import re
 import zipfile
 from collections.abc import Iterator
@@ -16,8 +18,15 @@ import pyarrow as pa
 BLOCK = 2**24  # bytes of a text that are looked at together
 SIGNALS = ("strip", "beat", "rr")  # arrays of numbers, which hold no id
 COMPRESSED = b"\x1f\x8b"
-WORD = re.compile(rb"[A-Za-z0-9_]+")
-PLACE = re.compile(rb"([0-9XYMT]:([0-9]+-)?|[0-9]\.)$")  # before digits: they are a position, or decimals
+PAGES = (".html", ".svg", ".xml")
+WORD = re.compile(r"[^\W_]+")  # letters and digits of any script; an underscore ends an id as a hyphen does
+ESCAPED = re.compile(rb"(?:\\u[0-9a-fA-F]{4})+")
+CONTIG = r"(?<![^\W_])(chr)?([0-9]{1,2}|X|Y|XY|M|MT)"
+PLACE = re.compile(rf"{CONTIG}:([0-9]+-)?$", re.IGNORECASE)  # before digits: they are a position of the genome
+BETWEEN = re.compile(rf"{CONTIG}_$", re.IGNORECASE)  # and likewise where an allele follows: 1_1000015_A_G
+ALLELE = re.compile(r"_[ACGTN<*]")
+DECIMALS = re.compile(r"(^|[^\w./-])[+-]?[0-9]+\.$")
+GOES_ON = re.compile(r"[._/-]\w")  # after digits that are no decimals: 1.1000015.xml
 POSITIONS = ("pos", "position", "bp", "base_pair_location", "genpos", "start", "end", "beg", "n", "n_eff", "neff")
 TABLES = (".tsv", ".txt", ".csv", ".regenie", ".sumstats", ".gz")
 PEOPLE = "people.parquet"  # the one table of ours with columns of a user's, where an id may be a number
@@ -30,25 +39,26 @@ class Listed:
     ids: frozenset[str]
 
     @functools.cached_property
-    def tokens(self) -> dict[bytes, list[bytes]]:
+    def tokens(self) -> dict[str, list[str]]:
         """Ids by their first word, so that one pass over the words of a text finds candidates."""
-        found: dict[bytes, list[bytes]] = {}
+        found: dict[str, list[str]] = {}
         for name in sorted(self.ids):
-            words = WORD.findall(name.encode())
-            if words:
-                found.setdefault(words[0], []).append(name.encode())
+            found.setdefault((WORD.findall(name) or [""])[0], []).append(name)
         return found
 
     def in_bytes(self, data: bytes) -> bool:
-        """Whether an id stands in `data` as a whole token; digits of a genome position or a decimal number are none."""
-        for word in set(WORD.findall(data)) & self.tokens.keys():
-            for name in self.tokens[word]:
-                whole = rb"(?<![A-Za-z0-9_])" + re.escape(name) + rb"(?![A-Za-z0-9_])"
-                for match in re.finditer(whole, data):
-                    before = data[max(0, match.start() - 40) : match.start()]
-                    if not (name.isdigit() and PLACE.search(before)):
-                        return True
-        return False
+        """Whether an id stands in `data`, UTF-8, as a whole token."""
+        return self.in_text(data.decode("utf-8", "replace"))
+
+    def in_text(self, text: str) -> bool:
+        """Whether an id stands in `text` as a whole token; digits of a genome position or a decimal number are none."""
+        candidates = {*WORD.findall(text), ""} & self.tokens.keys()
+        return any(stands(name, text) for word in candidates for name in self.tokens[word])
+
+    def in_fields(self, data: bytes) -> bool:
+        """Whether an id is a string of binary `data` behind its length, whatever bytes follow it."""
+        names = (name.encode() for name in self.ids)
+        return any(bytes([len(name)]) + name in data for name in names if len(name) < 128)
 
     def in_column(self, column: pl.Series, numbers: bool = False) -> bool:
         """Whether a cell is an id, or holds one as a whole token; whole numbers are compared where `numbers`."""
@@ -61,7 +71,24 @@ class Listed:
         if not (column.dtype in (pl.String, pl.Categorical, pl.Enum) or (numbers and column.dtype.is_integer())):
             return False
         text = column.drop_nulls().unique().cast(pl.String)
-        return text.is_in(list(self.ids)).any() or self.in_bytes("\n".join(text).encode())
+        return text.is_in(list(self.ids)).any() or self.in_text("\n".join(text))
+
+
+def stands(name: str, text: str) -> bool:
+    """Whether `name` is in `text` between characters that are no letters or digits."""
+    for match in re.finditer(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", text):
+        if not (
+            name.isdigit() and is_number(text[max(0, match.start() - 40) : match.start()], text[match.end() :][:2])
+        ):
+            return True
+    return False
+
+
+def is_number(before: str, after: str) -> bool:
+    """Whether digits between these are a position of the genome, or decimals."""
+    if PLACE.search(before) or (BETWEEN.search(before) and ALLELE.match(after)):
+        return True
+    return bool(DECIMALS.search(before)) and not GOES_ON.match(after)
 
 
 def holds(path: Path, listed: Listed) -> bool:
@@ -70,15 +97,33 @@ def holds(path: Path, listed: Listed) -> bool:
         return in_parquet(path, listed)
     if path.suffix == ".npy" and path.name.split(".")[-2].startswith(SIGNALS):
         return False
+    if path.suffix == ".npy":
+        return listed.in_bytes(as_text(path.read_bytes()))
     if path.suffix == ".idx" or ".idx" in path.parent.suffix:  # of a Hail table: keys of variants, never of samples
         return False
     if zipfile.is_zipfile(path):
         return in_archive(path, listed)
     if path.name.startswith("part-") and any(folder.suffix in (".mt", ".ht") for folder in path.parents):
-        return any(listed.in_bytes(block) for block in hail_blocks(path.read_bytes()))
+        blocks = hail_blocks(path.read_bytes())
+        named = "entries" not in path.parts  # which are calls: no strings
+        return any(listed.in_bytes(block) or (named and listed.in_fields(block)) for block in blocks)
     if path.suffix in TABLES and (columns := text_columns(path)) is not None:
         return any(listed.in_column(column) for column in columns)
-    return any(listed.in_bytes(block) for block in texts(path))
+    return any(listed.in_bytes(plain(block, path.suffix in PAGES)) for block in texts(path))
+
+
+def plain(data: bytes, page: bool) -> bytes:
+    """`data` with characters for escapes of JSON and, in a page, of HTML: M\\u00fcller, M&uuml;ller are Müller."""
+    if b"\\" in data:
+        data = ESCAPED.sub(lambda found: as_characters(found[0]), data)
+        data = data.replace(b'\\"', b'"').replace(b"\\/", b"/").replace(b"\\\\", b"\\")
+    return html.unescape(data.decode("utf-8", "replace")).encode() if page and b"&" in data else data
+
+
+def as_characters(escapes: bytes) -> bytes:
+    """Escapes of JSON as UTF-8; two may be one character."""
+    units = bytes.fromhex(escapes.decode().replace("\\u", ""))
+    return units.decode("utf-16-be", "replace").encode()
 
 
 def in_parquet(path: Path, listed: Listed) -> bool:
@@ -91,10 +136,23 @@ def in_parquet(path: Path, listed: Listed) -> bool:
 
 
 def in_archive(path: Path, listed: Listed) -> bool:
-    """Whether an .npz, a trained model (.pt) or another ZIP archive holds one; arrays of text are decoded."""
+    """Whether an .npz, a trained model (.pt) or another ZIP archive holds one; arrays of text, pickles are decoded."""
     with zipfile.ZipFile(path) as archive:
         parts = ((name, archive.read(name)) for name in archive.namelist())
-        return any(listed.in_bytes(as_text(data) if name.endswith(".npy") else data) for name, data in parts)
+        return any(listed.in_bytes(of_member(name, data)) for name, data in parts)
+
+
+def of_member(name: str, data: bytes) -> bytes:
+    """What of a member of an archive can hold an id."""
+    if name.endswith(".npy"):
+        return as_text(data)
+    return in_lines(data) if name.endswith(".pkl") else data
+
+
+def in_lines(pickled: bytes) -> bytes:
+    """The strings of a pickle, which is not run, one a line."""
+    texts = (value for _, value, _ in pickletools.genops(pickled) if isinstance(value, str | bytes))
+    return b"\n".join(value.encode(errors="replace") if isinstance(value, str) else value for value in texts)
 
 
 def as_text(data: bytes) -> bytes:
