@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -10,7 +11,7 @@ import pytest
 
 from ecgwas.config import Genotypes, GenotypeSource
 from ecgwas.errors import UserError
-from ecgwas.genotypes import qc, qc_main, vcf, vcf_entries, vcf_fields
+from ecgwas.genotypes import cohort, qc, qc_main, vcf, vcf_entries, vcf_fields
 from ecgwas.genotypes.reader import GenotypeReader
 from ecgwas.people import read_withdrawn
 
@@ -217,6 +218,24 @@ def test_an_imputed_dosage_of_a_man_on_x_is_no_heterozygous_call(tmp_path, half,
             assert not reader.hard_calls
     with GenotypeReader(manifest, files.variants.with_columns(flipped=pl.lit(True)), [0, 1, 2]) as reader:
         np.testing.assert_array_equal(reader.read(slice(None)), 2 - np.array(expected, np.float32))
+
+
+@pytest.mark.parametrize(("form", "call_rate", "af"), [("GT:DS", 1, 0.5), ("GT", 0.5, 0.5)])
+def test_dosages_that_are_all_whole_are_counted_as_dosages(tmp_path, form, call_rate, af):
+    """In the scan and in the final counts: men's dosages of 1 stay, their heterozygous calls are missing."""
+    entries = ["0/1:1", "0:0.5", "1:0.5", "0/1:1"] if form == "GT:DS" else ["0/1"] * 4
+    rows = [f"X {X} v A G . . . {form} {' '.join(entries)}"]
+    files, _ = read(write(tmp_path / "a.vcf", rows, "abcd"), tmp_path)
+    sex = ["female", "male", "male", "female"]
+    samples = pl.DataFrame({"sample_id": files.sample_ids, "sex_reported": sex, "sex_genetic": sex})
+    settings = Genotypes(min_mac=1, variant_call_rate=0.1)
+    source = GenotypeSource(format="vcf", paths=[tmp_path / "a.vcf"], build="GRCh37")
+    one = cohort.Cohort(files, samples.with_columns(withdrawn=pl.lit(False)), None, settings, source)
+    everyone = np.ones(4, bool)
+    cohort.second_look(one, SimpleNamespace(group=np.zeros(4, int), unrelated=everyone))
+    assert one.variants.select("call_rate", "af").row(0) == (call_rate, af)
+    with GenotypeReader(one.manifest(), one.variants, range(4)) as reader:
+        assert reader.hard_calls == (form == "GT")
 
 
 def test_calls_of_men_on_x_alone_are_still_excluded(tmp_path):
