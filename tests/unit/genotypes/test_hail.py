@@ -257,7 +257,8 @@ def test_matrix_table_of_dosages_keeps_them_with_filter_and_measure(session, tmp
     mt = hl.import_vcf(str(tmp_path / "a.vcf"), reference_genome="GRCh37", array_elements_required=False)
     mt.write(str(tmp_path / "a.mt"))
     source = GenotypeSource(format="mt", paths=[tmp_path / "a.mt"], build="GRCh37")
-    files = qc_main.open_source(source, tmp_path / "converted", 2)
+    keep = Genotypes(filters="all", min_info=0.01)  # dosages of excluded records are not converted
+    files = qc_main.open_source(source, tmp_path / "converted", 2, settings=keep)
     with GenotypeReader(files.manifest(), files.variants, [0, 1, 2]) as reader:
         found = reader.read(slice(None))
     expected = [[0.987, 1.5, np.nan], [1, 2, 0], [1, 0.5, 0], [0.25, 1, 0]]
