@@ -21,8 +21,8 @@ def flags_of(trait: str, rules: dict[str, list[str]]) -> list[str]:
 def applied(recorded: Recordings, rules: dict[str, list[str]]) -> tuple[Recordings, pl.DataFrame]:
     """`recorded` with the values of flagged recordings missing, and tables.TRAITS_EXCLUDED: a row per trait and flag.
 
-    Recordings whose flag is not known keep their values; those of which nothing is left leave. A table without flags
-    stays as it is. Raises `UserError` where no recording keeps a value.
+    Recordings whose flag is not known keep their values; those of which nothing is left leave, and a person all of
+    whose recordings do has a row. A table without flags stays as it is. Raises `UserError` where no recording keeps a value.
     """
     values, rows = recorded.values.copy(), [tables.empty(tables.TRAITS_EXCLUDED)]
     for j, trait in enumerate(recorded.names):
@@ -37,9 +37,17 @@ def applied(recorded: Recordings, rules: dict[str, list[str]]) -> tuple[Recordin
     if len(rows) > 1 and not left.any():
         counts = "; ".join(f"{row['id'][0]}, {row['reason'][0]}: {row['detail'][0]}" for row in rows[1:])
         raise UserError(f"no recording has a value left ({counts}); correct `phenotypes.exclude`, or scan other traits")
+    rows.append(_without_values(np.setdiff1d(recorded.person.astype(str), recorded.person[left].astype(str))))
     kept = {flag: flagged[left] for flag, flagged in recorded.flags.items()}
     ids = None if recorded.ids is None else recorded.ids[left]
     return replace(recorded, person=recorded.person[left], values=values[left], ids=ids, flags=kept), pl.concat(rows)
+
+
+def _without_values(people: np.ndarray) -> pl.DataFrame:
+    detail = "every value of this person's recordings is excluded by phenotypes.exclude"
+    ids = pl.DataFrame({"id": people}, schema={"id": pl.String})
+    rows = ids.with_columns(kind=pl.lit("person"), reason=pl.lit("flagged"), detail=pl.lit(detail))
+    return tables.typed(rows.with_columns(n=pl.lit(None, pl.Int32)), tables.TRAITS_EXCLUDED)
 
 
 def _row(trait: str, flag: str, people: np.ndarray, total: int) -> pl.DataFrame:

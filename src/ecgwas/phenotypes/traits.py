@@ -227,6 +227,7 @@ def main(
     where = f"{values} with {people}"
     adjusting = inputs.read(people, recordings, settings.covariates, settings.pcs)
     joined, left_out = analysed(recorded, adjusting, known, pl.read_parquet(pcs), settings, where)
+    left_out = left_out.join(unmeasured, on=["kind", "id"], how="anti")  # one row per person
     design_columns, noted = covariate_columns(joined, adjusting.formulas, settings.pcs, where)
     c = design_columns.drop("person_id", "sample_id").to_numpy()
     made = build(recorded, joined, c, whiten, settings, bool(outcomes))

@@ -33,6 +33,7 @@ REASONS = {
     "genotype_qc": "genotypes failed quality control",
     "related": "relative of a person who stays in the scan",
     "no_ecg": "no ECG that passed quality control",
+    "flagged": "every ECG is paced, in AF or with bundle branch block (phenotypes.exclude)",
     "missing_covariate": "a covariate is missing",
     "stronger_outside": "the strongest variant nearby is outside the region",
     "no_variants": "no variant with a test",

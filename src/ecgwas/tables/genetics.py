@@ -61,7 +61,7 @@ RELIABILITY: Schema = {
 TRAITS_EXCLUDED: Schema = {
     "kind": (pl.String(), "person, trait, covariate, or recordings: values of a trait that a flag excludes."),
     "id": (pl.String(), "person_id, trait or covariate; of recordings the trait."),
-    "reason": (pl.String(), "no_genotypes, genotype_qc, duplicate, related, no_ecg, missing_covariate, constant, too_few_people, collinear, few_people (levels joined), too_few_cases, separated; of a column that is no trait: no_name, row_number, id, no_number; of recordings the flag: af, paced, lbbb, rbbb."),
+    "reason": (pl.String(), "no_genotypes, genotype_qc, duplicate, related, no_ecg, flagged (every recording is, see phenotypes.exclude), missing_covariate, constant, too_few_people, collinear, few_people (levels joined), too_few_cases, separated; of a column that is no trait: no_name, row_number, id, no_number; of recordings the flag: af, paced, lbbb, rbbb."),
     "detail": (pl.String(), "What was seen."),
     "n": (pl.Int32(), "Recordings that the flag excludes from the trait; null for other kinds."),
 }

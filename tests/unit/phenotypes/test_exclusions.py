@@ -130,7 +130,21 @@ def test_a_recording_without_any_value_left_is_none():
     kept, rows = exclusions.applied(recorded, DEFAULT)
     assert kept.person.tolist() == ["b"]
     assert kept.ids.tolist() == ["r2"]
-    assert rows["detail"].to_list() == ["1 of 2 recordings with a value, of 1 people: phenotypes.exclude"]
+    assert rows.select("kind", "id", "reason").rows() == [("recordings", "qt_ms", "af"), ("person", "a", "flagged")]
+    assert rows["detail"][0] == "1 of 2 recordings with a value, of 1 people: phenotypes.exclude"
+
+
+def test_a_person_all_of_whose_recordings_are_flagged_has_one_row(cohort):
+    samples = pl.read_parquet(cohort / "samples.parquet")
+    samples.with_columns(keep=pl.col("person_id") != "p06").write_parquet(cohort / "samples.parquet")
+    table = pl.read_parquet(cohort / "intervals.parquet").drop("ectopic_share", "rr_mean_ms")
+    table.write_parquet(cohort / "intervals.parquet")
+    made = run(cohort)
+    rows = made["excluded"].filter(kind="person")
+    flagged = [f"p{i:02d}" for i in range(5, 20)]  # the first five have a second recording that is not flagged
+    assert rows.select("id", "reason").sort("id").rows() == [(name, "flagged") for name in flagged]
+    everyone = set(pl.read_csv(cohort / "people.csv")["person_id"])
+    assert set(made["traits"]["person_id"]) | set(rows["id"]) == everyone
 
 
 def test_rules_that_leave_no_value_are_named(cohort):
