@@ -111,4 +111,11 @@ def minimal() -> dict:
     """What the template needs of everything else."""
     words = ("title", "study", "label", "model", "p_threshold", "null_contigs", "permutations", "coverage")
     words += ("trait_unit", "trait_unit_short", "settings", "version")
-    return {name: "x" for name in words} | {"seed": 1, "cohorts": [], "held": None, "history": None, "made_with": []}
+    return {name: "x" for name in words} | {
+        "seed": 1,
+        "cohorts": [],
+        "ungenotyped": [],
+        "held": None,
+        "history": None,
+        "made_with": [],
+    }
