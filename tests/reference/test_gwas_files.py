@@ -132,7 +132,7 @@ def test_a_vcf_of_1000_genomes_with_variants_nobody_carries(realdata, hail, tmp_
     cohort = cohorts.write(tmp_path, calls, nowhere, places, np.random.default_rng(24))
     source = GenotypeSource(format="vcf", paths=[vcf], build="GRCh37")
     converted = qc_main.open_source(source, tmp_path / "converted", 2)
-    cohorts.write_tables(cohort, source.model_copy(update={"format": "plink", "paths": converted.paths}))
+    cohorts.write_tables(cohort, source.model_copy(update={"format": "pgen", "paths": converted.paths}))
     variants = inputs.read_variants(cohort.table("variants")).select(inputs.VARIANT)
     assert variants.select(pl.col("ref").str.len_chars() > 1).sum().item() > 5
     cohort = replace(cohort, variants=variants)
