@@ -22,7 +22,8 @@ def applied(recorded: Recordings, rules: dict[str, list[str]]) -> tuple[Recordin
     """`recorded` with the values of flagged recordings missing, and tables.TRAITS_EXCLUDED: a row per trait and flag.
 
     Recordings whose flag is not known keep their values; those of which nothing is left leave, and a person all of
-    whose recordings do has a row. A table without flags stays as it is. Raises `UserError` where no recording keeps a value.
+    whose recordings do has a row. A table without flags stays as it is. Raises `UserError` where no recording keeps a
+    value.
     """
     values, rows = recorded.values.copy(), [tables.empty(tables.TRAITS_EXCLUDED)]
     for j, trait in enumerate(recorded.names):
