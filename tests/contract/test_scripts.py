@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.contract.imports import file_of
+
+from ecgwas.code import file_of
 
 SCRIPTS = sorted((Path(__file__).parents[2] / "benchmarks").glob("*.py"))
 OURS = ("ecgwas", "benchmarks")

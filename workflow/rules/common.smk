@@ -1,7 +1,6 @@
 """The checked study, and what rules say in one word: settings, hashes of code, lists of files."""
 
 import functools
-import hashlib
 import json
 import os
 import shlex
@@ -41,13 +40,12 @@ def settings(stage):
 
 
 def source(stage):
-    """Hash of a stage's code where `development` is set: then an edit reruns the stage."""
-    if not STUDY.development:
+    """Hash of the code that a stage runs where `development` is set: then an edit reruns the stage."""
+    if not STUDY.development or not workflow.is_main_process:  # jobs parse this file again, and record no params
         return ""
-    files = sorted(
-        file for file in Path(workflow.basedir, "src", "ecgwas", stage).rglob("*.*") if file.suffix != ".pyc"
-    )
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
+    from ecgwas.code import fingerprint
+
+    return fingerprint(stage)
 
 
 # Part of the command and not of params: where Hail runs changes no number, so that nothing is rerun for it.
