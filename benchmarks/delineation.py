@@ -22,7 +22,7 @@ from ecgwas.ingest.intervals import marked, without_neighbours
 from ecgwas.ingest.process import WIDE_HZ, process
 from ecgwas.ingest.qrs import detect
 from ecgwas.ingest.quality import Excluded
-from ecgwas.ingest.readers import Recording
+from ecgwas.ingest.recording import Recording
 from ecgwas.ingest.rhythm import irregular, normal_intervals
 from ecgwas.simulate.ecg import CHUNK, PARAMETERS, simulate_recordings, twelve_leads
 from ecgwas.simulate.ecg_rhythm import RHYTHMS, draw_beats

@@ -19,7 +19,8 @@ from ecgwas.cli import run
 from ecgwas.config import LEADS, EcgSource, Ingest
 from ecgwas.ingest.process import process
 from ecgwas.ingest.quality import Excluded
-from ecgwas.ingest.readers import Recording, open_source
+from ecgwas.ingest.readers import open_source
+from ecgwas.ingest.recording import Recording
 from ecgwas.ingest.score import FEATURES, features
 from ecgwas.simulate.ecg import PARAMETERS, simulate_recordings
 

@@ -12,7 +12,7 @@ from ecgwas.embed.embed import embed, encoder_of
 from ecgwas.errors import UserError
 from ecgwas.ingest.process import Processed, process, strip_samples
 from ecgwas.ingest.quality import Excluded
-from ecgwas.ingest.readers import Recording, Unreadable
+from ecgwas.ingest.recording import Recording, Unreadable
 from ecgwas.pretrain import checkpoint as files
 from ecgwas.pretrain.data import Signals, coded
 from ecgwas.pretrain.leads import UNKNOWN

@@ -7,7 +7,7 @@ import numpy as np
 
 from ecgwas.config import LEADS
 from ecgwas.ingest.leads import lead_rows
-from ecgwas.ingest.readers import Recording, Unreadable
+from ecgwas.ingest.recording import Recording, Unreadable
 
 MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3, "nv": 1e-6}
 MILLIVOLTS |= {

@@ -12,7 +12,7 @@ import numpy as np
 
 from ecgwas.config import LEADS
 from ecgwas.ingest.canonical import LIMB, SD, SUMS, apart, limb_leads
-from ecgwas.ingest.readers import Recording
+from ecgwas.ingest.recording import Recording
 
 HOLDS = 0.05  # RMS of what is left of the sums, over the RMS of the limb leads, where the names are right
 TENTH = 0.1  # and over what is left by the names of the file

@@ -6,7 +6,7 @@ import xxhash
 from ecgwas.config import LEADS
 from ecgwas.ingest.beats import MedianBeat
 from ecgwas.ingest.canonical import I
-from ecgwas.ingest.readers import Recording
+from ecgwas.ingest.recording import Recording
 
 V6 = LEADS.index("V6")
 BURST_S, BURST_TIMES = 0.2, 3.0  # windows, and the range that is a burst, in typical QRS ranges of the lead

@@ -30,7 +30,7 @@ from ecgwas.ingest.quality import (
     longest_constant,
     may_be_constant,
 )
-from ecgwas.ingest.readers import Recording
+from ecgwas.ingest.recording import Recording
 
 _PREFIXES = ("EEG", "EMG", "ECG", "EOG")
 

@@ -13,7 +13,7 @@ from ecgwas.ingest.filters import Spectrum, at_samples
 from ecgwas.ingest.intervals import measured
 from ecgwas.ingest.measures import beat_measures, cut_off, fault_counts, lead_measures, sample_hash
 from ecgwas.ingest.qrs import detect
-from ecgwas.ingest.readers import Recording
+from ecgwas.ingest.recording import Recording
 from ecgwas.ingest.score import with_score
 from ecgwas.ingest.windows import in_windows, window_beats, window_rr_ms
 

@@ -14,7 +14,8 @@ from ecgwas.ingest.about import about, machine
 from ecgwas.ingest.other import process_other
 from ecgwas.ingest.process import Processed, beat_samples, process, strip_samples
 from ecgwas.ingest.quality import Excluded
-from ecgwas.ingest.readers import Reader, Recording, Unreadable, open_source
+from ecgwas.ingest.readers import Reader, open_source
+from ecgwas.ingest.recording import Recording, Unreadable
 from ecgwas.ingest.rows import ArrayRows, TableRows
 from ecgwas.tables import INTERVALS, QUALITY, RECORDINGS, RECORDINGS_EXCLUDED, typed
 

@@ -13,7 +13,8 @@ from ecgwas.errors import UserError
 from ecgwas.files import atomic
 from ecgwas.ingest.process import process
 from ecgwas.ingest.quality import Excluded
-from ecgwas.ingest.readers import Unreadable, open_source
+from ecgwas.ingest.readers import open_source
+from ecgwas.ingest.recording import Unreadable
 
 LISTED = 60  # sources with more recordings get one line a reason
 HEAD = """# Files read

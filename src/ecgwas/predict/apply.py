@@ -17,8 +17,9 @@ from ecgwas.errors import UserError
 from ecgwas.files import atomic
 from ecgwas.ingest.process import process
 from ecgwas.ingest.quality import Excluded
-from ecgwas.ingest.readers import Reader, Unreadable, open_source
+from ecgwas.ingest.readers import Reader, open_source
 from ecgwas.ingest.readers.folder import as_unreadable, check_size, scan
+from ecgwas.ingest.recording import Unreadable
 from ecgwas.predict import bundle as bundles
 from ecgwas.predict import networks
 from ecgwas.predict.tuning import encoded, scorer

@@ -11,7 +11,8 @@ from tests.unit.ingest.test_shard import run
 
 from ecgwas.config import LEADS, EcgSource, Ingest
 from ecgwas.ingest.canonical import twelve_leads
-from ecgwas.ingest.readers import Recording, Unreadable, dates, matlab, open_source
+from ecgwas.ingest.readers import dates, matlab, open_source
+from ecgwas.ingest.recording import Recording, Unreadable
 
 CPSC = {"sex": "Male", "age": 61.0}
 

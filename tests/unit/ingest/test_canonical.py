@@ -7,7 +7,7 @@ from ecgwas.config import LEADS
 from ecgwas.ingest.about import about
 from ecgwas.ingest.canonical import einthoven_residual, limb_leads_lost, twelve_leads
 from ecgwas.ingest.leads import lead_row
-from ecgwas.ingest.readers import Recording, Unreadable
+from ecgwas.ingest.recording import Recording, Unreadable
 
 
 def recording(leads: list[str], signal: np.ndarray, unit: str = "mV") -> Recording:

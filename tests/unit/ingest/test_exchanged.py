@@ -12,7 +12,7 @@ from tests.unit.ingest.test_shard import run
 
 from ecgwas.config import LEADS, EcgSource, Ingest
 from ecgwas.ingest.exchanged import exchanged
-from ecgwas.ingest.readers import Recording
+from ecgwas.ingest.recording import Recording
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from tests.unit.ingest.writers import NAME, NUMBER, WRITERS
 from ecgwas.config import LEADS, EcgSource, Ingest
 from ecgwas.ingest import shard
 from ecgwas.ingest.canonical import einthoven_residual, twelve_leads
-from ecgwas.ingest.readers import Recording, Unreadable, cardiosoft, folder, open_source, privacy
+from ecgwas.ingest.readers import cardiosoft, folder, open_source, privacy
+from ecgwas.ingest.recording import Recording, Unreadable
 
 RATES = {"code15": 400.0, "mat": 400.0}
 

@@ -8,7 +8,7 @@ from ecgwas.ingest.amplitudes import frontal
 from ecgwas.ingest.delineate import tangents
 from ecgwas.ingest.intervals import corrected_qt
 from ecgwas.ingest.process import process
-from ecgwas.ingest.readers import Recording
+from ecgwas.ingest.recording import Recording
 
 SETTINGS = Ingest()
 

@@ -8,7 +8,7 @@ import pytest
 from ecgwas.config import LEADS
 from ecgwas.ingest.canonical import made_leads, twelve_leads
 from ecgwas.ingest.leads import lead_row, lead_rows
-from ecgwas.ingest.readers import Recording, Unreadable
+from ecgwas.ingest.recording import Recording, Unreadable
 
 SPELLINGS = {
     "I": ("i", "I (mV)", "I [uV]", "I mV", "Dérivation I", "EKG-I", " I ", "MDC_ECG_ELEC_POTL_I", "\u2160", "I/mV"),

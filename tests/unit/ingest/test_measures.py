@@ -7,7 +7,7 @@ from ecgwas.config import LEADS, Ingest
 from ecgwas.ingest.measures import sample_hash
 from ecgwas.ingest.process import process
 from ecgwas.ingest.quality import Excluded
-from ecgwas.ingest.readers import Recording
+from ecgwas.ingest.recording import Recording
 from ecgwas.ingest.score import quality_score
 from ecgwas.simulate.ecg import PARAMETERS, simulate_recordings
 

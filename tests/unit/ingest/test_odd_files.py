@@ -16,8 +16,9 @@ from ecgwas.ingest.canonical import einthoven_residual
 from ecgwas.ingest.leads import lead_row
 from ecgwas.ingest.process import process
 from ecgwas.ingest.quality import Excluded
-from ecgwas.ingest.readers import Recording, Unreadable, cardiosoft, dicom, edf, files, open_source
+from ecgwas.ingest.readers import cardiosoft, dicom, edf, files, open_source
 from ecgwas.ingest.readers.folder import scan
+from ecgwas.ingest.recording import Recording, Unreadable
 
 ONE = Ingest(shards=1, min_leads=1)
 

@@ -8,7 +8,7 @@ from ecgwas.ingest.canonical import INDEPENDENT
 from ecgwas.ingest.filters import Spectrum
 from ecgwas.ingest.process import process
 from ecgwas.ingest.qrs import detect
-from ecgwas.ingest.readers import Recording
+from ecgwas.ingest.recording import Recording
 from ecgwas.simulate.ecg import PARAMETERS, simulate_recordings, twelve_leads
 from ecgwas.simulate.ecg_rhythm import draw_beats
 

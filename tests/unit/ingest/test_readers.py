@@ -10,7 +10,8 @@ import pytest
 from ecgwas.config import LEADS, EcgSource
 from ecgwas.errors import UserError
 from ecgwas.ingest.canonical import twelve_leads
-from ecgwas.ingest.readers import Unreadable, open_source
+from ecgwas.ingest.readers import open_source
+from ecgwas.ingest.recording import Unreadable
 
 
 @pytest.mark.parametrize("fmt", ["16", "24", "32", "212"])

@@ -19,7 +19,8 @@ from ecgwas.ingest.filters import Spectrum
 from ecgwas.ingest.process import process
 from ecgwas.ingest.qrs import detect
 from ecgwas.ingest.quality import Excluded
-from ecgwas.ingest.readers import Recording, Unreadable, open_source
+from ecgwas.ingest.readers import open_source
+from ecgwas.ingest.recording import Recording, Unreadable
 
 pytestmark = pytest.mark.realdata
 

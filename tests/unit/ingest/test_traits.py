@@ -9,7 +9,7 @@ from ecgwas.ingest.beats import BEFORE_S, MedianBeat
 from ecgwas.ingest.delineate import Marks
 from ecgwas.ingest.intervals import linear_qtc, without_neighbours
 from ecgwas.ingest.process import process
-from ecgwas.ingest.readers import Recording
+from ecgwas.ingest.recording import Recording
 from ecgwas.ingest.rhythm import irregular, normal_intervals, variability
 from ecgwas.ingest.shard import table
 from ecgwas.tables import INTERVALS

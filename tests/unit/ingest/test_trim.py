@@ -10,8 +10,9 @@ from tests.unit.ingest import writers
 from tests.unit.ingest.test_shard import run
 
 from ecgwas.config import LEADS, EcgSource, Ingest
-from ecgwas.ingest.readers import Recording, open_source
+from ecgwas.ingest.readers import open_source
 from ecgwas.ingest.readers.trim import trimmed
+from ecgwas.ingest.recording import Recording
 
 RATE = 500
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from ecgwas.config import EcgSource
 from ecgwas.ingest.canonical import apart
-from ecgwas.ingest.readers import FileBeat, Recording, Unreadable, dates, privacy, xml
+from ecgwas.ingest.readers import dates, privacy, xml
 from ecgwas.ingest.readers.folder import check_shape
+from ecgwas.ingest.recording import FileBeat, Recording, Unreadable
 
 SUFFIXES = (".xml",)
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}

@@ -8,7 +8,8 @@ import polars as pl
 
 from ecgwas.config import LEADS, EcgSource
 from ecgwas.errors import UserError
-from ecgwas.ingest.readers import Recording, Unreadable, checked, count_scale, listed
+from ecgwas.ingest.readers import checked, count_scale, listed
+from ecgwas.ingest.recording import Recording, Unreadable
 
 MISSING = np.iinfo(np.int16).min
 

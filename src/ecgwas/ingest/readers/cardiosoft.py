@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from ecgwas.config import EcgSource
-from ecgwas.ingest.readers import FileBeat, Recording, Unreadable, dates, privacy, xml
+from ecgwas.ingest.readers import dates, privacy, xml
 from ecgwas.ingest.readers.folder import check_shape
+from ecgwas.ingest.recording import FileBeat, Recording, Unreadable
 
 SUFFIXES = (".xml",)
 ENCODINGS = (b"iso-8859-1", b"utf-8", b"us-ascii", b"windows-1252")

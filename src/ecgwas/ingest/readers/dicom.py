@@ -14,8 +14,9 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from ecgwas.config import EcgSource
 from ecgwas.ingest.canonical import apart
-from ecgwas.ingest.readers import FileBeat, Recording, Unreadable, dates, privacy
+from ecgwas.ingest.readers import dates, privacy
 from ecgwas.ingest.readers.folder import check_shape
+from ecgwas.ingest.recording import FileBeat, Recording, Unreadable
 
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)  # its messages quote the file
 SUFFIXES = (".dcm", ".dicom", ".ecg")

@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from ecgwas.config import LEADS, EcgSource
-from ecgwas.ingest.readers import Recording, Unreadable, count_scale, csv
+from ecgwas.ingest.readers import count_scale, csv
 from ecgwas.ingest.readers.folder import check_shape
 from ecgwas.ingest.readers.matlab import from_matlab
+from ecgwas.ingest.recording import Recording, Unreadable
 
 SUFFIXES = (".csv", ".npy", ".parquet", ".mat")
 TIME = ("time", "t", "seconds", "time_s")

@@ -12,9 +12,9 @@ import h5py
 import numpy as np
 import scipy.io
 
-from ecgwas.ingest.readers import Unreadable
 from ecgwas.ingest.readers.folder import check_shape
 from ecgwas.ingest.readers.hdf5 import dataset
+from ecgwas.ingest.recording import Unreadable
 
 CODE15_RATE = "curr_sample_rate"  # of CODE-15 as .mat
 CPSC_STRUCT, CPSC_FIELDS, CPSC_RATE_HZ = "ECG", {"data", "sex", "age"}, 500.0

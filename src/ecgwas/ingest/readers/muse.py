@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from ecgwas.config import EcgSource
-from ecgwas.ingest.readers import FileBeat, Recording, Unreadable, dates, privacy, xml
+from ecgwas.ingest.readers import dates, privacy, xml
 from ecgwas.ingest.readers.folder import check_shape
+from ecgwas.ingest.recording import FileBeat, Recording, Unreadable
 
 SUFFIXES = (".xml",)
 MEASUREMENTS = {
