@@ -16,9 +16,10 @@ import torch
 from scipy import stats
 
 from ecgwas.cli import run
-from ecgwas.gwas import groups, ridge
-from ecgwas.gwas.engine_torch import Engine
+from ecgwas.gwas import groups
+from ecgwas.gwas.engines.engine_torch import Engine
 from ecgwas.gwas.scan import t_values
+from ecgwas.gwas.step1 import ridge
 
 CHROMOSOMES = 22
 POPULATIONS = 4

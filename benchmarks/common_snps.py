@@ -15,8 +15,8 @@ import polars as pl
 
 from ecgwas.cli import run
 from ecgwas.config import GenotypeSource
-from ecgwas.genotypes import sources
-from ecgwas.genotypes.reader import GenotypeReader
+from ecgwas.genotype_files import sources
+from ecgwas.genotype_files.reader import GenotypeReader
 
 Block = tuple[int, int, str, int]  # start and end (from 0) in the old build, contig and start in the new
 

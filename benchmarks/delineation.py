@@ -15,15 +15,15 @@ import wfdb
 
 from ecgwas.cli import run
 from ecgwas.config import LEADS, Ingest
-from ecgwas.ingest.beats import BEFORE_S, median_beat, rr_intervals
-from ecgwas.ingest.canonical import INDEPENDENT
-from ecgwas.ingest.filters import Spectrum
-from ecgwas.ingest.intervals import marked, without_neighbours
+from ecgwas.ecg.beats import BEFORE_S, median_beat, rr_intervals
+from ecgwas.ecg.canonical import INDEPENDENT
+from ecgwas.ecg.filters import Spectrum
+from ecgwas.ecg.intervals import marked, without_neighbours
+from ecgwas.ecg.qrs import detect
+from ecgwas.ecg.quality import Excluded
+from ecgwas.ecg.rhythm import irregular, normal_intervals
 from ecgwas.ingest.process import WIDE_HZ, process
-from ecgwas.ingest.qrs import detect
-from ecgwas.ingest.quality import Excluded
-from ecgwas.ingest.recording import Recording
-from ecgwas.ingest.rhythm import irregular, normal_intervals
+from ecgwas.signals.recording import Recording
 from ecgwas.simulate.ecg import CHUNK, PARAMETERS, simulate_recordings, twelve_leads
 from ecgwas.simulate.ecg_rhythm import RHYTHMS, draw_beats
 

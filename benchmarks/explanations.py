@@ -16,16 +16,16 @@ import torch
 from ecgwas import config
 from ecgwas.config import LEADS
 from ecgwas.embed.encoder import as_recording
+from ecgwas.encoder.statistics import statistics
+from ecgwas.encoder.tokens import Signals as Tensors
+from ecgwas.encoder.tokens import on_device
 from ecgwas.ingest.process import Processed, process
-from ecgwas.interpret import checks, maps, summary, typical
-from ecgwas.interpret.segments import SEGMENTS, Layout, Unexplained, layout, time_shares
-from ecgwas.predict.metrics import auroc
-from ecgwas.predict.networks import EncoderNetwork, Network, make_network
-from ecgwas.pretrain.data import Batch, Signals, coded, in_units
-from ecgwas.pretrain.statistics import statistics
-from ecgwas.pretrain.tokens import Signals as Tensors
-from ecgwas.pretrain.tokens import on_device
+from ecgwas.interpret.predictors import checks, maps, summary, typical
+from ecgwas.interpret.predictors.segments import SEGMENTS, Layout, Unexplained, layout, time_shares
+from ecgwas.predict.methods.networks import EncoderNetwork, Network, make_network
+from ecgwas.signals.data import Batch, Signals, coded, in_units
 from ecgwas.simulate.ecg import PARAMETERS, simulate_recordings
+from ecgwas.stats.metrics import auroc
 
 INGEST = config.Ingest()
 FACTOR = 1.6  # of what the disease scales

@@ -14,7 +14,8 @@ import numpy as np
 import polars as pl
 
 from ecgwas.config import Exports
-from ecgwas.gwas import exports, inputs
+from ecgwas.gwas import inputs
+from ecgwas.gwas.export import exports
 
 CHUNK = 50_000  # variants a part
 FORMATS = ["gwas-ssf", "pheweb", "ldsc", "regenie"]

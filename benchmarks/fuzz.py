@@ -24,10 +24,10 @@ import numpy as np
 from tests.unit.ingest.writers import WRITERS
 
 from ecgwas.config import EcgSource, Ingest
+from ecgwas.ecg.quality import Excluded
 from ecgwas.ingest.process import process
-from ecgwas.ingest.quality import Excluded
 from ecgwas.ingest.readers import open_source
-from ecgwas.ingest.recording import Unreadable
+from ecgwas.signals.recording import Unreadable
 from ecgwas.simulate.ecg import PARAMETERS, simulate_recordings
 
 sys.dont_write_bytecode = True  # a module first imported by a reader must not look like a file it wrote

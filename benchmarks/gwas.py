@@ -30,7 +30,8 @@ import json, resource, sys, time
 from pathlib import Path
 import torch
 from ecgwas.config import Gwas, Step1
-from ecgwas.gwas import scan, step1
+from ecgwas.gwas import scan
+from ecgwas.gwas.step1 import step1
 work, out, kind, told = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], json.loads(sys.argv[4])
 torch.set_num_threads(told["threads"])
 def best_square(n=4096):

@@ -202,8 +202,8 @@ def without_hail(folder: Path, source: GenotypeSource, data: Data) -> None:
     """The genotypes stage in this process, but for Hail's part: the block reader counts, which it does for BGEN too."""
     from ecgwas.files import write_json
     from ecgwas.genotypes import qc_main, results
-    from ecgwas.genotypes.cohort import Cohort
-    from ecgwas.genotypes.cohort import quality_control as steps
+    from ecgwas.genotypes.qc.cohort import Cohort
+    from ecgwas.genotypes.qc.cohort import quality_control as steps
 
     people = pl.DataFrame({"sample_id": data.ids, "person_id": data.ids}).with_row_index("index")
     people = people.with_columns(pl.col("index").cast(pl.Int32), sex_reported=pl.lit("female"))

@@ -25,11 +25,13 @@ import torch
 from scipy import special, stats
 
 from ecgwas.cli import run
-from ecgwas.gwas import groups, joint, leverages, tails
-from ecgwas.gwas.engine_torch import Engine
+from ecgwas.gwas import groups
+from ecgwas.gwas.engines import joint, leverages
+from ecgwas.gwas.engines.engine_torch import Engine
+from ecgwas.gwas.engines.squares import Squares
 from ecgwas.gwas.permutations import permuted
-from ecgwas.gwas.squares import Squares
 from ecgwas.phenotypes.normalise import normal_scores
+from ecgwas.stats import tails
 
 LEVELS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 NOISES = {  # what makes people differ

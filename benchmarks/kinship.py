@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the part below, when run as a script
 from benchmarks.gwas import packed
 
-from ecgwas.genotypes import kinship
+from ecgwas.genotypes.structure import kinship
 
 LIMIT = 0.0442
 COMPONENTS = 3

@@ -31,8 +31,8 @@ from benchmarks.representation_models import recipe
 from ecgwas import config
 from ecgwas.cli import run
 from ecgwas.config import METHODS
-from ecgwas.predict import evaluate_study, judged
-from ecgwas.predict.subgroups import Columns
+from ecgwas.predict.evaluate import evaluate_study, judged
+from ecgwas.predict.evaluate.subgroups import Columns
 
 PROJECT = Path(__file__).resolve().parents[1]
 NAMES = {"xresnet1d": "xresnet"}  # in the JSON

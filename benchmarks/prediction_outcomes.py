@@ -23,7 +23,7 @@ from benchmarks.representation_data import (
 
 from ecgwas import config
 from ecgwas.errors import UserError
-from ecgwas.predict import labels
+from ecgwas.predict.labels import labels
 
 # SNOMED CT codes of the CinC Challenge 2021 (dx_mapping_scored.csv and dx_mapping_unscored.csv of its organisers; Reyna
 # et al. 2021, Computing in Cardiology) that say what a diagnostic statement of PTB-XL says (scp_statements.csv).

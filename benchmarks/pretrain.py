@@ -28,9 +28,10 @@ import yaml
 
 from ecgwas.cli import run
 from ecgwas.config import LEADS, Ingest, Transformer
-from ecgwas.pretrain import data, flops, processes, train
-from ecgwas.pretrain.data import MODEL_LEADS
+from ecgwas.pretrain import flops, processes, train
 from ecgwas.pretrain.trainer import Trainer
+from ecgwas.signals import data
+from ecgwas.signals.data import MODEL_LEADS
 
 RECORDINGS = 512
 

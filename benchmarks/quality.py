@@ -2,7 +2,7 @@
 
 python benchmarks/quality.py [--data ../shared/data] [--fit_weights true]
 
-`--fit_weights true` also prints the weights of `ecgwas.ingest.score` fitted on all labelled recordings.
+`--fit_weights true` also prints the weights of `ecgwas.ecg.score` fitted on all labelled recordings.
 """
 
 import json
@@ -17,11 +17,11 @@ import scipy.stats
 
 from ecgwas.cli import run
 from ecgwas.config import LEADS, EcgSource, Ingest
+from ecgwas.ecg.quality import Excluded
+from ecgwas.ecg.score import FEATURES, features
 from ecgwas.ingest.process import process
-from ecgwas.ingest.quality import Excluded
 from ecgwas.ingest.readers import open_source
-from ecgwas.ingest.recording import Recording
-from ecgwas.ingest.score import FEATURES, features
+from ecgwas.signals.recording import Recording
 from ecgwas.simulate.ecg import PARAMETERS, simulate_recordings
 
 PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)

@@ -16,7 +16,7 @@ from ecgwas.errors import UserError
 from ecgwas.files import atomic, write_parquet
 from ecgwas.ingest import collect, shard
 from ecgwas.ingest.process import MISSING
-from ecgwas.pretrain.data import MODEL_LEADS
+from ecgwas.signals.data import MODEL_LEADS
 from ecgwas.simulate.ecg import PARAMETERS, simulate_recordings
 
 INGEST = Ingest(shards=1)

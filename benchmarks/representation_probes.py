@@ -1,7 +1,7 @@
 """Frozen embeddings and labels -> scores of linear probes, with draws of few labels and paired bootstrap intervals.
 
-The probes of `predict/probe.py`: logistic regression with a ridge penalty for each class; for age, ridge regression.
-Scale and penalty are those with the least loss on the recordings set apart to choose.
+The probes of `predict/methods/probe.py`: logistic regression with a ridge penalty for each class; for age, ridge
+regression. Scale and penalty are those with the least loss on the recordings set apart to choose.
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ecgwas.predict import probe as linear
+from ecgwas.predict.methods import probe as linear
 
 
 class Split(NamedTuple):

@@ -19,13 +19,13 @@ from benchmarks.representation_models import code
 from torch import Tensor, nn
 
 from ecgwas import config
+from ecgwas.checkpoints import checkpoint as files
+from ecgwas.encoder.encoders import make_encoder
+from ecgwas.encoder.model import whole
+from ecgwas.encoder.tokens import make_grid, on_device
 from ecgwas.files import atomic
-from ecgwas.predict.xresnet import WIDTH, XResNet1d
-from ecgwas.pretrain import checkpoint as files
-from ecgwas.pretrain import data
-from ecgwas.pretrain.encoders import make_encoder
-from ecgwas.pretrain.model import whole
-from ecgwas.pretrain.tokens import make_grid, on_device
+from ecgwas.predict.methods.xresnet import WIDTH, XResNet1d
+from ecgwas.signals import data
 
 TRIALS = ((1e-3, 0.01), (3e-3, 0.01), (1e-3, 0.1))  # learning rate, weight decay
 BATCH = 32

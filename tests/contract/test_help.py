@@ -37,7 +37,7 @@ def test_every_argument_of_a_step_is_described(module):
 
 
 @pytest.mark.parametrize(
-    "module", ["ecgwas.docs", "ecgwas.ingest.shard", "ecgwas.predict.evaluate", "ecgwas.gwas.loci"]
+    "module", ["ecgwas.docs", "ecgwas.ingest.shard", "ecgwas.predict.evaluate.evaluate", "ecgwas.gwas.loci"]
 )
 def test_help_prints_the_descriptions(module, capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", [module, "--help"])

@@ -11,8 +11,9 @@ from tests.unit.genotypes.conftest import write_plink
 
 from ecgwas.config import GenotypeSource, Gwas
 from ecgwas.files import write_json
-from ecgwas.genotypes import sources
-from ecgwas.gwas import inputs, tails
+from ecgwas.genotype_files import sources
+from ecgwas.gwas import inputs
+from ecgwas.stats import tails
 
 AF = (0.001, 0.004, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.996, 0.999)
 BED_CALLS = np.array([2, -1, 1, 0], np.int8)  # the two bits of a call -> A1 alleles, -1 missing

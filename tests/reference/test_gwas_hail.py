@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ecgwas.gwas import groups, inputs, scan
-from ecgwas.gwas.engine_torch import Engine
+from ecgwas.gwas.engines.engine_torch import Engine
 from ecgwas.hail_session import hail_session
 
 pytestmark = pytest.mark.hail
@@ -29,7 +29,7 @@ def data():
 @pytest.fixture(scope="module")
 def by_hail(data):
     """Statistics of the Hail engine, complete traits and traits with missing values, in one session."""
-    from ecgwas.gwas import engine_hail
+    from ecgwas.gwas.engines import engine_hail
 
     g, y, c = data
     with hail_session(threads=2, memory_gb=1.5):

@@ -8,7 +8,8 @@ from scipy import special
 from tests.unit.gwas.test_binary import N, arrays, filled, run, study  # noqa: F401 (a fixture)
 
 from ecgwas.config import Gwas
-from ecgwas.gwas import binary, crosscheck_binary, groups, inputs, scan_binary
+from ecgwas.gwas import crosscheck_binary, groups, inputs, scan_binary
+from ecgwas.gwas.engines import binary
 from ecgwas.hail_session import hail_session
 
 pytestmark = pytest.mark.hail
@@ -38,7 +39,7 @@ TESTS = ["score", "wald", "lrt", "firth"]
 @pytest.fixture(scope="module")
 def from_hail(data):
     """What Hail finds, and what engine `hail` makes of it for each test."""
-    from ecgwas.gwas import engine_hail
+    from ecgwas.gwas.engines import engine_hail
 
     g, people = data
     with hail_session(threads=2, memory_gb=1.5):

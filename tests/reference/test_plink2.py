@@ -15,8 +15,8 @@ from tests.reference.test_gwas_files import real, simulated
 from tests.unit.genotypes.conftest import write_bgen
 
 from ecgwas.config import Exports, GenotypeSource
-from ecgwas.genotypes import convert
-from ecgwas.gwas import exports
+from ecgwas.genotype_files import convert
+from ecgwas.gwas.export import exports
 
 PLINK2 = shutil.which("plink2")
 pytestmark = pytest.mark.skipif(PLINK2 is None, reason="plink2 is not installed (Debian: apt-get install plink2)")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ecgwas.gwas import ridge
+from ecgwas.gwas.step1 import ridge
 
 
 @pytest.fixture(scope="module")

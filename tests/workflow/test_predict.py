@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import PROJECT, run_study
 
 from ecgwas import tables
-from ecgwas.predict import apply
+from ecgwas.predict.release import apply
 
 pytestmark = pytest.mark.workflow
 

@@ -28,7 +28,7 @@ rule explain:
         seed=STUDY.seed,
         code=source("interpret"),
     shell:
-        "python -m ecgwas.interpret.explain --predictor {input.predictor} --recordings {input.recordings}"
+        "python -m ecgwas.interpret.predictors.explain --predictor {input.predictor} --recordings {input.recordings}"
         " --strips {params.lists[strips]:q} --beats {params.lists[beats]:q} --labels {input.labels}"
         " --scores {input.scores} --settings {params.settings:q} --seed {params.seed} --threads {threads}"
         " --occlusion {output.occlusion} --attributions {output.attributions} --beat_maps {output.beat_maps}"
@@ -53,7 +53,7 @@ rule traversal:
         lists=lists,
         code=source("interpret"),
     shell:
-        "python -m ecgwas.interpret.traversal --checkpoint {input.checkpoint} --embeddings {input.embeddings}"
+        "python -m ecgwas.interpret.loci.traversal --checkpoint {input.checkpoint} --embeddings {input.embeddings}"
         " --traits {input.traits} --recordings {input.recordings} --beats {params.lists[beats]:q}"
         " --traversal {output} > {log} 2>&1"
 
@@ -81,7 +81,7 @@ rule alleles:
         seed=STUDY.seed,
         code=source("interpret"),
     shell:
-        "python -m ecgwas.interpret.alleles --loci {input.loci} --recordings {input.recordings}"
+        "python -m ecgwas.interpret.loci.alleles --loci {input.loci} --recordings {input.recordings}"
         " --beats {params.lists[beats]:q} --intervals {input.intervals} --manifest {input.manifest}"
         " --variants {input.variants} --samples {input.samples} --traits {input.traits} --covariates {input.covariates}"
         " --settings {params.settings:q} --ingest {params.ingest:q} --seed {params.seed}"

@@ -33,7 +33,7 @@ rule evaluate:
         seed=STUDY.seed,
         code=source("predict"),
     shell:
-        "python -m ecgwas.predict.evaluate_study --cohorts {params.cohorts:q} --methods {params.methods:q}"
+        "python -m ecgwas.predict.evaluate.evaluate_study --cohorts {params.cohorts:q} --methods {params.methods:q}"
         " --labels {params.lists[labels]:q} --scores {params.lists[scores]:q}"
         " --recordings {params.lists[recordings]:q} --people {params.people:q} --samples {params.samples:q}"
         " --settings {params.settings:q} --seed {params.seed} {params.outputs} > {log} 2>&1"
@@ -62,7 +62,7 @@ rule survival:
         seed=STUDY.seed,
         code=source("predict"),
     shell:
-        "python -m ecgwas.predict.survival --cohorts {params.cohorts:q} --labels {params.lists[labels]:q}"
+        "python -m ecgwas.predict.survival.survival --cohorts {params.cohorts:q} --labels {params.lists[labels]:q}"
         " --embeddings {params.lists[embeddings]:q} --intervals {params.lists[intervals]:q}"
         " --survival_out {output.survival} --hazard_ratios_out {output.hazard_ratios}"
         " --curves_out {output.survival_curves} --calibration_out {output.survival_calibration}"
@@ -90,7 +90,7 @@ rule bundle:
         name=f"{STUDY.study}-{{model}}-{{method}}",
         code=source("predict"),
     shell:
-        "python -m ecgwas.predict.bundle --predictor {input.predictor} --name {params.name} --settings {params.settings:q}"
+        "python -m ecgwas.predict.release.bundle --predictor {input.predictor} --name {params.name} --settings {params.settings:q}"
         " --performance {input.performance} --thresholds {input.thresholds} --subgroups {input.subgroups}"
         " --bundle {output} > {log} 2>&1"
 

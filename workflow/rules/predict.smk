@@ -33,7 +33,7 @@ rule labels:
         seed=STUDY.seed,
         code=source("predict"),
     shell:
-        "python -m ecgwas.predict.labels --cohort {wildcards.cohort} --recordings {input.recordings} {params.people}"
+        "python -m ecgwas.predict.labels.labels --cohort {wildcards.cohort} --recordings {input.recordings} {params.people}"
         " --labels {params.labels:q} --training {params.training} --settings {params.settings:q}"
         " --seed {params.seed} --labels_out {output.labels} --excluded_out {output.excluded} > {log} 2>&1"
 

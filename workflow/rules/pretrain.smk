@@ -83,7 +83,7 @@ rule release:
         mem_mb=2000,
     params:
         settings=settings("release"),
-        code=source("pretrain"),
+        code=source("embed"),
     shell:
-        "python -m ecgwas.pretrain.release --checkpoint {input.checkpoint} --name {wildcards.model}"
+        "python -m ecgwas.embed.release --checkpoint {input.checkpoint} --name {wildcards.model}"
         " --settings {params.settings:q} --model {output.model} --model_card {output.model_card} > {log} 2>&1"

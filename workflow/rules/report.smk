@@ -40,9 +40,9 @@ rule recovery:
         mem_mb=2000,
     params:
         lists=lists,
-        code=source("report"),
+        code=source("recovery"),
     shell:
-        f"python -m ecgwas.report.recovery {ANALYSED} --truth {{input.truth}} --loci {{input.loci}}"
+        f"python -m ecgwas.recovery.recovery {ANALYSED} --truth {{input.truth}} --loci {{input.loci}}"
         " --sumstats {params.lists[sumstats]:q} --trait_table {input.trait_table} --credible_sets {input.credible_sets}"
         " --pips {input.pips} --calibration {input.calibration} --model {wildcards.model}"
         " --recovery {output.recovery} --summary {output.summary} > {log} 2>&1"

@@ -9,16 +9,17 @@ import polars as pl
 import torch
 
 from ecgwas import config
+from ecgwas.checkpoints import checkpoint as files
 from ecgwas.cli import run
-from ecgwas.embed.windows import Encoder, Summary, summarise
+from ecgwas.encoder.encoders import make_encoder
+from ecgwas.encoder.model import whole
+from ecgwas.encoder.tokens import make_grid, on_device
+from ecgwas.encoder.windows import Encoder, Summary, summarise
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
-from ecgwas.pretrain import checkpoint as files
-from ecgwas.pretrain import data, pca
-from ecgwas.pretrain.encoders import make_encoder
-from ecgwas.pretrain.model import whole
-from ecgwas.pretrain.tokens import make_grid, on_device
+from ecgwas.pretrain import pca
 from ecgwas.pretrain.train import set_threads
+from ecgwas.signals import data
 from ecgwas.tables import EMBEDDING_WINDOWS, typed
 
 

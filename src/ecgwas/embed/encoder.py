@@ -8,14 +8,14 @@ import numpy as np
 import polars as pl
 
 from ecgwas import config
+from ecgwas.checkpoints import checkpoint as files
+from ecgwas.ecg.quality import Excluded
 from ecgwas.embed.embed import embed, encoder_of
+from ecgwas.encoder.leads import UNKNOWN
 from ecgwas.errors import UserError
 from ecgwas.ingest.process import Processed, process, strip_samples
-from ecgwas.ingest.quality import Excluded
-from ecgwas.ingest.recording import Recording, Unreadable
-from ecgwas.pretrain import checkpoint as files
-from ecgwas.pretrain.data import Signals, coded
-from ecgwas.pretrain.leads import UNKNOWN
+from ecgwas.signals.data import Signals, coded
+from ecgwas.signals.recording import Recording, Unreadable
 
 LONGEST = 12  # doublings of the window that a recording may fill
 

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from ecgwas.errors import UserError
-from ecgwas.genotypes.reader import GenotypeReader
+from ecgwas.genotype_files.reader import GenotypeReader
 from ecgwas.gwas import groups as grouping
 from ecgwas.gwas import inputs
 from ecgwas.gwas.residuals import unit_residuals

@@ -11,7 +11,7 @@ from ecgwas.finemap.regions import JOINT, Region
 from ecgwas.finemap.sets import CredibleSet, credible_sets
 from ecgwas.finemap.susie import adjusted_z, susie
 from ecgwas.gwas import groups as grouping
-from ecgwas.gwas import tails
+from ecgwas.stats import tails
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,11 @@ import polars as pl
 from ecgwas.cli import run
 from ecgwas.config import Genotypes, GenotypeSource
 from ecgwas.files import atomic, write_json, write_parquet
-from ecgwas.genotypes import convert, hail_steps, results, sources
+from ecgwas.genotype_files import convert, sources
 from ecgwas.genotypes import people as people_table
-from ecgwas.genotypes.cohort import Cohort, quality_control
+from ecgwas.genotypes import results
+from ecgwas.genotypes.qc import hail_steps
+from ecgwas.genotypes.qc.cohort import Cohort, quality_control
 from ecgwas.hail_session import hail_session, parallelism, reading_by_hail
 from ecgwas.people import Withdrawn, read_withdrawn
 

@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 
 from ecgwas import tables
-from ecgwas.genotypes import qc
-from ecgwas.genotypes.cohort import Cohort
-from ecgwas.genotypes.relatedness import Relatedness
+from ecgwas.genotypes.qc import qc
+from ecgwas.genotypes.qc.cohort import Cohort
+from ecgwas.genotypes.structure.relatedness import Relatedness
 
 
 def sample_table(cohort: Cohort, related: Relatedness) -> pl.DataFrame:

@@ -19,8 +19,8 @@ from ecgwas import tables
 from ecgwas.cli import run
 from ecgwas.config import Gwas
 from ecgwas.files import write_parquet
-from ecgwas.genotypes import contigs
-from ecgwas.genotypes.reader import GenotypeReader
+from ecgwas.genotype_files import contigs
+from ecgwas.genotype_files.reader import GenotypeReader
 from ecgwas.gwas import groups as grouping
 from ecgwas.gwas import inputs
 from ecgwas.gwas.permutations import Drawn, draw, everyone

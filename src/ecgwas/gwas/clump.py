@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ecgwas.genotypes.reader import GenotypeReader
+from ecgwas.genotype_files.reader import GenotypeReader
 from ecgwas.gwas import groups
 from ecgwas.gwas.residuals import unit_residuals
 

@@ -8,10 +8,11 @@ import polars as pl
 from ecgwas.cli import run
 from ecgwas.config import Gwas
 from ecgwas.files import write_parquet
-from ecgwas.genotypes.reader import GenotypeReader
-from ecgwas.gwas import crosscheck_binary, engine_hail, inputs
+from ecgwas.genotype_files.reader import GenotypeReader
+from ecgwas.gwas import crosscheck_binary, inputs
 from ecgwas.gwas import groups as grouping
-from ecgwas.gwas.engine_torch import Engine
+from ecgwas.gwas.engines import engine_hail
+from ecgwas.gwas.engines.engine_torch import Engine
 from ecgwas.gwas.scan import t_values
 from ecgwas.hail_session import hail_session
 

@@ -9,9 +9,11 @@ import numpy as np
 import polars as pl
 
 from ecgwas.config import Gwas
-from ecgwas.gwas import binary, engine_hail, firth, inputs, logistic
 from ecgwas.gwas import groups as grouping
-from ecgwas.gwas.engine_torch import coded
+from ecgwas.gwas import inputs
+from ecgwas.gwas.engines import binary, engine_hail
+from ecgwas.gwas.engines.engine_torch import coded
+from ecgwas.stats import firth, logistic
 
 MAX_TRAITS = 20  # Hail takes seconds a trait and test
 TOLERANCE = 1e-3  # of z, and of beta and standard error in standard errors

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ecgwas.errors import UserError
-from ecgwas.gwas.leverages import Leverages, measure
+from ecgwas.gwas.engines.leverages import Leverages, measure
 
 EIGEN_FLOOR = 1e-4  # of the correlation matrix: traits more collinear than this are one trait to the joint test
 MIN_PEOPLE = 10  # degrees of freedom of a test, and one

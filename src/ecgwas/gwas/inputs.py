@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from ecgwas.errors import UserError
-from ecgwas.genotypes import contigs
+from ecgwas.genotype_files import contigs
 
 VARIANT = ["contig", "position", "ref", "alt"]
 # What the numbers of column test:{trait} mean.

@@ -11,9 +11,10 @@ from ecgwas import tables
 from ecgwas.cli import run
 from ecgwas.config import Gwas
 from ecgwas.files import write_parquet
-from ecgwas.genotypes.reader import GenotypeReader
-from ecgwas.gwas import inputs, multiplicity, shrinkage, tails
+from ecgwas.genotype_files.reader import GenotypeReader
+from ecgwas.gwas import inputs, multiplicity, shrinkage
 from ecgwas.gwas.clump import Linkage, clump
+from ecgwas.stats import tails
 
 ALLELES = 2  # a person has of a variant
 

@@ -16,7 +16,7 @@ import polars as pl
 from scipy import special
 
 from ecgwas import tables
-from ecgwas.genotypes.reader import GenotypeReader
+from ecgwas.genotype_files.reader import GenotypeReader
 from ecgwas.gwas import groups as grouping
 from ecgwas.gwas import inputs
 from ecgwas.gwas.residuals import unit_residuals

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from ecgwas.gwas import groups as grouping
-from ecgwas.gwas import leverages
-from ecgwas.gwas.engine_torch import CANCELLED, coded, partial_correlations
+from ecgwas.gwas.engines import leverages
+from ecgwas.gwas.engines.engine_torch import CANCELLED, coded, partial_correlations
 
 Blocks = Callable[[], Iterator[tuple[slice, np.ndarray]]]
 

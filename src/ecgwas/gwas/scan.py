@@ -13,10 +13,12 @@ import torch
 from ecgwas.cli import run
 from ecgwas.config import Gwas
 from ecgwas.files import atomic, write_parquet
-from ecgwas.genotypes.reader import GenotypeReader
-from ecgwas.gwas import binary, blocks, inputs, joint, scan_binary
+from ecgwas.genotype_files import blocks
+from ecgwas.genotype_files.reader import GenotypeReader
 from ecgwas.gwas import groups as grouping
-from ecgwas.gwas.engine_torch import Engine, Stats, Tests
+from ecgwas.gwas import inputs, scan_binary
+from ecgwas.gwas.engines import binary, joint
+from ecgwas.gwas.engines.engine_torch import Engine, Stats, Tests
 from ecgwas.gwas.sumstats import Writer, rare
 from ecgwas.hail_session import LOCAL, hail_session
 
@@ -41,7 +43,7 @@ def engine(
 ) -> Iterator[Callable[[list[grouping.Group]], Test]]:
     """groups -> (block -> Tests per group), by the engine of the settings; Hail runs with `memory_gb` at `master`."""
     if settings.engine == "hail":
-        from ecgwas.gwas import engine_hail
+        from ecgwas.gwas.engines import engine_hail
 
         def by_hail(groups: list[grouping.Group]) -> Test:
             found = engine_hail.Engine(groups)

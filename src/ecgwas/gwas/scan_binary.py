@@ -10,10 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ecgwas.config import Gwas
-from ecgwas.genotypes.reader import GenotypeReader
-from ecgwas.gwas import binary, blocks, inputs, sumstats
+from ecgwas.genotype_files import blocks
+from ecgwas.genotype_files.reader import GenotypeReader
 from ecgwas.gwas import groups as grouping
-from ecgwas.gwas.engine_torch import Engine, Tests
+from ecgwas.gwas import inputs, sumstats
+from ecgwas.gwas.engines import binary
+from ecgwas.gwas.engines.engine_torch import Engine, Tests
 
 
 def schema(groups: list[grouping.Group], traits: list[str]) -> pa.Schema:
@@ -52,7 +54,7 @@ def tester(
 ) -> Callable[[np.ndarray], binary.Found]:
     """ALT dosages -> tests on one contig, by the engine of the settings; for engine hail, Hail must be running."""
     if settings.engine == "hail":
-        from ecgwas.gwas import hail_binary
+        from ecgwas.gwas.engines import hail_binary
 
         return hail_binary.Engine(people, contig, groups, settings).block
     return binary.Engine(people, contig, groups, settings).block

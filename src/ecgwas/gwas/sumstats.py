@@ -12,8 +12,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ecgwas.gwas import joint
-from ecgwas.gwas.engine_torch import Tests
+from ecgwas.gwas.engines import joint
+from ecgwas.gwas.engines.engine_torch import Tests
 from ecgwas.gwas.groups import Group
 from ecgwas.gwas.inputs import VARIANT
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ecgwas.ingest.recording import Recording
+from ecgwas.signals.recording import Recording
 from ecgwas.tables import INTERVALS
 
 MACHINE = [name.removeprefix("machine_") for name in INTERVALS if name.startswith("machine_")]

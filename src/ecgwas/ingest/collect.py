@@ -7,11 +7,11 @@ import polars as pl
 
 from ecgwas.cli import run
 from ecgwas.config import LEADS
+from ecgwas.ecg.canonical import SD
+from ecgwas.ecg.exchanged import PREFIX
+from ecgwas.ecg.leads import lead_row
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
-from ecgwas.ingest.canonical import SD
-from ecgwas.ingest.exchanged import PREFIX
-from ecgwas.ingest.leads import lead_row
 from ecgwas.tables import INTERVALS, QUALITY, RECORDINGS, RECORDINGS_EXCLUDED, Schema, typed
 
 NOTHING_LEFT = "excluded.nothing-left.parquet"

@@ -8,9 +8,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from ecgwas.config import Ingest
-from ecgwas.ingest.canonical import check_rate, named_leads
-from ecgwas.ingest.filters import Spectrum
-from ecgwas.ingest.measures import cut_off, sample_hash
+from ecgwas.ecg.canonical import check_rate, named_leads
+from ecgwas.ecg.filters import Spectrum
+from ecgwas.ecg.measures import cut_off, sample_hash
+from ecgwas.ecg.quality import (
+    MAX_CONSTANT_S,
+    MAX_GAP,
+    Excluded,
+    check_clipped,
+    check_length,
+    longest_constant,
+    may_be_constant,
+)
 from ecgwas.ingest.process import (
     LARGEST_COUNT,
     MICROVOLTS,
@@ -21,16 +30,7 @@ from ecgwas.ingest.process import (
     interpolate_gaps,
     stored_strip,
 )
-from ecgwas.ingest.quality import (
-    MAX_CONSTANT_S,
-    MAX_GAP,
-    Excluded,
-    check_clipped,
-    check_length,
-    longest_constant,
-    may_be_constant,
-)
-from ecgwas.ingest.recording import Recording
+from ecgwas.signals.recording import Recording
 
 _PREFIXES = ("EEG", "EMG", "ECG", "EOG")
 

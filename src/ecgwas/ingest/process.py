@@ -5,17 +5,17 @@ from typing import NamedTuple
 import numpy as np
 
 from ecgwas.config import LEADS, Ingest
-from ecgwas.ingest import quality
-from ecgwas.ingest.beats import MIN_BEATS, MedianBeat, median_beat, rr_intervals
-from ecgwas.ingest.canonical import INDEPENDENT, einthoven_residual, made_leads, twelve_leads
-from ecgwas.ingest.exchanged import exchanged, word
-from ecgwas.ingest.filters import Spectrum, at_samples
-from ecgwas.ingest.intervals import measured
-from ecgwas.ingest.measures import beat_measures, cut_off, fault_counts, lead_measures, sample_hash
-from ecgwas.ingest.qrs import detect
-from ecgwas.ingest.recording import Recording
-from ecgwas.ingest.score import with_score
+from ecgwas.ecg import quality
+from ecgwas.ecg.beats import MIN_BEATS, MedianBeat, median_beat, rr_intervals
+from ecgwas.ecg.canonical import INDEPENDENT, einthoven_residual, made_leads, twelve_leads
+from ecgwas.ecg.exchanged import exchanged, word
+from ecgwas.ecg.filters import Spectrum, at_samples
+from ecgwas.ecg.intervals import measured
+from ecgwas.ecg.measures import beat_measures, cut_off, fault_counts, lead_measures, sample_hash
+from ecgwas.ecg.qrs import detect
+from ecgwas.ecg.score import with_score
 from ecgwas.ingest.windows import in_windows, window_beats, window_rr_ms
+from ecgwas.signals.recording import Recording
 
 MISSING = np.iinfo(np.int16).min
 LARGEST_COUNT = np.iinfo(np.int16).max

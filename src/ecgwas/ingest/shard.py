@@ -8,15 +8,15 @@ import polars as pl
 
 from ecgwas.cli import run
 from ecgwas.config import EcgSource, Ingest
+from ecgwas.ecg.quality import Excluded
 from ecgwas.errors import UserError
 from ecgwas.files import atomic
 from ecgwas.ingest.about import about, machine
 from ecgwas.ingest.other import process_other
 from ecgwas.ingest.process import Processed, beat_samples, process, strip_samples
-from ecgwas.ingest.quality import Excluded
 from ecgwas.ingest.readers import Reader, open_source
-from ecgwas.ingest.recording import Recording, Unreadable
-from ecgwas.ingest.rows import ArrayRows, TableRows
+from ecgwas.signals.recording import Recording, Unreadable
+from ecgwas.signals.rows import ArrayRows, TableRows
 from ecgwas.tables import INTERVALS, QUALITY, RECORDINGS, RECORDINGS_EXCLUDED, typed
 
 CHUNK = 500  # recordings held in memory

@@ -9,12 +9,12 @@ import yaml
 
 from ecgwas.cli import run
 from ecgwas.config import EcgSource, Ingest
+from ecgwas.ecg.quality import Excluded
 from ecgwas.errors import UserError
 from ecgwas.files import atomic
 from ecgwas.ingest.process import process
-from ecgwas.ingest.quality import Excluded
 from ecgwas.ingest.readers import open_source
-from ecgwas.ingest.recording import Unreadable
+from ecgwas.signals.recording import Unreadable
 
 LISTED = 60  # sources with more recordings get one line a reason
 HEAD = """# Files read

@@ -4,8 +4,8 @@ import itertools
 
 import numpy as np
 
-from ecgwas.ingest.beats import MIN_BEATS, MedianBeat, median_beat, rr_intervals
-from ecgwas.ingest.quality import Excluded, check_beats
+from ecgwas.ecg.beats import MIN_BEATS, MedianBeat, median_beat, rr_intervals
+from ecgwas.ecg.quality import Excluded, check_beats
 
 
 def in_windows(peaks: np.ndarray, width: float, n: int) -> list[np.ndarray]:

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from ecgwas import tables
-from ecgwas.phenotypes import circular
 from ecgwas.phenotypes.persons import Recordings
+from ecgwas.stats import circular
 
 
 def cuts(means: np.ndarray, names: list[str]) -> np.ndarray:

@@ -7,9 +7,9 @@ import polars as pl
 
 from ecgwas import tables
 from ecgwas.errors import UserError
-from ecgwas.gwas import logistic
 from ecgwas.gwas.groups import orthonormal
 from ecgwas.phenotypes import persons
+from ecgwas.stats import logistic
 
 
 def read(path: Path, wanted: list[str]) -> tuple[np.ndarray, np.ndarray, list[str]]:

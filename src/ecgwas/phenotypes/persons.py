@@ -10,7 +10,7 @@ from ecgwas import tables, user_tables
 from ecgwas.config import FLAGS
 from ecgwas.errors import UserError
 from ecgwas.people import NOBODY, Withdrawn
-from ecgwas.phenotypes import circular
+from ecgwas.stats import circular
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def module_of(method: str) -> ModuleType:
     """The module that fits and scores a method, imported when it is needed: some need torch."""
     if method not in MODULES:
         raise UserError(f"method {method} is none of {', '.join(MODULES)}")
-    return importlib.import_module(f"ecgwas.predict.{MODULES[method]}")
+    return importlib.import_module(f"ecgwas.predict.methods.{MODULES[method]}")
 
 
 def main(
@@ -69,7 +69,7 @@ def main(
         label_share: Share of the training people that keep their labels.
         label_draw: Number of the draw of these people.
     """
-    from ecgwas.pretrain import checkpoint as files
+    from ecgwas.checkpoints import checkpoint as files
 
     cohort = Cohort(recordings, strips or (), beats or (), intervals, people)
     examples, unfitted = read_examples(labels, settings, label_share, label_draw)

@@ -9,7 +9,7 @@ import polars as pl
 
 from ecgwas import config
 from ecgwas.errors import UserError
-from ecgwas.predict.draws import draw
+from ecgwas.predict.labels.draws import draw
 
 SPLITS = ("train", "choose", "test")
 

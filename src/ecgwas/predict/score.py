@@ -55,7 +55,7 @@ def main(
         batch: Windows scored at once.
         threads: CPU threads.
     """
-    from ecgwas.pretrain import checkpoint as files
+    from ecgwas.checkpoints import checkpoint as files
 
     fitted = files.load(predictor)
     if fitted.get("kind") != "predictor":

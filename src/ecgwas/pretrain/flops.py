@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from ecgwas.pretrain.model import Encoder
+from ecgwas.encoder.model import Encoder
+from ecgwas.encoder.tokens import Grid
 from ecgwas.pretrain.objectives.base import View
-from ecgwas.pretrain.tokens import Grid
 
 if TYPE_CHECKING:
     from ecgwas.pretrain.losses import Learner

@@ -16,13 +16,15 @@ import torch
 from torch import Tensor, nn
 
 from ecgwas import config
-from ecgwas.pretrain import data, flops, masks, readout
-from ecgwas.pretrain.augment import Augmenter
-from ecgwas.pretrain.model import Encoder
+from ecgwas.encoder import masks, readout
+from ecgwas.encoder.augment import Augmenter
+from ecgwas.encoder.model import Encoder
+from ecgwas.encoder.tokens import on_device
+from ecgwas.pretrain import flops
 from ecgwas.pretrain.objectives import make_objective, pooled
 from ecgwas.pretrain.objectives.base import Sums, View, add
 from ecgwas.pretrain.processes import Processes
-from ecgwas.pretrain.tokens import on_device
+from ecgwas.signals import data
 
 
 class Learner(nn.Module):

@@ -6,12 +6,12 @@ import numpy as np
 import torch
 
 from ecgwas import config
+from ecgwas.checkpoints import checkpoint as files
 from ecgwas.cli import run
 from ecgwas.config import LEADS
+from ecgwas.encoder.statistics import statistics as signal_statistics
 from ecgwas.errors import UserError
-from ecgwas.pretrain import checkpoint as files
-from ecgwas.pretrain import data
-from ecgwas.pretrain.statistics import statistics as signal_statistics
+from ecgwas.signals import data
 
 BLOCK = 512  # recordings read at once
 CLIP = 3.0  # standard deviations, as in the transformer

@@ -9,16 +9,17 @@ import torch
 from torch import Tensor
 
 from ecgwas import config
+from ecgwas.checkpoints import checkpoint as files
 from ecgwas.cli import run
+from ecgwas.encoder.encoders import make_encoder
+from ecgwas.encoder.statistics import statistics as signal_statistics
+from ecgwas.encoder.tokens import make_grid
 from ecgwas.errors import UserError
 from ecgwas.files import remove_folder, write_parquet
-from ecgwas.pretrain import checkpoint as files
-from ecgwas.pretrain import data, losses, processes
-from ecgwas.pretrain.encoders import make_encoder
+from ecgwas.pretrain import losses, processes
 from ecgwas.pretrain.processes import Processes
-from ecgwas.pretrain.statistics import statistics as signal_statistics
-from ecgwas.pretrain.tokens import make_grid
 from ecgwas.pretrain.trainer import Trainer
+from ecgwas.signals import data
 
 
 def make_learner(

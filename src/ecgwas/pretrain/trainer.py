@@ -16,13 +16,14 @@ import torch
 from torch import Tensor
 
 from ecgwas import config
+from ecgwas.checkpoints import checkpoint as files
+from ecgwas.encoder.augment import Augmenter
+from ecgwas.encoder.compiling import allow_recompiles, compile_blocks
 from ecgwas.errors import UserError
-from ecgwas.pretrain import checkpoint as files
-from ecgwas.pretrain import data, flops, losses, schedule
-from ecgwas.pretrain.augment import Augmenter
-from ecgwas.pretrain.compiling import allow_recompiles, compile_blocks
-from ecgwas.pretrain.order import Order
+from ecgwas.pretrain import flops, losses, schedule
 from ecgwas.pretrain.processes import Processes
+from ecgwas.signals import data
+from ecgwas.signals.order import Order
 
 # Columns of the history beside the parts of the loss, which are the objective's: each loss_… a column.
 HISTORY = {

@@ -14,9 +14,11 @@ import ecgwas
 from ecgwas import config, provenance
 from ecgwas.cli import run
 from ecgwas.files import atomic
-from ecgwas.report import calibrated, figures, flow, genes, held, inputs, predicted, recovered, scan, sections, words
-from ecgwas.report import loci as locus_rows
+from ecgwas.report import genes, inputs, words
+from ecgwas.report.figures import figures
 from ecgwas.report.inputs import CohortInputs
+from ecgwas.report.sections import calibrated, flow, held, predicted, recovered, scan, sections
+from ecgwas.report.sections import loci as locus_rows
 
 CONTENTS = {
     "recovery": "Planted loci",

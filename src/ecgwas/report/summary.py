@@ -7,7 +7,8 @@ import polars as pl
 
 from ecgwas.cli import run
 from ecgwas.errors import UserError
-from ecgwas.report import inputs, recovered, words
+from ecgwas.report import inputs, words
+from ecgwas.report.sections import recovered
 
 
 def lines(root: Path, cohort: str, models: list[str], model: str, labels: dict[str, str]) -> list[str]:

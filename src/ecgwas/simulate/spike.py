@@ -14,11 +14,11 @@ from scipy import stats
 
 from ecgwas.cli import run
 from ecgwas.config import Ingest, Spike, SpikeEffect
+from ecgwas.ecg.canonical import twelve_leads
 from ecgwas.errors import UserError
 from ecgwas.files import atomic, write_json
-from ecgwas.ingest.canonical import twelve_leads
 from ecgwas.ingest.readers import Reader, open_source
-from ecgwas.ingest.recording import Unreadable
+from ecgwas.signals.recording import Unreadable
 from ecgwas.simulate.spike_signal import Fiducials, alter, find_fiducials
 from ecgwas.simulate.wfdb_files import write_wfdb
 

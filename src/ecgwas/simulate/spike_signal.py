@@ -6,18 +6,18 @@ import numpy as np
 from scipy.interpolate import make_interp_spline
 
 from ecgwas.config import Ingest
-from ecgwas.ingest.amplitudes import frontal
-from ecgwas.ingest.beats import (
+from ecgwas.ecg.amplitudes import frontal
+from ecgwas.ecg.beats import (
     BEFORE_S,
     MedianBeat,
     align,
     median_beat,
     rr_intervals,
 )
-from ecgwas.ingest.canonical import INDEPENDENT
-from ecgwas.ingest.delineate import RATE_HZ, delineate, pq_segment
-from ecgwas.ingest.filters import Spectrum, resample
-from ecgwas.ingest.qrs import detect
+from ecgwas.ecg.canonical import INDEPENDENT
+from ecgwas.ecg.delineate import RATE_HZ, delineate, pq_segment
+from ecgwas.ecg.filters import Spectrum, resample
+from ecgwas.ecg.qrs import detect
 
 P_MARGIN_MS = 20.0  # moved with the P wave, before its onset
 LEAST_SLOPE = 0.3  # a stretch of time is never squeezed below this share of its length

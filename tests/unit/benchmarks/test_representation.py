@@ -11,9 +11,10 @@ from benchmarks import representation_report as report
 from benchmarks import representation_supervised as supervised
 
 from ecgwas import config
+from ecgwas.checkpoints import checkpoint as files
+from ecgwas.encoder import statistics
 from ecgwas.ingest.process import MISSING
-from ecgwas.pretrain import checkpoint as files
-from ecgwas.pretrain import data, statistics
+from ecgwas.signals import data
 from ecgwas.simulate.ecg import PARAMETERS
 
 

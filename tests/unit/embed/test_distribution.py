@@ -8,11 +8,11 @@ import pytest
 from tests.unit.embed.test_embed import train_pca, train_transformer
 
 from ecgwas import config, tables
+from ecgwas.checkpoints import checkpoint as files
 from ecgwas.embed import distribution
 from ecgwas.embed.embed import embed, encoder_of
 from ecgwas.errors import UserError
-from ecgwas.pretrain import checkpoint as files
-from ecgwas.pretrain import data
+from ecgwas.signals import data
 
 
 def drawn(n: int, seed: int, width: int = 24) -> np.ndarray:

@@ -7,10 +7,11 @@ import polars as pl
 import pytest
 
 from ecgwas import config
+from ecgwas.checkpoints import checkpoint as files
 from ecgwas.embed import embed
 from ecgwas.errors import UserError
-from ecgwas.pretrain import checkpoint as files
-from ecgwas.pretrain import data, pca, train
+from ecgwas.pretrain import pca, train
+from ecgwas.signals import data
 
 TINY = config.Transformer(width=16, depth=1, heads=2, embedding=16, steps=3, batch=16)
 INGEST = config.Ingest()

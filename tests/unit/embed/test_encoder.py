@@ -11,11 +11,11 @@ import wfdb
 
 import ecgwas.embed
 from ecgwas import config
-from ecgwas.embed import embed
+from ecgwas.checkpoints import checkpoint as files
+from ecgwas.embed import embed, release
 from ecgwas.errors import UserError
 from ecgwas.ingest import shard
-from ecgwas.pretrain import checkpoint as files
-from ecgwas.pretrain import pca, release, train
+from ecgwas.pretrain import pca, train
 from ecgwas.simulate.ecg import PARAMETERS, simulate_recordings
 from ecgwas.simulate.wfdb_files import write_wfdb
 

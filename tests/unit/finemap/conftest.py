@@ -14,7 +14,7 @@ import pytest
 from ecgwas import tables
 from ecgwas.finemap.ld import unit_residuals
 from ecgwas.gwas import groups as grouping
-from ecgwas.gwas import tails
+from ecgwas.stats import tails
 
 
 @functools.lru_cache(maxsize=16)

@@ -8,8 +8,8 @@ from tests.unit.genotypes.test_files_in import CONTIG, IDS, POSITION, calls_of, 
 
 from ecgwas.config import GenotypeSource
 from ecgwas.errors import UserError, reading
+from ecgwas.genotype_files.reader import GenotypeReader
 from ecgwas.genotypes import qc_main
-from ecgwas.genotypes.reader import GenotypeReader
 
 MUTATIONS = 60
 

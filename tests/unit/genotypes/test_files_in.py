@@ -9,8 +9,10 @@ import pytest
 from ecgwas.config import Genotypes, GenotypeSource
 from ecgwas.config.cohort import with_siblings
 from ecgwas.errors import UserError
-from ecgwas.genotypes import cohort, contigs, counts, people, qc, sources, vcf
-from ecgwas.genotypes.reader import GenotypeReader
+from ecgwas.genotype_files import contigs, sources, vcf
+from ecgwas.genotype_files.reader import GenotypeReader
+from ecgwas.genotypes import people
+from ecgwas.genotypes.qc import cohort, counts, qc
 
 IDS = [f"s{i}" for i in range(7)]
 CONTIG = ["1"] * 4 + ["chr2"] * 3 + ["23"] * 2

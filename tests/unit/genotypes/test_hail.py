@@ -5,9 +5,12 @@ import pytest
 
 from ecgwas.config import Genotypes, GenotypeSource
 from ecgwas.errors import UserError
-from ecgwas.genotypes import contigs, counts, hail_steps, kinship, pcs, qc, qc_main, sources
-from ecgwas.genotypes.hardy_weinberg import hardy_weinberg_p
-from ecgwas.genotypes.reader import GenotypeReader
+from ecgwas.genotype_files import contigs, sources
+from ecgwas.genotype_files.reader import GenotypeReader
+from ecgwas.genotypes import qc_main
+from ecgwas.genotypes.qc import counts, hail_steps, qc
+from ecgwas.genotypes.qc.hardy_weinberg import hardy_weinberg_p
+from ecgwas.genotypes.structure import kinship, pcs
 from ecgwas.hail_session import hail_session, reading_by_hail
 
 pytestmark = pytest.mark.hail

@@ -7,9 +7,10 @@ from tests.unit.genotypes.test_files_in import IDS, calls_of, plink, write_pgen
 
 from ecgwas.config import Genotypes, GenotypeSource
 from ecgwas.errors import UserError
-from ecgwas.genotypes import bgen_files, build_check, counts, hail_steps, pgen, qc, sources
-from ecgwas.genotypes.hardy_weinberg import hardy_weinberg_p
-from ecgwas.genotypes.reader import GenotypeReader
+from ecgwas.genotype_files import bgen_files, build_check, pgen, sources
+from ecgwas.genotype_files.reader import GenotypeReader
+from ecgwas.genotypes.qc import counts, hail_steps, qc
+from ecgwas.genotypes.qc.hardy_weinberg import hardy_weinberg_p
 
 
 def posteriors(r2: float, p: float, n: int, copies: int, rng) -> np.ndarray:

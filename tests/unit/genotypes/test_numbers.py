@@ -5,8 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from ecgwas.genotypes import ancestry, cohort, kinship, pcs, prune, qc, relatedness, relatives
-from ecgwas.genotypes.hardy_weinberg import hardy_weinberg_p, mid_p
+from ecgwas.genotypes.qc import cohort, qc
+from ecgwas.genotypes.qc.hardy_weinberg import hardy_weinberg_p, mid_p
+from ecgwas.genotypes.structure import ancestry, kinship, pcs, prune, relatedness, relatives
 
 
 def test_pruned_set_has_no_near_pair_in_ld_and_leaves_out_nothing_it_need_not():

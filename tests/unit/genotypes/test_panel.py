@@ -6,8 +6,10 @@ import pytest
 
 from ecgwas.config import Genotypes, GenotypeSource, Panel
 from ecgwas.errors import UserError
-from ecgwas.genotypes import ancestry, cohort, panel, sources
-from ecgwas.genotypes.reader import GenotypeReader
+from ecgwas.genotype_files import sources
+from ecgwas.genotype_files.reader import GenotypeReader
+from ecgwas.genotypes.qc import cohort
+from ecgwas.genotypes.structure import ancestry, panel
 
 
 @pytest.fixture

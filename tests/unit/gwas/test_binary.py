@@ -12,7 +12,10 @@ from tests.unit.gwas.test_scan import INPUTS, files, write_bed
 from ecgwas.config import Exports, Finemap, Gwas
 from ecgwas.errors import UserError
 from ecgwas.finemap import finemap
-from ecgwas.gwas import binary, calibration, exports, firth, inputs, loci, scan, tails
+from ecgwas.gwas import calibration, inputs, loci, scan
+from ecgwas.gwas.engines import binary
+from ecgwas.gwas.export import exports
+from ecgwas.stats import firth, tails
 
 N, V = 900, 240
 

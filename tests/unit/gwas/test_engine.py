@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ecgwas.gwas import groups, inputs, scan, sumstats
-from ecgwas.gwas.engine_torch import Engine
+from ecgwas.gwas.engines.engine_torch import Engine
 
 
 def estimates(g, y, c, dtype, block=Engine):

@@ -13,7 +13,8 @@ from tests.unit.gwas.test_scan import files, run_scan, study  # noqa: F401 (a fi
 
 from ecgwas.config import Exports, Gwas
 from ecgwas.errors import UserError
-from ecgwas.gwas import exports, inputs, ssf
+from ecgwas.gwas import inputs
+from ecgwas.gwas.export import exports, ssf
 
 NAMES = ["gwas-ssf", "pheweb", "ldsc", "regenie"]
 ABOUT = {"date_metadata_last_modified": "2026-01-01", "genotyping_technology": ["Genome-wide genotyping array"]}

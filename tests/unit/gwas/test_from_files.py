@@ -8,8 +8,9 @@ from tests.unit.genotypes.conftest import write_plink
 
 from ecgwas.config import Genotypes, GenotypeSource, Gwas
 from ecgwas.files import write_json
-from ecgwas.genotypes import results, sources
-from ecgwas.genotypes.cohort import Cohort, quality_control
+from ecgwas.genotype_files import sources
+from ecgwas.genotypes import results
+from ecgwas.genotypes.qc.cohort import Cohort, quality_control
 from ecgwas.gwas import inputs, scan
 
 N, V, X = 160, 640, 40  # people; variants, the last of them on X

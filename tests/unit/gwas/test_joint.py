@@ -5,8 +5,10 @@ import pandas as pd
 from scipy import stats
 from statsmodels.multivariate.manova import MANOVA
 
-from ecgwas.gwas import groups, joint, tails
-from ecgwas.gwas.engine_torch import Engine
+from ecgwas.gwas import groups
+from ecgwas.gwas.engines import joint
+from ecgwas.gwas.engines.engine_torch import Engine
+from ecgwas.stats import tails
 
 
 def test(g, y, c):

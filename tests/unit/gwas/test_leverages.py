@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ecgwas.gwas import groups, joint, leverages, tails
-from ecgwas.gwas.engine_torch import Engine
+from ecgwas.gwas import groups
+from ecgwas.gwas.engines import joint, leverages
+from ecgwas.gwas.engines.engine_torch import Engine
+from ecgwas.stats import tails
 
 
 def uneven(n, k, seed, df=6):

@@ -12,9 +12,10 @@ from scipy import stats
 from tests.unit.finemap.conftest import coalescent_dosages, pack
 
 from ecgwas.config import Gwas
-from ecgwas.genotypes.reader import GenotypeReader
-from ecgwas.gwas import clump, groups, inputs, loci, multiplicity, shrinkage, tails
+from ecgwas.genotype_files.reader import GenotypeReader
+from ecgwas.gwas import clump, groups, inputs, loci, multiplicity, shrinkage
 from ecgwas.gwas.residuals import unit_residuals
+from ecgwas.stats import tails
 
 WITHOUT_TORCH = "import sys, ecgwas.gwas.loci, ecgwas.finemap.finemap; assert not {'torch', 'hail'} & set(sys.modules)"
 

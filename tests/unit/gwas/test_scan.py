@@ -9,8 +9,12 @@ import pytest
 from ecgwas import tables
 from ecgwas.config import Gwas, Step1
 from ecgwas.errors import UserError
-from ecgwas.gwas import blocks, calibration, groups, inputs, joint, loci, permutations, scan, step1, sumstats, tails
-from ecgwas.gwas.engine_torch import Engine
+from ecgwas.genotype_files import blocks
+from ecgwas.gwas import calibration, groups, inputs, loci, permutations, scan, sumstats
+from ecgwas.gwas.engines import joint
+from ecgwas.gwas.engines.engine_torch import Engine
+from ecgwas.gwas.step1 import step1
+from ecgwas.stats import tails
 
 
 def write_bed(path, calls):

@@ -9,8 +9,9 @@ from tests.unit.gwas.test_scan import INPUTS, files, write_bed
 
 from ecgwas.config import Gwas, Step1
 from ecgwas.errors import UserError
-from ecgwas.gwas import groups, inputs, scan, step1
-from ecgwas.gwas.engine_torch import Engine
+from ecgwas.gwas import groups, inputs, scan
+from ecgwas.gwas.engines.engine_torch import Engine
+from ecgwas.gwas.step1 import step1
 
 STEP1 = Step1(block=25, min_mac=5, dtype="float64")
 SETTINGS = Gwas(dtype="float64", block=64)
@@ -82,7 +83,7 @@ def test_each_chromosome_is_tested_less_the_others(siblings):
 
 
 def inputs_reader(folder, people):
-    from ecgwas.genotypes.reader import GenotypeReader
+    from ecgwas.genotype_files.reader import GenotypeReader
 
     table = inputs.read_variants(folder / "variants.parquet")
     return GenotypeReader(folder / "manifest.json", table, people.samples)

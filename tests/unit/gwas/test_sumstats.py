@@ -10,10 +10,11 @@ from tests.unit.gwas.test_scan import INPUTS, files, run_scan, study, write_bed 
 
 from ecgwas.config import Gwas
 from ecgwas.errors import UserError
-from ecgwas.genotypes import contigs
-from ecgwas.genotypes.reader import GenotypeReader
-from ecgwas.gwas import blocks, groups, inputs, loci, scan, sumstats, tails
-from ecgwas.gwas.engine_torch import Engine
+from ecgwas.genotype_files import blocks, contigs
+from ecgwas.genotype_files.reader import GenotypeReader
+from ecgwas.gwas import groups, inputs, loci, scan, sumstats
+from ecgwas.gwas.engines.engine_torch import Engine
+from ecgwas.stats import tails
 
 
 def reader(folder, samples=None):

@@ -8,7 +8,7 @@ import pytest
 import wfdb
 
 from ecgwas.config import LEADS
-from ecgwas.ingest.recording import Recording
+from ecgwas.signals.recording import Recording
 from ecgwas.simulate.ecg import PARAMETERS, simulate_recordings
 
 Sinus = tuple[dict[str, np.ndarray], np.ndarray]

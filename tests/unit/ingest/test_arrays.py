@@ -10,9 +10,9 @@ import scipy.io
 from tests.unit.ingest.test_shard import run
 
 from ecgwas.config import LEADS, EcgSource, Ingest
-from ecgwas.ingest.canonical import twelve_leads
+from ecgwas.ecg.canonical import twelve_leads
 from ecgwas.ingest.readers import dates, matlab, open_source
-from ecgwas.ingest.recording import Recording, Unreadable
+from ecgwas.signals.recording import Recording, Unreadable
 
 CPSC = {"sex": "Male", "age": 61.0}
 

@@ -14,9 +14,9 @@ from tests.unit.ingest import writers
 
 from ecgwas import config, study, user_tables
 from ecgwas.config import LEADS
-from ecgwas.ingest.canonical import twelve_leads
+from ecgwas.ecg.canonical import twelve_leads
 from ecgwas.ingest.readers import open_source
-from ecgwas.predict import codes
+from ecgwas.predict.labels import codes
 
 MIMIC_ORDER = [0, 1, 2, 3, 5, 4, 6, 7, 8, 9, 10, 11]
 

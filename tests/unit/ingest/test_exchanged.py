@@ -11,8 +11,8 @@ import pytest
 from tests.unit.ingest.test_shard import run
 
 from ecgwas.config import LEADS, EcgSource, Ingest
-from ecgwas.ingest.exchanged import exchanged
-from ecgwas.ingest.recording import Recording
+from ecgwas.ecg.exchanged import exchanged
+from ecgwas.signals.recording import Recording
 
 
 @pytest.fixture

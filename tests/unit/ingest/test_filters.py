@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ecgwas.ingest.filters import Spectrum, at_samples, highpass_gain, lowpass_gain, resample
+from ecgwas.ecg.filters import Spectrum, at_samples, highpass_gain, lowpass_gain, resample
 
 
 def tone(frequency_hz: float, rate_hz: float, seconds: float = 10.0) -> np.ndarray:

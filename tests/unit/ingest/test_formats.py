@@ -13,10 +13,10 @@ from tests.unit.ingest import writers
 from tests.unit.ingest.writers import NAME, NUMBER, WRITERS
 
 from ecgwas.config import LEADS, EcgSource, Ingest
+from ecgwas.ecg.canonical import einthoven_residual, twelve_leads
 from ecgwas.ingest import shard
-from ecgwas.ingest.canonical import einthoven_residual, twelve_leads
 from ecgwas.ingest.readers import cardiosoft, folder, open_source, privacy
-from ecgwas.ingest.recording import Recording, Unreadable
+from ecgwas.signals.recording import Recording, Unreadable
 
 RATES = {"code15": 400.0, "mat": 400.0}
 

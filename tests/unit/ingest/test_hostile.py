@@ -18,7 +18,7 @@ from tests.unit.ingest.writers import WRITERS
 from ecgwas.config import EcgSource, Ingest
 from ecgwas.ingest import shard
 from ecgwas.ingest.readers import files, open_source
-from ecgwas.ingest.recording import Unreadable
+from ecgwas.signals.recording import Unreadable
 
 
 def test_mutated_files_of_every_format(tmp_path: Path) -> None:

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from ecgwas.config import LEADS, Ingest
-from ecgwas.ingest.amplitudes import frontal
-from ecgwas.ingest.delineate import tangents
-from ecgwas.ingest.intervals import corrected_qt
+from ecgwas.ecg.amplitudes import frontal
+from ecgwas.ecg.delineate import tangents
+from ecgwas.ecg.intervals import corrected_qt
 from ecgwas.ingest.process import process
-from ecgwas.ingest.recording import Recording
+from ecgwas.signals.recording import Recording
 
 SETTINGS = Ingest()
 

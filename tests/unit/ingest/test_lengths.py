@@ -11,7 +11,7 @@ from tests.unit.ingest import writers
 
 from ecgwas.config import EcgSource
 from ecgwas.ingest.readers import edf, open_source
-from ecgwas.ingest.recording import Recording, Unreadable
+from ecgwas.signals.recording import Recording, Unreadable
 
 FORMATS = ["8", "16", "24", "32", "61", "80", "160", "212", "310", "311"]
 

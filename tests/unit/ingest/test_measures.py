@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from ecgwas.config import LEADS, Ingest
-from ecgwas.ingest.measures import sample_hash
+from ecgwas.ecg.measures import sample_hash
+from ecgwas.ecg.quality import Excluded
+from ecgwas.ecg.score import quality_score
 from ecgwas.ingest.process import process
-from ecgwas.ingest.quality import Excluded
-from ecgwas.ingest.recording import Recording
-from ecgwas.ingest.score import quality_score
+from ecgwas.signals.recording import Recording
 from ecgwas.simulate.ecg import PARAMETERS, simulate_recordings
 
 SETTINGS = Ingest()

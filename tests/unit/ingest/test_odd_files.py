@@ -11,14 +11,14 @@ from tests.unit.ingest import writers
 from tests.unit.ingest.test_shard import run
 
 from ecgwas.config import LEADS, EcgSource, Ingest
+from ecgwas.ecg.canonical import einthoven_residual
+from ecgwas.ecg.leads import lead_row
+from ecgwas.ecg.quality import Excluded
 from ecgwas.errors import UserError
-from ecgwas.ingest.canonical import einthoven_residual
-from ecgwas.ingest.leads import lead_row
 from ecgwas.ingest.process import process
-from ecgwas.ingest.quality import Excluded
 from ecgwas.ingest.readers import cardiosoft, dicom, edf, files, open_source
 from ecgwas.ingest.readers.folder import scan
-from ecgwas.ingest.recording import Recording, Unreadable
+from ecgwas.signals.recording import Recording, Unreadable
 
 ONE = Ingest(shards=1, min_leads=1)
 

@@ -5,12 +5,12 @@ import pytest
 import wfdb
 
 from ecgwas.config import LEADS, EcgSource, Ingest
-from ecgwas.ingest.beats import BEFORE_S, median_beat
-from ecgwas.ingest.delineate import Marks
-from ecgwas.ingest.filters import Spectrum
-from ecgwas.ingest.pacing import blanked, paced_marks
+from ecgwas.ecg.beats import BEFORE_S, median_beat
+from ecgwas.ecg.delineate import Marks
+from ecgwas.ecg.filters import Spectrum
+from ecgwas.ecg.pacing import blanked, paced_marks
+from ecgwas.ecg.qrs import detect
 from ecgwas.ingest.process import process
-from ecgwas.ingest.qrs import detect
 from ecgwas.ingest.readers import open_source
 
 RATE_HZ = 500.0

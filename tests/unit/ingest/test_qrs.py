@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from ecgwas.config import LEADS, Ingest
-from ecgwas.ingest.canonical import INDEPENDENT
-from ecgwas.ingest.filters import Spectrum
+from ecgwas.ecg.canonical import INDEPENDENT
+from ecgwas.ecg.filters import Spectrum
+from ecgwas.ecg.qrs import detect
 from ecgwas.ingest.process import process
-from ecgwas.ingest.qrs import detect
-from ecgwas.ingest.recording import Recording
+from ecgwas.signals.recording import Recording
 from ecgwas.simulate.ecg import PARAMETERS, simulate_recordings, twelve_leads
 from ecgwas.simulate.ecg_rhythm import draw_beats
 

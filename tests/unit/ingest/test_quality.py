@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ecgwas.config import LEADS, Ingest
+from ecgwas.ecg.quality import Excluded, longest_constant, may_be_constant
 from ecgwas.ingest.process import MISSING, process
-from ecgwas.ingest.quality import Excluded, longest_constant, may_be_constant
 
 SETTINGS = Ingest()
 

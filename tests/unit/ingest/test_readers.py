@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 
 from ecgwas.config import LEADS, EcgSource
+from ecgwas.ecg.canonical import twelve_leads
 from ecgwas.errors import UserError
-from ecgwas.ingest.canonical import twelve_leads
 from ecgwas.ingest.readers import open_source
-from ecgwas.ingest.recording import Unreadable
+from ecgwas.signals.recording import Unreadable
 
 
 @pytest.mark.parametrize("fmt", ["16", "24", "32", "212"])

@@ -13,14 +13,14 @@ import wfdb
 from ecgdatakit.parsing import FileParser
 
 from ecgwas.config import LEADS, EcgSource, Ingest
+from ecgwas.ecg.canonical import einthoven_residual, twelve_leads
+from ecgwas.ecg.filters import Spectrum
+from ecgwas.ecg.qrs import detect
+from ecgwas.ecg.quality import Excluded
 from ecgwas.ingest import survey
-from ecgwas.ingest.canonical import einthoven_residual, twelve_leads
-from ecgwas.ingest.filters import Spectrum
 from ecgwas.ingest.process import process
-from ecgwas.ingest.qrs import detect
-from ecgwas.ingest.quality import Excluded
 from ecgwas.ingest.readers import open_source
-from ecgwas.ingest.recording import Recording, Unreadable
+from ecgwas.signals.recording import Recording, Unreadable
 
 pytestmark = pytest.mark.realdata
 

@@ -9,9 +9,9 @@ import pytest
 from tests.unit.ingest import writers
 
 from ecgwas.config import EcgSource, Ingest
+from ecgwas.ecg.quality import MIN_SECONDS
 from ecgwas.errors import UserError
 from ecgwas.ingest import collect, entries, shard
-from ecgwas.ingest.quality import MIN_SECONDS
 
 TABLES = ("recordings", "intervals", "excluded", "quality")
 

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from ecgwas.config import LEADS, Ingest
-from ecgwas.ingest.amplitudes import frontal, lead_amplitudes, voltages
-from ecgwas.ingest.beats import BEFORE_S, MedianBeat
-from ecgwas.ingest.delineate import Marks
-from ecgwas.ingest.intervals import linear_qtc, without_neighbours
+from ecgwas.ecg.amplitudes import frontal, lead_amplitudes, voltages
+from ecgwas.ecg.beats import BEFORE_S, MedianBeat
+from ecgwas.ecg.delineate import Marks
+from ecgwas.ecg.intervals import linear_qtc, without_neighbours
+from ecgwas.ecg.rhythm import irregular, normal_intervals, variability
 from ecgwas.ingest.process import process
-from ecgwas.ingest.recording import Recording
-from ecgwas.ingest.rhythm import irregular, normal_intervals, variability
 from ecgwas.ingest.shard import table
+from ecgwas.signals.recording import Recording
 from ecgwas.tables import INTERVALS
 
 SETTINGS = Ingest()

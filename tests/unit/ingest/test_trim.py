@@ -12,7 +12,7 @@ from tests.unit.ingest.test_shard import run
 from ecgwas.config import LEADS, EcgSource, Ingest
 from ecgwas.ingest.readers import open_source
 from ecgwas.ingest.readers.trim import trimmed
-from ecgwas.ingest.recording import Recording
+from ecgwas.signals.recording import Recording
 
 RATE = 500
 

@@ -9,7 +9,7 @@ from ecgwas.config import Ingest
 from ecgwas.ingest import windows
 from ecgwas.ingest.other import process_other
 from ecgwas.ingest.process import MISSING, Processed, process
-from ecgwas.ingest.recording import Recording
+from ecgwas.signals.recording import Recording
 
 SETTINGS = Ingest(doublings=2)
 

@@ -8,9 +8,9 @@ import torch
 from benchmarks import explanations as bench
 
 from ecgwas import config
-from ecgwas.interpret.segments import Layout
-from ecgwas.predict.networks import EncoderNetwork, make_network
-from ecgwas.pretrain.tokens import Signals
+from ecgwas.encoder.tokens import Signals
+from ecgwas.interpret.predictors.segments import Layout
+from ecgwas.predict.methods.networks import EncoderNetwork, make_network
 
 CHANNELS = list(config.LEADS)
 

@@ -11,10 +11,11 @@ from ecgwas.config import LEADS, Ingest
 from ecgwas.embed.encoder import as_recording
 from ecgwas.errors import UserError
 from ecgwas.ingest.process import process
-from ecgwas.interpret import alleles, people_beats, regression
-from ecgwas.phenotypes import circular
-from ecgwas.report.alleles import beat_change
+from ecgwas.interpret.loci import alleles, regression
+from ecgwas.report.figures.alleles import beat_change
+from ecgwas.signals import people_beats
 from ecgwas.simulate import ecg
+from ecgwas.stats import circular
 
 
 def who(g, c, names=None):

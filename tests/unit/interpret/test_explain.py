@@ -9,7 +9,7 @@ from tests.unit.predict.conftest import World, make_world, predict
 
 from ecgwas import config, tables
 from ecgwas.errors import UserError
-from ecgwas.interpret import explain
+from ecgwas.interpret.predictors import explain
 
 NAMES = ("occlusion", "attributions", "beat_maps", "checks")
 

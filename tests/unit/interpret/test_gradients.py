@@ -6,9 +6,9 @@ import torch
 from benchmarks import explanations as bench
 from tests.unit.interpret.conftest import CHANNELS, network
 
-from ecgwas.interpret import attention, checks, gradients, typical
-from ecgwas.interpret.segments import SEGMENTS
-from ecgwas.pretrain.model import Block
+from ecgwas.encoder.model import Block
+from ecgwas.interpret.predictors import attention, checks, gradients, typical
+from ecgwas.interpret.predictors.segments import SEGMENTS
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 import torch
 from tests.unit.interpret.conftest import CHANNELS
 
-from ecgwas.interpret.occlusion import bridged, changes, copies, occluded, single
-from ecgwas.interpret.segments import SEGMENTS
+from ecgwas.interpret.predictors.occlusion import bridged, changes, copies, occluded, single
+from ecgwas.interpret.predictors.segments import SEGMENTS
 
 
 def cell(lead, segment):
@@ -97,7 +97,7 @@ def test_absent_segments_are_not_told(one):
 
 @pytest.mark.parametrize("batch", [1, 7, 128])
 def test_the_batch_changes_nothing(one, batch, untrained):
-    from ecgwas.interpret.occlusion import scored
+    from ecgwas.interpret.predictors.occlusion import scored
 
     signals, found = one
     cells = single(12)[::9]

@@ -6,8 +6,8 @@ import torch
 from benchmarks import explanations as bench
 from tests.unit.interpret.conftest import CHANNELS
 
-from ecgwas.interpret import gradients, occlusion, typical
-from ecgwas.interpret.segments import SEGMENTS, time_shares
+from ecgwas.interpret.predictors import gradients, occlusion, typical
+from ecgwas.interpret.predictors.segments import SEGMENTS, time_shares
 
 
 def reader(world, disease, found):

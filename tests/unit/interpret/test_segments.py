@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from benchmarks import explanations as bench
 
-from ecgwas.interpret.segments import NONE, SEGMENTS, Limits, Unexplained, labelled, layout, reasons
+from ecgwas.interpret.predictors.segments import NONE, SEGMENTS, Limits, Unexplained, labelled, layout, reasons
 from ecgwas.simulate.ecg import PARAMETERS, simulate_recordings
 
 LIMITS = Limits(-0.2, -0.1, -0.05, 0.05, 0.15, 0.4)

@@ -5,12 +5,13 @@ import polars as pl
 import torch
 
 from ecgwas import config
+from ecgwas.checkpoints import checkpoint as files
 from ecgwas.config import LEADS
-from ecgwas.interpret import traversal
+from ecgwas.encoder.statistics import statistics
+from ecgwas.interpret.loci import traversal
 from ecgwas.phenotypes import normalise
-from ecgwas.pretrain import checkpoint as files
-from ecgwas.pretrain import data, pca
-from ecgwas.pretrain.statistics import statistics
+from ecgwas.pretrain import pca
+from ecgwas.signals import data
 
 
 def test_directions_of_whitened_axes_are_covariance_times_loadings():
@@ -81,9 +82,9 @@ def test_a_bad_decoder_is_seen_to_be_bad(tmp_path, ecg_cohort):
 
 def transformer(cohort, **settings):
     """A checkpoint of a small transformer with a readout of zeros: it decodes the mean beat."""
-    from ecgwas.pretrain.encoders import make_encoder
-    from ecgwas.pretrain.readout import Readout
-    from ecgwas.pretrain.tokens import make_grid
+    from ecgwas.encoder.encoders import make_encoder
+    from ecgwas.encoder.readout import Readout
+    from ecgwas.encoder.tokens import make_grid
 
     recipe = config.Transformer(width=16, depth=1, heads=2, embedding=4, **settings)
     signals = data.open_signals([cohort.recordings], cohort.strips, cohort.beats)

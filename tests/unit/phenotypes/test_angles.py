@@ -6,10 +6,11 @@ import pytest
 
 from ecgwas import tables
 from ecgwas.config import Phenotypes
-from ecgwas.interpret import alleles
-from ecgwas.phenotypes import circular, persons, traits
-from ecgwas.predict import classical
+from ecgwas.interpret.loci import alleles
+from ecgwas.phenotypes import persons, traits
 from ecgwas.predict.inputs import Cohort
+from ecgwas.predict.methods import classical
+from ecgwas.stats import circular
 
 N = 150
 

@@ -11,7 +11,9 @@ from ecgwas import config
 from ecgwas.config import EcgSource, Ingest
 from ecgwas.errors import UserError
 from ecgwas.ingest import shard
-from ecgwas.predict import apply, bundle, networks, score
+from ecgwas.predict import score
+from ecgwas.predict.methods import networks
+from ecgwas.predict.release import apply, bundle
 
 LICENCE = config.Release(licence="CC0-1.0")
 FOLDERS = {"ecg_muse_xml": "muse", "ecg_philips_xml": "philips", "ecg_ukb_cardiosoft": "cardiosoft",

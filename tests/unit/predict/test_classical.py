@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from ecgwas.config import Predict
-from ecgwas.predict import classical
 from ecgwas.predict.inputs import Cohort, Examples, Fit
-from ecgwas.predict.metrics import auroc
+from ecgwas.predict.methods import classical
+from ecgwas.stats.metrics import auroc
 
 RNG = np.random.default_rng(3)
 

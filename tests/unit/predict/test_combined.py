@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 
 from ecgwas.errors import UserError
-from ecgwas.predict import combined, probe
-from ecgwas.predict.metrics import auroc
+from ecgwas.predict.methods import combined, probe
+from ecgwas.stats.metrics import auroc
 
 TRAIN, CHOOSE, TEST = np.arange(300), np.arange(300, 500), np.arange(500, 1500)
 

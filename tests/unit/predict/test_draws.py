@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ecgwas.predict import draws
+from ecgwas.predict.labels import draws
 
 
 def classes(rng: np.random.Generator) -> np.ndarray:

@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from ecgwas.errors import UserError
-from ecgwas.predict import evaluate
+from ecgwas.predict.evaluate import evaluate
 
 
 def drawn(seed=0, n=400, k=5):
@@ -39,7 +39,7 @@ def test_the_last_line_has_scikit_learns_macro_auroc_to_all_digits(tmp_path, cap
 
 def test_the_command_runs(tmp_path):
     labels, scores = saved(tmp_path, *drawn())
-    command = [sys.executable, "-m", "ecgwas.predict.evaluate", "--labels", labels, "--scores", scores]
+    command = [sys.executable, "-m", "ecgwas.predict.evaluate.evaluate", "--labels", labels, "--scores", scores]
     done = subprocess.run([*command, "--resamples", "50"], capture_output=True, text=True, check=True)
     made = json.loads(done.stdout.splitlines()[-1])
     assert repr(made["macro_auroc"]) in done.stdout
@@ -185,6 +185,6 @@ def test_what_was_drawn_again_is_said(tmp_path, capsys):
 
 def test_the_command_ends_quietly_where_its_reader_does(tmp_path):
     labels, scores = saved(tmp_path, *drawn())
-    command = f"{sys.executable} -m ecgwas.predict.evaluate --labels {labels} --scores {scores} --resamples 0"
+    command = f"{sys.executable} -m ecgwas.predict.evaluate.evaluate --labels {labels} --scores {scores} --resamples 0"
     done = subprocess.run(["bash", "-c", f"{command} | head -0"], capture_output=True, text=True, check=False)
     assert done.stderr == ""

@@ -10,7 +10,8 @@ from sklearn.metrics import roc_auc_score
 from ecgwas import tables
 from ecgwas.config import Outcome, Predict
 from ecgwas.errors import UserError
-from ecgwas.predict import calibrate, carried, evaluate_study, metrics, thresholds
+from ecgwas.predict.evaluate import carried, evaluate_study
+from ecgwas.stats import calibrate, metrics, thresholds
 
 METHODS = ["finetuned", "probe", "finetuned"]
 FILES = ("finetuned", "probe", "few")

@@ -8,11 +8,11 @@ import pytest
 from tests.unit.predict.conftest import predict
 
 from ecgwas import config, tables
+from ecgwas.checkpoints import checkpoint as files
 from ecgwas.embed import embed
 from ecgwas.errors import UserError
-from ecgwas.predict import networks
-from ecgwas.predict.metrics import auroc
-from ecgwas.pretrain import checkpoint as files
+from ecgwas.predict.methods import networks
+from ecgwas.stats.metrics import auroc
 
 QUICK = predict(epochs=1)
 

@@ -6,7 +6,7 @@ import pytest
 
 from ecgwas import config, tables
 from ecgwas.errors import UserError
-from ecgwas.predict import codes, labels, splits
+from ecgwas.predict.labels import codes, labels, splits
 
 AF = config.Outcome(codes=["I48*", "AFIB"])
 LATER = config.Outcome(codes=["I48*"], kind="incident", landmark_days=10)

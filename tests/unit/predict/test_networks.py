@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from ecgwas import config
+from ecgwas.checkpoints import checkpoint as files
+from ecgwas.encoder.tokens import Signals, on_device
 from ecgwas.errors import UserError
-from ecgwas.predict import networks
-from ecgwas.predict.networks import METHODS, Apart, Network, Pooling
-from ecgwas.pretrain import checkpoint as files
-from ecgwas.pretrain import data, pca
-from ecgwas.pretrain.tokens import Signals, on_device
+from ecgwas.predict.methods import networks
+from ecgwas.predict.methods.networks import METHODS, Apart, Network, Pooling
+from ecgwas.pretrain import pca
+from ecgwas.signals import data
 
 CPU = torch.device("cpu")
 

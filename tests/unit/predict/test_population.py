@@ -6,8 +6,9 @@ import itertools
 import numpy as np
 import pytest
 
-from ecgwas.predict import cells, population
-from ecgwas.predict.population import People
+from ecgwas.predict.evaluate import population
+from ecgwas.predict.evaluate.population import People
+from ecgwas.stats import cells
 
 
 def published(people, cases, least):

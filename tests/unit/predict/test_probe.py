@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from ecgwas.predict import probe
+from ecgwas.predict.methods import probe
 
 
 def auroc(y: np.ndarray, s: np.ndarray) -> float:

@@ -4,8 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ecgwas.predict import bootstrap, metrics, subgroups
-from ecgwas.predict.subgroups import Columns, Scored
+from ecgwas.predict.evaluate import subgroups
+from ecgwas.predict.evaluate.subgroups import Columns, Scored
+from ecgwas.stats import bootstrap, metrics
 
 
 def scored(n=600, seed=0, worse=None):

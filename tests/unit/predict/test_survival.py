@@ -6,7 +6,7 @@ import pytest
 
 from ecgwas import config, tables
 from ecgwas.errors import UserError
-from ecgwas.predict import survival
+from ecgwas.predict.survival import survival
 
 OUTPUTS = ("survival", "hazard_ratios", "curves", "calibration", "risks")
 PLANTED = {"age": 0.3, "male": 0.2, "axis_1": 0.8}

@@ -9,10 +9,11 @@ import torch
 from tests.unit.predict.conftest import predict
 
 from ecgwas import config
-from ecgwas.predict import inputs, judging, networks, training, tuning
+from ecgwas.checkpoints import checkpoint as files
+from ecgwas.predict import inputs
 from ecgwas.predict.inputs import Cohort, Fit
-from ecgwas.pretrain import checkpoint as files
-from ecgwas.pretrain.order import shuffled
+from ecgwas.predict.methods import judging, networks, training, tuning
+from ecgwas.signals.order import shuffled
 
 
 @pytest.fixture(autouse=True)

@@ -10,11 +10,13 @@ import pytest
 import torch
 
 from ecgwas.config import Augment, Ingest, Transformer
-from ecgwas.pretrain import data, losses, processes, spans, train, trainer
-from ecgwas.pretrain.augment import Augmenter
+from ecgwas.encoder import spans
+from ecgwas.encoder.augment import Augmenter
+from ecgwas.encoder.tokens import on_device
+from ecgwas.pretrain import losses, processes, train, trainer
 from ecgwas.pretrain.objectives import ecg_lfm
 from ecgwas.pretrain.objectives.base import View
-from ecgwas.pretrain.tokens import on_device
+from ecgwas.signals import data
 
 QUIET = Augment(crop=0, noise=0, wander=0, lowpass=0, gain=0, lead_drop=0, unknown_lead=0)
 CONFORMER = Transformer(

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from ecgwas.config import Ingest, Pca
+from ecgwas.encoder.statistics import statistics
 from ecgwas.errors import UserError
-from ecgwas.pretrain import data, pca
-from ecgwas.pretrain.statistics import statistics
+from ecgwas.pretrain import pca
+from ecgwas.signals import data
 
 
 def test_components_are_those_of_the_singular_value_decomposition(ecg_cohort):

@@ -15,8 +15,9 @@ import numpy as np
 import polars as pl
 import torch.multiprocessing
 
+from ecgwas.checkpoints import checkpoint
 from ecgwas.config import Ingest, Transformer
-from ecgwas.pretrain import checkpoint, train
+from ecgwas.pretrain import train
 
 RATE = 1e-3
 TINY = Transformer(

@@ -14,14 +14,16 @@ import polars as pl
 import pytest
 import torch
 
+from ecgwas.checkpoints import checkpoint
 from ecgwas.config import Augment, Ingest, Transformer
+from ecgwas.encoder.augment import Augmenter
+from ecgwas.encoder.masks import Group
+from ecgwas.encoder.model import whole
+from ecgwas.encoder.tokens import Tokens, on_device
 from ecgwas.errors import UserError
-from ecgwas.pretrain import checkpoint, data, losses, processes, schedule, train, trainer
-from ecgwas.pretrain.augment import Augmenter
-from ecgwas.pretrain.masks import Group
-from ecgwas.pretrain.model import whole
+from ecgwas.pretrain import losses, processes, schedule, train, trainer
 from ecgwas.pretrain.objectives.base import View
-from ecgwas.pretrain.tokens import Tokens, on_device
+from ecgwas.signals import data
 
 TINY = Transformer(width=16, depth=1, heads=2, embedding=8, steps=9, batch=16, checkpoint_every=2)
 MAE = TINY.model_copy(update={"objective": "mae"})

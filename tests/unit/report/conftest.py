@@ -12,7 +12,7 @@ import pytest
 from ecgwas import tables
 from ecgwas.files import write_parquet
 from ecgwas.gwas.multiplicity import Multiplicity
-from ecgwas.gwas.tails import from_t
+from ecgwas.stats.tails import from_t
 
 PEOPLE, DF = 2700, 2680
 

@@ -7,7 +7,8 @@ from tests.unit.report.test_page import checked
 
 from ecgwas import config, tables
 from ecgwas.files import write_parquet
-from ecgwas.report import held, page
+from ecgwas.report import page
+from ecgwas.report.sections import held
 
 MODELS = ["nano", "random"]
 ROLES = {"nano": "transformer", "random": "random"}

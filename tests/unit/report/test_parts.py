@@ -9,8 +9,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ecgwas.report import figures, flow, genes, inputs, loci, scan, svg, words
-from ecgwas.report.figures import Mark
+from ecgwas.report import genes, inputs, words
+from ecgwas.report.figures import figures, svg
+from ecgwas.report.figures.figures import Mark
+from ecgwas.report.sections import flow, loci, scan
 
 
 @pytest.mark.parametrize(

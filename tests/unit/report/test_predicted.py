@@ -7,7 +7,8 @@ import pytest
 
 from ecgwas import tables
 from ecgwas.config import LEADS, Interpret, Outcome, Predict, Study
-from ecgwas.report import page, predicted
+from ecgwas.report import page
+from ecgwas.report.sections import predicted
 
 STUDY = Study(
     study="s",

@@ -6,7 +6,7 @@ import wfdb
 
 from ecgwas.config import LEADS, Ingest
 from ecgwas.ingest.process import process
-from ecgwas.ingest.recording import Recording
+from ecgwas.signals.recording import Recording
 from ecgwas.simulate.ecg import CHUNK, PARAMETERS, recording_parameters, simulate_recordings, twelve_leads
 from ecgwas.simulate.ecg_noise import ARTEFACTS, RAIL_UV, background
 from ecgwas.simulate.ecg_rhythm import RHYTHMS, draw_beats

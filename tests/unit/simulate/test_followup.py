@@ -9,7 +9,7 @@ import pytest
 from statsmodels.duration.hazard_regression import PHReg
 
 from ecgwas import config, study, tables
-from ecgwas.predict import labels
+from ecgwas.predict.labels import labels
 from ecgwas.simulate import devices, followup
 from ecgwas.simulate.ecg import PARAMETERS, simulate_recordings
 

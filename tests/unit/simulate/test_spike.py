@@ -5,11 +5,11 @@ import polars as pl
 import pytest
 
 from ecgwas.config import EcgSource, Ingest, Spike
+from ecgwas.ecg.quality import Excluded
 from ecgwas.errors import UserError
 from ecgwas.ingest.process import process
-from ecgwas.ingest.quality import Excluded
 from ecgwas.ingest.readers import open_source
-from ecgwas.ingest.recording import Recording
+from ecgwas.signals.recording import Recording
 from ecgwas.simulate import spike, spike_signal
 from ecgwas.simulate.ecg import PARAMETERS, simulate_recordings
 

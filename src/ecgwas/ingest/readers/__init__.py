@@ -18,7 +18,7 @@ import polars as pl
 from ecgwas import user_tables
 from ecgwas.config import EcgSource
 from ecgwas.errors import UserError
-from ecgwas.ingest.recording import Recording, Unreadable
+from ecgwas.signals.recording import Recording, Unreadable
 
 
 class Reader(Protocol):

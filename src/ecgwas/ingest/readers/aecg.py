@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ecgwas.config import EcgSource
-from ecgwas.ingest.canonical import apart
+from ecgwas.ecg.canonical import apart
 from ecgwas.ingest.readers import dates, privacy, xml
 from ecgwas.ingest.readers.folder import check_shape
-from ecgwas.ingest.recording import FileBeat, Recording, Unreadable
+from ecgwas.signals.recording import FileBeat, Recording, Unreadable
 
 SUFFIXES = (".xml",)
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}

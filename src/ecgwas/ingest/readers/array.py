@@ -9,7 +9,7 @@ import polars as pl
 from ecgwas.config import LEADS, EcgSource
 from ecgwas.errors import UserError
 from ecgwas.ingest.readers import checked, count_scale, listed
-from ecgwas.ingest.recording import Recording, Unreadable
+from ecgwas.signals.recording import Recording, Unreadable
 
 MISSING = np.iinfo(np.int16).min
 

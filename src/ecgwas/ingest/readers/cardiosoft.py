@@ -14,7 +14,7 @@ import numpy as np
 from ecgwas.config import EcgSource
 from ecgwas.ingest.readers import dates, privacy, xml
 from ecgwas.ingest.readers.folder import check_shape
-from ecgwas.ingest.recording import FileBeat, Recording, Unreadable
+from ecgwas.signals.recording import FileBeat, Recording, Unreadable
 
 SUFFIXES = (".xml",)
 ENCODINGS = (b"iso-8859-1", b"utf-8", b"us-ascii", b"windows-1252")

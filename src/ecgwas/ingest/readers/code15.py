@@ -15,7 +15,7 @@ from ecgwas.config import LEADS, EcgSource
 from ecgwas.errors import UserError
 from ecgwas.ingest.readers import checked, files, folder, listed, matlab
 from ecgwas.ingest.readers.hdf5 import dataset
-from ecgwas.ingest.recording import Recording, Unreadable
+from ecgwas.signals.recording import Recording, Unreadable
 
 SUFFIXES = (".hdf5", ".h5")
 RATE_HZ = 400.0

@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv
 
-from ecgwas.ingest.leads import lead_row
-from ecgwas.ingest.recording import Unreadable
+from ecgwas.ecg.leads import lead_row
+from ecgwas.signals.recording import Unreadable
 
 LOOKED_AT = 2**16  # bytes at the start, from which the separator is told
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")

@@ -13,10 +13,10 @@ from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from ecgwas.config import EcgSource
-from ecgwas.ingest.canonical import apart
+from ecgwas.ecg.canonical import apart
 from ecgwas.ingest.readers import dates, privacy
 from ecgwas.ingest.readers.folder import check_shape
-from ecgwas.ingest.recording import FileBeat, Recording, Unreadable
+from ecgwas.signals.recording import FileBeat, Recording, Unreadable
 
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)  # its messages quote the file
 SUFFIXES = (".dcm", ".dicom", ".ecg")

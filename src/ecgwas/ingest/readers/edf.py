@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from ecgwas.config import EcgSource
-from ecgwas.ingest.canonical import native_rate
+from ecgwas.ecg.canonical import native_rate
 from ecgwas.ingest.readers import dates
 from ecgwas.ingest.readers.folder import check_shape
-from ecgwas.ingest.recording import Recording, Unreadable
+from ecgwas.signals.recording import Recording, Unreadable
 
 SUFFIXES = (".edf",)
 # Widths of the fields that each channel has, in the header's order.

@@ -14,7 +14,7 @@ from ecgwas.config import LEADS, EcgSource
 from ecgwas.ingest.readers import count_scale, csv
 from ecgwas.ingest.readers.folder import check_shape
 from ecgwas.ingest.readers.matlab import from_matlab
-from ecgwas.ingest.recording import Recording, Unreadable
+from ecgwas.signals.recording import Recording, Unreadable
 
 SUFFIXES = (".csv", ".npy", ".parquet", ".mat")
 TIME = ("time", "t", "seconds", "time_s")

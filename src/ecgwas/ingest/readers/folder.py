@@ -14,7 +14,7 @@ import polars as pl
 from ecgwas.config import EcgSource
 from ecgwas.errors import UserError
 from ecgwas.ingest.readers import checked, listed
-from ecgwas.ingest.recording import Recording, Unreadable
+from ecgwas.signals.recording import Recording, Unreadable
 
 MAX_BYTES = 64 * 2**20  # of one file; a ten-second recording has under 1 MB in every format
 RATE_HZ = (1.0, 100_000.0)  # beyond, the file's own rate is a lie

@@ -3,7 +3,7 @@
 import h5py
 import numpy as np
 
-from ecgwas.ingest.recording import Unreadable
+from ecgwas.signals.recording import Unreadable
 
 MAX_CHUNK_BYTES = 2**28
 

@@ -14,7 +14,7 @@ import scipy.io
 
 from ecgwas.ingest.readers.folder import check_shape
 from ecgwas.ingest.readers.hdf5 import dataset
-from ecgwas.ingest.recording import Unreadable
+from ecgwas.signals.recording import Unreadable
 
 CODE15_RATE = "curr_sample_rate"  # of CODE-15 as .mat
 CPSC_STRUCT, CPSC_FIELDS, CPSC_RATE_HZ = "ECG", {"data", "sex", "age"}, 500.0

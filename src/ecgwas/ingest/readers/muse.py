@@ -11,7 +11,7 @@ import numpy as np
 from ecgwas.config import EcgSource
 from ecgwas.ingest.readers import dates, privacy, xml
 from ecgwas.ingest.readers.folder import check_shape
-from ecgwas.ingest.recording import FileBeat, Recording, Unreadable
+from ecgwas.signals.recording import FileBeat, Recording, Unreadable
 
 SUFFIXES = (".xml",)
 MEASUREMENTS = {

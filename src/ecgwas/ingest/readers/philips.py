@@ -14,7 +14,7 @@ import numpy as np
 from ecgwas.config import LEADS, EcgSource
 from ecgwas.ingest.readers import dates, privacy, xml
 from ecgwas.ingest.readers.folder import check_shape
-from ecgwas.ingest.recording import FileBeat, Recording, Unreadable
+from ecgwas.signals.recording import FileBeat, Recording, Unreadable
 
 SUFFIXES = (".xml",)
 VERSIONS = ("1.03", "1.04", "1.04.01", "1.04.02")

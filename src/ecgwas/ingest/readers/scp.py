@@ -12,7 +12,7 @@ from ecgdatakit.parsing.parsers.scp_ecg import SCPECGParser
 from ecgwas.config import EcgSource
 from ecgwas.ingest.readers import dates, privacy
 from ecgwas.ingest.readers.folder import check_shape
-from ecgwas.ingest.recording import FileBeat, Recording, Unreadable
+from ecgwas.signals.recording import FileBeat, Recording, Unreadable
 
 SUFFIXES = (".scp", ".scpecg")
 MEASUREMENTS = {

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ecgwas.ingest.recording import Recording
+from ecgwas.signals.recording import Recording
 
 LEAST_S = 0.2  # shorter stretches stay: coarse samples of a quiet baseline are constant, too
 PIECE_S = 0.05  # each level of a calibration pulse stands at least so long in every lead

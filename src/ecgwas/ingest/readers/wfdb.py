@@ -10,14 +10,14 @@ import polars as pl
 import wfdb
 
 from ecgwas.config import EcgSource
+from ecgwas.ecg.canonical import native_rate
 from ecgwas.errors import UserError
-from ecgwas.ingest.canonical import native_rate
 from ecgwas.ingest.readers import checked, listed
 from ecgwas.ingest.readers.folder import MAX_SAMPLES, as_unreadable, check_shape, checked_key, scan
 from ecgwas.ingest.readers.trim import trimmed
 from ecgwas.ingest.readers.wfdb_general import BYTES, COMPRESSED, description, frames_held, read_frames, read_segments
 from ecgwas.ingest.readers.wfdb_header import PlainHeader, parse_plain
-from ecgwas.ingest.recording import Recording, Unreadable
+from ecgwas.signals.recording import Recording, Unreadable
 
 INVALID = -(2**15)  # what a missing sample is in format 16
 MAX_HEADER_BYTES = 2**20

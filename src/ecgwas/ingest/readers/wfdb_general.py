@@ -16,7 +16,7 @@ import wfdb
 from wfdb.io import _header, _signal
 
 from ecgwas.ingest.readers.wfdb_header import iso
-from ecgwas.ingest.recording import Unreadable
+from ecgwas.signals.recording import Unreadable
 
 DEFAULT_RATE_HZ = 250.0
 # Bytes per sample of the storage formats without compression (WFDB Programmer's Guide, signal(5)), as a ratio.

@@ -9,7 +9,7 @@ import defusedxml
 import numpy as np
 from defusedxml.ElementTree import DefusedXMLParser
 
-from ecgwas.ingest.recording import Unreadable
+from ecgwas.signals.recording import Unreadable
 
 MAX_ELEMENTS, MAX_DEPTH = 300_000, 64
 LARGEST = 2**24  # counts; exact in float32

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from ecgwas import config
-from ecgwas.pretrain.masks import Group
-from ecgwas.pretrain.model import Encoder
-from ecgwas.pretrain.tokens import Grid, Tokens
+from ecgwas.encoder.masks import Group
+from ecgwas.encoder.model import Encoder
+from ecgwas.encoder.tokens import Grid, Tokens
 
 Sums = dict[str, tuple[Tensor, Tensor]]  # part of the loss: sum, and number of what was summed
 

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from ecgwas import config
-from ecgwas.pretrain import spans
-from ecgwas.pretrain.model import Encoder, take, whole
+from ecgwas.encoder import spans
+from ecgwas.encoder.model import Encoder, take, whole
+from ecgwas.encoder.tokens import Grid, Tokens
 from ecgwas.pretrain.objectives.base import Objective, Sums, View, add
-from ecgwas.pretrain.tokens import Grid, Tokens
 
 TEMPERATURE = 0.1  # of the contrast
 ANNEALING = (2.0, 0.1, 0.999995)  # temperature of the codes at first, at last, and its factor a step

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from ecgwas import config
-from ecgwas.pretrain.model import Encoder, Predictor, whole
+from ecgwas.encoder.model import Encoder, Predictor, whole
+from ecgwas.encoder.tokens import Grid
 from ecgwas.pretrain.objectives.base import Masked, Sums, View
-from ecgwas.pretrain.tokens import Grid
 
 CHUNK = 8  # recordings that the teacher encodes at once on a CPU: what stays in its cache
 

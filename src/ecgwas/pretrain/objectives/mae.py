@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from ecgwas import config
-from ecgwas.pretrain.model import Encoder, Predictor, take
+from ecgwas.encoder.model import Encoder, Predictor, take
+from ecgwas.encoder.tokens import Grid, Tokens
 from ecgwas.pretrain.objectives.base import Masked, Sums, View
-from ecgwas.pretrain.tokens import Grid, Tokens
 
 
 class Mae(Masked):

@@ -1,0 +1,1 @@
+"""Electrocardiography on arrays: filters, beats, wave limits, measurements, quality."""

@@ -1,0 +1,1 @@
+"""Networks: tokens, encoders, decoder, augmentation."""

@@ -1,0 +1,1 @@
+"""Quality control of variants and samples."""

@@ -1,0 +1,1 @@
+"""Ancestry, principal components and kinship."""

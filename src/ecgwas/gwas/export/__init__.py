@@ -1,0 +1,1 @@
+"""Files of association statistics that other tools read."""

@@ -1,0 +1,1 @@
+"""Predictions of each trait from the other chromosomes."""

@@ -1,0 +1,1 @@
+"""What a locus, or an axis of the embedding, does to the ECG."""

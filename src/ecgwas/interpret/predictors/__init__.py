@@ -1,0 +1,1 @@
+"""What of an ECG mattered for a prediction."""

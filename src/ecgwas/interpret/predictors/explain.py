@@ -1,0 +1,215 @@
+"""A fitted predictor and a cohort's recordings -> what of the ECG mattered, by segment and lead, and checks of it."""
+
+from collections import Counter, defaultdict
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+import torch
+
+from ecgwas import config, tables
+from ecgwas.cli import run
+from ecgwas.encoder import leads
+from ecgwas.encoder.tokens import Signals, on_device
+from ecgwas.errors import UserError
+from ecgwas.files import write_parquet
+from ecgwas.interpret.predictors import attention, checks, maps, summary, typical
+from ecgwas.interpret.predictors.maps import Explained
+from ecgwas.interpret.predictors.segments import SEGMENTS, Unexplained
+from ecgwas.predict.inputs import Cohort
+from ecgwas.predict.methods import networks
+from ecgwas.predict.methods.networks import Network
+from ecgwas.predict.methods.tuning import open_signals, places
+from ecgwas.signals import data
+
+REFERENCES = 200  # controls whose segments make the usual ones, at most
+SCHEMAS = {
+    "occlusion": tables.INTERPRET_OCCLUSION,
+    "attributions": tables.INTERPRET_ATTRIBUTIONS,
+    "beat_maps": tables.INTERPRET_BEAT_MAPS,
+    "checks": tables.INTERPRET_CHECKS,
+}
+
+
+class Setting(NamedTuple):
+    """What every outcome is explained with."""
+
+    networks: list[Network]  # the one explained, then those of other seeds
+    signals: data.Signals
+    settings: config.Interpret
+    seed: int
+
+    def read(self, row: int) -> Signals:
+        """One recording on the device, [1, …]; of a long one the first window."""
+        return on_device(self.signals.read(np.array([row])), self.networks[0].device)
+
+
+def chosen(labels: pl.DataFrame, scores: pl.DataFrame, outcome: str, n: int) -> pl.Series:
+    """Test recordings with the highest scores, ties by name."""
+    table = labels.filter(split="test").join(scores.select("recording_id", score=outcome), on="recording_id")
+    table = table.filter(pl.col("score").is_not_null()).sort("score", "recording_id", descending=[True, False])
+    return table["recording_id"].head(n)
+
+
+def usual_shapes(setting: Setting, labels: pl.DataFrame, outcome: str) -> np.ndarray:
+    """Mean shapes [G, L, POINTS] of test recordings without the outcome; of all where none is known to be without."""
+    test = labels.filter(split="test").sort("recording_id")
+    column = f"y:{outcome}"
+    controls = test.filter(pl.col(column) == 0) if column in test.columns else test
+    controls = controls if controls.height else test
+    rows, each = places(setting.signals, controls["recording_id"].head(REFERENCES)), []
+    for row in rows[rows >= 0].tolist():
+        signals = setting.read(row)
+        try:
+            found = maps.segments_of(signals, setting.networks[0].ingest)
+        except Unexplained:
+            continue
+        each.append(typical.shapes(signals.strip[0].cpu().numpy(), found.strip))
+    n_leads = len(setting.networks[0].ingest.channels)
+    return typical.mean_shapes(each or [np.full((len(SEGMENTS), n_leads, typical.POINTS), np.nan)])
+
+
+def explained(setting: Setting, rows: np.ndarray, outcome: str, shape: np.ndarray) -> tuple[list, Counter]:
+    """What can be explained of the recordings at `rows`, by row: [(row, Explained)], and why others cannot."""
+    network, found, lost = setting.networks[0], [], Counter()
+    for row in rows.tolist():
+        if row < 0:
+            lost["no_signals"] += 1
+            continue
+        try:
+            k = network.outcomes.index(outcome)
+            found.append((row, maps.explained(network, setting.read(row), k, shape, setting.settings.steps)))
+        except Unexplained as fault:
+            lost[str(fault)] += 1
+    return found, lost
+
+
+def checked(setting: Setting, found: list[tuple[int, Explained]], outcome: str, shape: np.ndarray) -> dict:
+    """Values of the checks by (map, check); curves and other networks on the first `settings.checked` recordings."""
+    network, out = setting.networks[0], defaultdict(list)
+    k = network.outcomes.index(outcome)
+    for _, one in found:
+        for key, value in one.measures.items():
+            out[key].append(value)
+    few, rng = found[: setting.settings.checked], np.random.default_rng([setting.seed])
+    for row, one in few:
+        signals = setting.read(row)
+        layout = maps.segments_of(signals, network.ingest)
+        for name, table in maps.tables_of(one).items():
+            table = np.where(independent(network, table), table, np.nan)
+            curves = checks.faithfulness(network.logits, signals, layout, network.ingest.channels, table, k, rng)
+            for check, value in curves.items():
+                out[name, check].append(value)
+    rows = np.array([row for row, _ in few])
+    shuffled = setting._replace(networks=[checks.randomised(network, setting.seed)])
+    others = [setting._replace(networks=[other]) for other in setting.networks[1:]]
+    means = [tables_over([one for _, one in few])]
+    means += [tables_over([one for _, one in explained(s, rows, outcome, shape)[0]]) for s in (shuffled, *others)]
+    for name, table in means[0].items():
+        out[name, "random_weights"].append(checks.agreement(table, means[1][name]))
+        pairs = combinations([means[0], *means[2:]], 2)
+        for one, other in pairs:
+            out[name, "seeds"].append(checks.agreement(one[name], other[name]))
+    return out
+
+
+def independent(network: Network, table: np.ndarray) -> np.ndarray:
+    """Leads [L, 1] that are deleted one by one: no sums of others that are there."""
+    there = np.isfinite(table).any(1)
+    return leads.independent(there[None], network.ingest.channels)[0][:, None]
+
+
+def tables_over(found: list[Explained]) -> dict[str, np.ndarray]:
+    """By map, the mean table [L, G] over recordings."""
+    each = [maps.tables_of(one) for one in found]
+    return {name: summary.mean_table([one[name] for one in each]) for name in each[0]}
+
+
+def outcome_rows(setting: Setting, labels: pl.DataFrame, scores: pl.DataFrame, outcome: str) -> dict[str, list[dict]]:
+    """Rows of the four tables for one outcome."""
+    ids = chosen(labels, scores, outcome, setting.settings.recordings)
+    shape = usual_shapes(setting, labels, outcome)
+    found, lost = explained(setting, places(setting.signals, ids), outcome, shape)
+    lost = lost or Counter(no_scored_recording=1)
+    ingest, only = setting.networks[0].ingest, [one for _, one in found]
+    rows = {"occlusion": summary.occlusion_rows(only, ingest.channels, lost)}
+    if not found:
+        none = {"map": None, "check": None, "value": None, "low": None, "high": None, "n": 0}
+        return rows | {"attributions": [], "beat_maps": [], "checks": [none | {"reason": lost.most_common(1)[0][0]}]}
+    rows["attributions"] = summary.attribution_rows(only, ingest.channels)
+    rows["beat_maps"] = summary.beat_rows(only, ingest.channels, ingest)
+    rows["checks"] = summary.check_rows(checked(setting, found, outcome, shape))
+    if not attention.readable(setting.networks[0]):
+        none = {"map": "attention", "check": None, "value": None, "low": None, "high": None, "n": 0}
+        rows["checks"].append(none | {"reason": "no_attention"})
+    return rows
+
+
+def to_tables(network: Network, rows: dict[str, dict[str, list[dict[str, Any]]]]) -> dict[str, pl.DataFrame]:
+    """Rows by outcome and table -> tables by name."""
+    out = {}
+    for name, schema in SCHEMAS.items():
+        every = [row | {"method": network.method, "outcome": o} for o, found in rows.items() for row in found[name]]
+        table = pl.DataFrame(every, infer_schema_length=None) if every else tables.empty(schema)
+        out[name] = tables.typed(table, schema).with_columns(pl.col(pl.Float64).fill_nan(None))
+    return out
+
+
+def main(
+    predictor: Path,
+    recordings: Path,
+    strips: list[Path],
+    beats: list[Path],
+    labels: Path,
+    scores: Path,
+    settings: config.Interpret,
+    occlusion: Path,
+    attributions: Path,
+    beat_maps: Path,
+    checks_table: Path,
+    others: list[Path] | None = None,
+    seed: int = 1,
+    threads: int = 1,
+) -> None:
+    """Explain a network's logits for the test recordings that it scores highest; maps come with their checks.
+
+    Args:
+        predictor: What `predict.fit` wrote, of a method that is a network.
+        recordings: The cohort's recordings.parquet.
+        strips: Its shards of rhythm strips.
+        beats: Its shards of median beats.
+        labels: Its labels.parquet.
+        scores: Its scores by this predictor.
+        settings: The `interpret` block.
+        occlusion: Written: change of the logit by lead and segment (tables.INTERPRET_OCCLUSION).
+        attributions: Written: integrated gradients and attention by lead and segment.
+        beat_maps: Written: the same by time in the beat.
+        checks_table: Written: deletion and insertion, random weights, agreement of seeds, completeness.
+        others: The same predictor with other seeds, whose maps are compared.
+        seed: Seed of random orders and of shuffled weights.
+        threads: CPU threads.
+    """
+    torch.set_num_threads(threads)
+    loaded = [networks.load(path) for path in (predictor, *(others or []))]
+    for path, other in zip(others or [], loaded[1:], strict=True):
+        if other.outcomes != loaded[0].outcomes:
+            raise UserError(
+                f"{path}: predicts {', '.join(other.outcomes)}, not what {predictor} does; fit it to the same"
+            )
+    table, scored = pl.read_parquet(labels), pl.read_parquet(scores)
+    if missing := [name for name in loaded[0].outcomes if name not in scored.columns]:
+        raise UserError(f"{scores}: no scores of {', '.join(missing)}; score the cohort with {predictor}")
+    for network in loaded:
+        network.requires_grad_(False)
+    signals = open_signals(Cohort(recordings, strips, beats), loaded[0].checkpoint, predictor)
+    setting = Setting(loaded, signals, settings, seed)
+    rows = {outcome: outcome_rows(setting, table, scored, outcome) for outcome in loaded[0].outcomes}
+    paths = {"occlusion": occlusion, "attributions": attributions, "beat_maps": beat_maps, "checks": checks_table}
+    for name, result in to_tables(loaded[0], rows).items():
+        write_parquet(result, paths[name])
+
+
+if __name__ == "__main__":
+    run(main)

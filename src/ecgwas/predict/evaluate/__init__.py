@@ -1,0 +1,1 @@
+"""Performance of predictors, in every cohort."""

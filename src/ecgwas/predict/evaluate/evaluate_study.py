@@ -1,0 +1,175 @@
+"""Labels and scores of all cohorts -> the tables of performance, calibration, decisions, subgroups and population."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from ecgwas import tables
+from ecgwas.cli import run
+from ecgwas.config import Predict
+from ecgwas.errors import UserError
+from ecgwas.files import write_parquet
+from ecgwas.predict.evaluate import carried, judged, performance, subgroups
+from ecgwas.predict.evaluate.judged import Judged
+from ecgwas.predict.evaluate.subgroups import Columns
+
+SCHEMAS = {
+    "performance": tables.PREDICT_PERFORMANCE,
+    "differences": tables.PREDICT_DIFFERENCES,
+    "thresholds": tables.PREDICT_THRESHOLDS,
+    "reliability": tables.PREDICT_RELIABILITY,
+    "decision": tables.PREDICT_DECISION,
+    "subgroups": tables.PREDICT_SUBGROUPS,
+    "population": tables.PREDICT_POPULATION,
+}
+Rows = dict[str, list[dict]]
+
+
+def discriminated(part: Judged, settings: Predict) -> Rows:
+    """Rows of AUROC and average precision, and of the methods' differences."""
+    found = {outcome.name: performance.resampled(outcome) for outcome in part.outcomes}
+    return {
+        "performance": list(performance.discrimination(part, found, settings.min_cell)),
+        "differences": list(performance.differences(part, found)),
+    }
+
+
+def applied(part: Judged, columns: Columns, fixed: dict, settings: Predict) -> Rows:
+    """Rows of what thresholds and probabilities, fixed before, are worth among the people of a test split."""
+    made: Rows = {name: [] for name in SCHEMAS}
+    groups = {name: subgroups.grouping(name, part.labels, columns, settings.age_bands) for name in settings.subgroups}
+    for outcome in part.outcomes:
+        for method, s in outcome.methods.items():
+            given = fixed.get((outcome.name, method)) or carried.missing()
+            p = given.platt.probabilities(s)
+            made["thresholds"] += carried.threshold_rows(outcome, method, given, settings)
+            if len(s):
+                made["population"] += carried.population_rows(part, outcome, method, p, groups, settings.min_cell)
+            if outcome.reason:
+                continue
+            made["performance"] += performance.calibrated(outcome, method, p, settings.min_cell, given.platt)
+            made["reliability"] += carried.reliability_rows(outcome, method, p, settings)
+            made["decision"] += carried.decision_rows(outcome, method, p)
+            made["subgroups"] += carried.subgroup_rows(outcome, method, given, groups, settings)
+    return made
+
+
+def evaluated(
+    cohorts: dict[str, tuple[pl.DataFrame, judged.Scores, Columns]], settings: Predict, seed: int
+) -> Iterator[tuple[str, str, Rows]]:
+    """Cohort, split and rows: first of those who choose, in the cohort learnt from, then of every test split."""
+    learnt = settings.train or next(iter(cohorts))
+    if learnt not in cohorts:
+        raise UserError(f"predict.train names {learnt!r}; the cohorts are {', '.join(cohorts)}; name one of them")
+    labels, scores, _ = cohorts[learnt]
+    # A prevalence, or the net benefit of acting on all, tells how many cases there are.
+    cases, resamples = max(settings.min_cases, settings.min_cell), settings.resamples
+    choosing = judged.judge(learnt, "choose", labels, scores, cases, resamples, seed)
+    fixed = carried.fix(choosing, settings)
+    made = discriminated(choosing, settings)
+    made["thresholds"] = []
+    for outcome in choosing.outcomes:
+        for method in outcome.methods:
+            given = fixed.get((outcome.name, method)) or carried.missing()
+            made["thresholds"] += carried.threshold_rows(outcome, method, given, settings)
+    yield learnt, "choose", made
+    for cohort, (labels, scores, columns) in cohorts.items():
+        part = judged.judge(cohort, "test", labels, scores, cases, resamples, seed)
+        first, then = discriminated(part, settings), applied(part, columns, fixed, settings)
+        yield cohort, "test", {name: first.get(name, []) + then[name] for name in SCHEMAS}
+
+
+def tabled(parts: Iterator[tuple[str, str, Rows]]) -> dict[str, pl.DataFrame]:
+    """Rows of all cohorts and splits as tables by name."""
+    rows: Rows = {name: [] for name in SCHEMAS}
+    for cohort, split, made in parts:
+        print(f"{cohort}, {split}: {sum(map(len, made.values()))} rows", flush=True)
+        for name, found in made.items():
+            rows[name] += [{"cohort": cohort, "split": split} | row for row in found]
+    return {name: _table(found, SCHEMAS[name]) for name, found in rows.items()}
+
+
+def _table(rows: list[dict], schema: tables.Schema) -> pl.DataFrame:
+    kinds = {name: kind for name, (kind, _) in schema.items()}
+    return pl.DataFrame([{name: row[name] for name in kinds} for row in rows], schema=kinds)
+
+
+def read(
+    cohorts: list[str],
+    methods: list[str],
+    labels: list[Path],
+    scores: list[Path],
+    columns: list[Columns],
+    settings: Predict,
+) -> dict[str, tuple[pl.DataFrame, judged.Scores, Columns]]:
+    """Labels, scores and columns by cohort."""
+    if len(scores) != len(cohorts) * len(methods):
+        raise UserError(
+            f"{len(scores)} tables of scores for {len(cohorts)} cohorts and {len(methods)} methods;"
+            " give one a method, cohort by cohort"
+        )
+    found = {}
+    for k, (cohort, path, about) in enumerate(zip(cohorts, labels, columns, strict=True)):
+        table = judged.read_labels(path, settings)
+        own = scores[k * len(methods) : (k + 1) * len(methods)]
+        found[cohort] = table, judged.read_scores(table, methods, own), about
+    return found
+
+
+def main(
+    cohorts: list[str],
+    methods: list[str],
+    labels: list[Path],
+    scores: list[Path],
+    recordings: list[Path],
+    people: list[Path | None],
+    samples: list[Path | None],
+    performance_out: Path,
+    differences_out: Path,
+    thresholds_out: Path,
+    reliability_out: Path,
+    decision_out: Path,
+    subgroups_out: Path,
+    population_out: Path,
+    settings: Predict | None = None,
+    seed: int = 1,
+) -> None:
+    """Judge every method in every cohort by one protocol: thresholds and probabilities fixed by those who choose.
+
+    Args:
+        cohorts: Names of the cohorts, as a JSON list; the next lists are in their order.
+        methods: Methods, as a JSON list; one may stand several times, for tables with other shares of labels.
+        labels: labels.parquet of each cohort.
+        scores: Scores of each cohort's methods, cohort by cohort; columns `share` and `draw` tell few labels apart.
+        recordings: recordings.parquet of each cohort.
+        people: People table of each cohort, or null.
+        samples: samples.parquet of each cohort, or null.
+        performance_out: Written: AUROC, average precision and calibration.
+        differences_out: Written: paired differences of methods.
+        thresholds_out: Written: sensitivity, specificity, PPV and NPV at the threshold carried over.
+        reliability_out: Written: told and seen risk.
+        decision_out: Written: net benefit.
+        subgroups_out: Written: measures and gaps of groups of people.
+        population_out: Written: distribution and trend of risk, whom screening finds.
+        settings: The study's block `predict`.
+        seed: Seed of the bootstrap.
+    """
+    columns = [Columns(*paths) for paths in zip(recordings, people, samples, strict=True)]
+    settings = settings or Predict()
+    made = tabled(evaluated(read(cohorts, methods, labels, scores, columns, settings), settings, seed))
+    outputs = (
+        performance_out,
+        differences_out,
+        thresholds_out,
+        reliability_out,
+        decision_out,
+        subgroups_out,
+        population_out,
+    )
+    for name, path in zip(SCHEMAS, outputs, strict=True):
+        write_parquet(made[name], path)
+
+
+if __name__ == "__main__":
+    run(main)

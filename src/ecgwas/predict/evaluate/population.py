@@ -1,0 +1,120 @@
+"""Risks of a cohort's people -> their distribution, trend, highest-risk groups and whom screening would find.
+
+A row a group of people. No number of people under `least` can be read from it, nor worked out from rows and totals.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecgwas.predict.evaluate.subgroups import UNKNOWN
+from ecgwas.stats import calibrate, cells
+from ecgwas.stats.thresholds import wilson
+
+BANDS = (*calibrate.DECILES, 0.95, 0.99)  # quantiles of risk
+MONTHS_UNDER_YEARS = 3  # a span of fewer calendar years is told by month
+
+
+@dataclass(frozen=True)
+class Row:
+    """A group of people: how many, their mean risk, and how many are cases. None is hidden, or does not exist."""
+
+    view: str  # total, risk, date, screening, or the column that makes the groups
+    group: str
+    people: int | None = None
+    cases: int | None = None
+    risk: tuple[float, float, float] | None = None  # mean, low, high
+    observed: tuple[float, float, float] | None = None  # share of cases, low, high
+    screen: tuple[float, float, float] | None = None  # people screened a case found
+    found: float | None = None  # share of all cases found
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class People:
+    """One recording a person, the latest."""
+
+    risk: np.ndarray  # [n] probability
+    y: np.ndarray  # [n], 0 or 1
+    time: np.ndarray  # [n] ISO 8601, "" where it is not known
+
+
+def latest(person: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Places of each person's latest recording; of those of unknown or equal time the last in the table."""
+    order = np.lexsort((np.arange(len(person)), time.astype(str), person))
+    last = np.r_[np.diff(person[order]) != 0, True] if len(order) else np.zeros(0, bool)
+    return np.sort(order[last])
+
+
+def view(people: People, least: int, groupings: dict[str, np.ndarray]) -> list[Row]:
+    """All views of one outcome and one method's risks; `groupings`: further columns [n] of words."""
+    n, cases = len(people.y), int(people.y.sum())
+    seen = cells.shown(np.array([n]), np.array([cases]), least)
+    if not seen.total_people:
+        return [Row("total", "all", reason=f"fewer than {least} people")]
+    rows = list(partition("total", np.zeros(n, int), ["all"], people, least))
+    rows += banded(people, least)
+    for name, words in ({"date": dates(people.time)} | groupings).items():
+        groups, code = np.unique(words, return_inverse=True)
+        if list(groups) != [UNKNOWN]:
+            rows += partition(name, code, [str(group) for group in groups], people, least)
+    return rows
+
+
+def dates(time: np.ndarray) -> np.ndarray:
+    """Year of each recording, or month where they span fewer than MONTHS_UNDER_YEARS calendar years."""
+    time = time.astype(str)
+    known = np.array([len(t) >= 7 and t[:4].isdigit() for t in time], bool)
+    years = np.array([int(t[:4]) for t in time[known]], int)
+    length = 7 if len(years) and years.max() - years.min() < MONTHS_UNDER_YEARS - 1 else 4
+    return np.array([t[:length] if good else UNKNOWN for t, good in zip(time, known, strict=True)], dtype=object)
+
+
+def partition(name: str, code: np.ndarray, words: list[str], people: People, least: int) -> Iterator[Row]:
+    """Rows of groups that everyone is in one of, `code` [n] the group's place in `words`; empty groups have none."""
+    size = np.bincount(code, minlength=len(words))
+    cases = np.bincount(code, people.y, minlength=len(words)).astype(int)
+    there = np.flatnonzero(size)
+    seen = cells.shown(size[there], cases[there], least)
+    if not seen.total_people:
+        yield Row(name, "all", reason=f"groups of fewer than {least} people")
+        return
+    for k, group in enumerate(there):
+        if not seen.people[k]:
+            yield Row(name, words[group], reason=f"hidden: fewer than {least} people could be worked out")
+            continue
+        n, c = int(size[group]), int(cases[group])
+        risk = mean_risk(people.risk[code == group])
+        if not seen.cases[k]:
+            why = f"cases hidden: fewer than {least} cases or controls could be worked out"
+            yield Row(name, words[group], n, None, risk, reason=why)
+            continue
+        yield Row(name, words[group], n, c, risk, (c / n, *wilson(c, n)))
+
+
+def mean_risk(risk: np.ndarray) -> tuple[float, float, float]:
+    """Mean of risks [n] with its normal 95 % interval, kept between 0 and 1."""
+    mean = float(risk.mean())
+    reach = 1.959964 * float(risk.std(ddof=1)) / np.sqrt(len(risk)) if len(risk) > 1 else float("nan")
+    return mean, max(0.0, mean - reach), min(1.0, mean + reach)
+
+
+def banded(people: People, least: int) -> Iterator[Row]:
+    """Bands of risk, each with at least `least` cases and controls; then whom screening the highest bands finds.
+
+    Number needed to screen: people screened a case found, 1/PPV (Rembold 1998, BMJ 317:307).
+    """
+    n, total = len(people.y), int(people.y.sum())
+    bands = calibrate.bins(people.y, people.risk, np.arange(n), least, BANDS)
+    code = np.zeros(n, int)
+    for k, band in enumerate(bands):
+        code[band.rows] = k
+    names = [f"{100 * band.start:g}-{100 * band.end:g} %" for band in bands]
+    yield from partition("risk", code, names, people, least)
+    for k in range(len(bands) - 1, 0, -1):
+        size = int((code >= k).sum())
+        found = int(people.y[code >= k].sum())
+        low, high = wilson(found, size)
+        name, needed = f"highest {100 * (1 - bands[k].start):g} %", (size / found, 1 / high, 1 / low)
+        yield Row("screening", name, size, found, None, (found / size, low, high), needed, found / total)

@@ -1,0 +1,162 @@
+"""Labels, scores and a column of groups -> how well each group is told apart, and its gap to everybody else."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from ecgwas.errors import UserError
+from ecgwas.phenotypes.persons import read_table
+from ecgwas.stats import cells, metrics
+from ecgwas.stats.bootstrap import Draws, interval
+
+MEASURES = ("auroc", "auprc", "sensitivity", "specificity")
+UNKNOWN, OTHER = "unknown", "other"
+MOST_GROUPS = 20  # the largest; the rest are one group
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What is known of a cohort's recordings, by which they are grouped."""
+
+    recordings: Path | None = None
+    people: Path | None = None
+    samples: Path | None = None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One method's scores of one outcome, without the missing."""
+
+    y: np.ndarray  # [n], 0 or 1
+    s: np.ndarray  # [n]
+    person: np.ndarray  # [n], codes of people, as in the draws
+    draws: Draws
+    threshold: float | None  # carried over from those who choose
+
+
+@dataclass(frozen=True)
+class Part:
+    """A measure of one group, or why there is none."""
+
+    group: str
+    measure: str | None
+    value: tuple[float, float, float] | None  # value, low, high
+    gap: tuple[float, float, float] | None  # group less the rest
+    people: int | None
+    cases: int | None
+    reason: str | None
+
+
+def grouping(name: str, labels: pl.DataFrame, columns: Columns, age_bands: list[float]) -> np.ndarray | str:
+    """Group of each recording of the labels, as words; or why there is none, in one sentence."""
+    if name == "age":
+        found = labels["age"].cast(pl.Float64)
+        return banded(found.to_numpy(), age_bands) if found.is_not_null().any() else "no age is known"
+    column = {"leads": "n_leads"}.get(name, name)
+    values = labels["sex"] if name == "sex" else _looked_up(column, labels, columns)
+    if values is None:
+        return f"the cohort has no column {column}"
+    if values.is_null().all():
+        return f"{column} is not known of anyone"
+    if values.dtype.is_float() and values.n_unique() > MOST_GROUPS:
+        return f"{column} has {values.n_unique()} values: a number, and no group"
+    return _largest(values.cast(pl.String).fill_null(UNKNOWN).to_numpy().astype(str))
+
+
+def _looked_up(column: str, labels: pl.DataFrame, columns: Columns) -> pl.Series | None:
+    """The column, of the recordings, people or samples table, whichever has it first; None where none has."""
+    places = (columns.recordings, "recording_id"), (columns.people, "person_id"), (columns.samples, "person_id")
+    for path, key in places:
+        if path is None:
+            continue
+        table = read_table(path)
+        if column not in table.columns or table.schema[column].is_nested():
+            continue
+        if key not in table.columns:
+            raise UserError(f"{path}: column {column} is asked for by predict.subgroups, but there is no {key}; add it")
+        one = table.filter(pl.col(key).is_not_null()).unique(key, keep="first", maintain_order=True)
+        return labels.join(one.select(key, pl.col(column).alias("_")), on=key, how="left", maintain_order="left")["_"]
+    return None
+
+
+def banded(age: np.ndarray, limits: list[float]) -> np.ndarray:
+    """Words for the age bands: below the first limit, from one to under the next, from the last on."""
+    limits = sorted(limits)
+    if not limits:
+        return np.where(np.isfinite(age), "all", UNKNOWN)
+    inner = [f"{low:g}-{high:g}" for low, high in itertools.pairwise(limits)]
+    names = np.array([f"<{limits[0]:g}", *inner, f">={limits[-1]:g}"])
+    return np.where(np.isfinite(age), names[np.searchsorted(limits, np.nan_to_num(age), "right")], UNKNOWN)
+
+
+def _largest(words: np.ndarray) -> np.ndarray:
+    names, counts = np.unique(words, return_counts=True)
+    if len(names) <= MOST_GROUPS:
+        return words
+    return np.where(np.isin(words, names[np.argsort(-counts, kind="stable")][:MOST_GROUPS]), words, OTHER)
+
+
+def counts(group: np.ndarray, names: np.ndarray, y: np.ndarray, person: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """People and cases among them [group]; a case is a person with any recording of a case in the group."""
+    people = [len(np.unique(person[group == name])) for name in names]
+    cases = [len(np.unique(person[(group == name) & (y == 1)])) for name in names]
+    return np.array(people), np.array(cases)
+
+
+def parts(scored: Scored, group: np.ndarray, least: int, min_cases: int) -> Iterator[Part]:
+    """Each group's measures and gaps to the rest; a group with too few people, cases or controls has one row, why."""
+    names = np.unique(group)
+    people, cases = counts(group, names, scored.y, scored.person)
+    seen = cells.shown(people, cases, least)
+    if not seen.total_people:
+        yield Part("all", None, None, None, None, None, f"groups of fewer than {least} people")
+        return
+    shown_people, shown_cases = cells.masked(people, seen.people), cells.masked(cases, seen.cases)
+    needed = max(min_cases, least)
+    for k, name in enumerate(names):
+        about = Part(str(name), None, None, None, shown_people[k], shown_cases[k], None)
+        if not seen.cases[k]:
+            why = f"hidden: fewer than {least} people with, or without, the outcome could be worked out"
+            yield dataclasses.replace(about, reason=why)
+        elif min(cases[k], people[k] - cases[k]) < needed:
+            why = f"not estimable: fewer than {needed} people with, or without, the outcome"
+            yield dataclasses.replace(about, reason=why)
+        else:
+            yield from _measured(scored, group == name, about, needed)
+
+
+def _measured(scored: Scored, inside: np.ndarray, about: Part, needed: int) -> Iterator[Part]:
+    values, again = _both(scored, inside)
+    rest = ~inside
+    rest_cases = len(np.unique(scored.person[rest & (scored.y == 1)]))
+    rest_controls = len(np.unique(scored.person[rest & (scored.y == 0)]))
+    compared = min(rest_cases, rest_controls) >= needed
+    other, other_again = _both(scored, rest) if compared else (values, again)
+    for j, measure in enumerate(MEASURES if scored.threshold is not None else MEASURES[:2]):
+        gap = (values[j] - other[j], *interval(again[:, j] - other_again[:, j])) if compared else None
+        why = None if compared else f"no gap: fewer than {needed} people with, or without, the outcome in the rest"
+        value = (values[j], *interval(again[:, j]))
+        yield dataclasses.replace(about, measure=measure, value=value, gap=gap, reason=why)
+
+
+def _both(scored: Scored, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """MEASURES of the rows: as they are [measure], and in each resample [b, measure]."""
+    y, s = scored.y[rows], scored.s[rows]
+    ranks, called = metrics.ranking(y, s), np.zeros(len(y), bool)
+    if scored.threshold is not None:
+        called = s >= scored.threshold
+    right, kinds = (called == (y == 1)).astype(np.float64), [(y == kind).astype(np.float64) for kind in (1, 0)]
+
+    def measured(weights: np.ndarray) -> np.ndarray:
+        w = weights.astype(np.float64)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            shares = [(w @ (kind * right)) / (w @ kind) for kind in kinds]
+        return np.column_stack([metrics.ranked(ranks, weights), *shares])
+
+    once = measured(np.ones((1, len(y)), np.int16))[0]
+    return once, scored.draws.over(scored.person[rows], measured).reshape(-1, len(MEASURES))

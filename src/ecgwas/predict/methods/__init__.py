@@ -1,0 +1,1 @@
+"""Predictors of prevalent outcomes, and how they are fitted."""

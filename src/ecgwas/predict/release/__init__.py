@@ -1,0 +1,1 @@
+"""Fitted predictors as folders that score ECG files."""

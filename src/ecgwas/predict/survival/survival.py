@@ -1,0 +1,162 @@
+"""Labels, embeddings and intervals of all cohorts -> risk of diseases to come, and what it is worth in each cohort."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from ecgwas import tables
+from ecgwas.cli import run
+from ecgwas.config import Predict
+from ecgwas.errors import UserError
+from ecgwas.files import write_parquet
+from ecgwas.predict.survival import survival_fit, survival_judged, survivors
+from ecgwas.predict.survival.survival_fit import Risk
+from ecgwas.predict.survival.survivors import Survivors
+
+SCHEMAS = {
+    "survival": tables.SURVIVAL,
+    "hazard_ratios": tables.SURVIVAL_HAZARD_RATIOS,
+    "curves": tables.SURVIVAL_CURVES,
+    "calibration": tables.SURVIVAL_CALIBRATION,
+    "risks": tables.SURVIVAL_RISKS,
+}
+Rows = dict[str, list[dict]]
+
+
+def lacking(event: np.ndarray, least: int) -> str | None:
+    """Why events [n] of a split are not enough."""
+    with_event, without = int((event == 1).sum()), int((event != 1).sum())
+    return (
+        f"not estimable: fewer than {least} people with, or without, the event"
+        if min(with_event, without) < least
+        else None
+    )
+
+
+def judged_rows(cohort: Survivors, outcome: str, risks: list[Risk], settings: Predict, seed: int) -> Rows:
+    """Rows of a cohort's test people."""
+    rows = cohort.followed(outcome, "test")
+    years, event = cohort.times(outcome, rows)
+    made: Rows = {"risks": _told(cohort, rows, risks, settings)}
+    reason = lacking(event, max(settings.min_cases, settings.min_cell))  # what is told of a cohort tells its events
+    if reason:
+        return made | {"survival": [_none(reason)]}
+    given = survival_judged.followed(years, event, settings, seed)
+    count = int((event == 1).sum())
+    shown = count if min(count, len(event) - count) >= settings.min_cell else None
+    found = survival_judged.judged(given, risks, lambda risk: risk.space.of(cohort, rows))
+    made["survival"] = [row | {"n_events": shown} for row in found]
+    for t in sorted(set(settings.horizons_years) - set(given.horizons)):
+        reason = f"not estimable: fewer than {settings.min_cell} people followed past {t:g} years"
+        made["survival"].append(_none(reason) | {"horizon_years": t, "n": len(rows)})
+    made["curves"], made["calibration"] = [], []
+    for risk in risks:
+        x = risk.space.of(cohort, rows)
+        made["curves"] += survival_judged.grouped(given, risk, x, settings)
+        made["calibration"] += survival_judged.calibration(given, risk, x, settings)
+    return made
+
+
+def _none(reason: str) -> dict:
+    empty = dict.fromkeys(
+        ("method", "head", "metric", "horizon_years", "other", "value", "low", "high", "n", "n_events")
+    )
+    return empty | {"reason": reason}
+
+
+def _told(cohort: Survivors, rows: np.ndarray, risks: list[Risk], settings: Predict) -> list[dict]:
+    """Rows of risks told, a person, model and horizon."""
+    ids = cohort.table[rows.tolist()].select("recording_id", "person_id").to_dicts()
+    made = []
+    for risk in risks:
+        x = risk.space.of(cohort, rows)
+        linear, chance = risk.linear(x), risk.incidence(x, np.array(settings.horizons_years))
+        for who, score, told in zip(ids, linear, chance, strict=True):
+            for t, p in zip(settings.horizons_years, told, strict=True):
+                row = {"method": risk.model, "head": risk.head, "linear": float(score), "horizon_years": t}
+                made.append(who | row | {"risk": float(p) if np.isfinite(p) else None, "reason": None})
+    return made
+
+
+def _left_out(cohort: Survivors, outcome: str, split: str) -> list[dict]:
+    """Rows of a split's people who have a time, but no embedding."""
+    ids = cohort.table[cohort.without_embedding(outcome, split).tolist()].select("recording_id", "person_id").to_dicts()
+    empty = dict.fromkeys(("method", "head", "linear", "horizon_years", "risk"))
+    who = {"cohort": cohort.name, "outcome": outcome, "split": split, "reason": "no_embedding"}
+    return [one | empty | who for one in ids]
+
+
+def outcome_rows(cohorts: list[Survivors], learnt: Survivors, outcome: str, settings: Predict, seed: int) -> Rows:
+    """Rows of one outcome: fitted in one cohort, judged in all."""
+    rows, lost = learnt.followed(outcome, "train"), _left_out(learnt, outcome, "train")
+    lost += [row for cohort in cohorts for row in _left_out(cohort, outcome, "test")]
+    reason = (
+        lacking(learnt.times(outcome, rows)[1], settings.min_cases) if len(rows) else "not estimable: nobody followed"
+    )
+    if reason:
+        who = {"cohort": learnt.name, "outcome": outcome, "split": "train"}
+        return {"survival": [who | _none(reason)], "risks": lost}
+    risks = survival_fit.fit(learnt, outcome, settings)
+    who = {"cohort": learnt.name, "outcome": outcome, "split": "train"}
+    made: Rows = {name: [] for name in SCHEMAS} | {"risks": lost}
+    made["hazard_ratios"] = [who | row for risk in risks if risk.head == "cox" for row in survival_fit.ratios(risk)]
+    for cohort in cohorts:
+        who = {"cohort": cohort.name, "outcome": outcome, "split": "test"}
+        if not len(cohort.followed(outcome, "test")):
+            made["survival"].append(who | _none("not estimable: nobody followed"))
+            continue
+        for name, found in judged_rows(cohort, outcome, risks, settings, seed).items():
+            made[name] += [who | row for row in found]
+    return made
+
+
+def main(
+    cohorts: list[str],
+    labels: list[Path],
+    embeddings: list[Path],
+    intervals: list[Path],
+    survival_out: Path,
+    hazard_ratios_out: Path,
+    curves_out: Path,
+    calibration_out: Path,
+    risks_out: Path,
+    settings: Predict | None = None,
+    seed: int = 1,
+) -> None:
+    """Fit risk of incident outcomes in one cohort and judge it in all: nothing is fitted or chosen again there.
+
+    Args:
+        cohorts: Names of the cohorts, as a JSON list; the next lists are in their order.
+        labels: labels.parquet of each cohort.
+        embeddings: Embeddings of each cohort.
+        intervals: intervals.parquet of each cohort.
+        survival_out: Written: concordance, AUC, Brier score, calibration and differences.
+        hazard_ratios_out: Written: hazard ratios and the check that hazards are proportional.
+        curves_out: Written: Kaplan-Meier and Aalen-Johansen by group of risk.
+        calibration_out: Written: told and observed risk by group.
+        risks_out: Written: risk of each test person.
+        settings: The study's block `predict`.
+        seed: Seed of the bootstrap.
+    """
+    settings = settings or Predict()
+    outcomes = [name for name, outcome in settings.outcomes.items() if outcome.kind == "incident"]
+    if not outcomes:
+        raise UserError("predict.outcomes: none of kind incident, which this step predicts; name one")
+    read = [survivors.read(*paths) for paths in zip(cohorts, labels, embeddings, intervals, strict=True)]
+    learnt = next((c for c in read if c.name == (settings.train or cohorts[0])), None)
+    if learnt is None:
+        raise UserError(f"predict.train names {settings.train!r}; the cohorts are {', '.join(cohorts)}; name one")
+    rows: Rows = {name: [] for name in SCHEMAS}
+    for outcome in outcomes:
+        for name, found in outcome_rows(read, learnt, outcome, settings, seed).items():
+            rows[name] += found
+        print(f"{outcome}: {len(rows['survival'])} rows so far", flush=True)
+    paths = (survival_out, hazard_ratios_out, curves_out, calibration_out, risks_out)
+    for (name, schema), path in zip(SCHEMAS.items(), paths, strict=True):
+        kinds = {column: kind for column, (kind, _) in schema.items()}
+        write_parquet(pl.DataFrame([{c: row[c] for c in kinds} for row in rows[name]], schema=kinds), path)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""Sections of the page, as plain values for the template."""

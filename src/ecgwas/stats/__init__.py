@@ -1,0 +1,1 @@
+"""Statistics on arrays: regression, tails, resampling, discrimination, calibration, disclosure."""

@@ -1,0 +1,1 @@
+"""Survival on arrays: risk models, curves, metrics."""
