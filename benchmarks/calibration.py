@@ -16,8 +16,8 @@ import torch
 from scipy import stats
 
 from ecgwas.cli import run
-from ecgwas.gwas import groups
-from ecgwas.gwas.engines.engine_torch import Engine
+from ecgwas.gwas import trait_groups
+from ecgwas.gwas.engines.torch_linear import Engine
 from ecgwas.gwas.scan import t_values
 from ecgwas.gwas.step1 import ridge
 
@@ -113,7 +113,7 @@ def components(cohort: Cohort, k: int = POPULATIONS - 1) -> np.ndarray:
 
 def offsets(cohort: Cohort, y: np.ndarray, c: np.ndarray, block: int, rng: np.random.Generator) -> np.ndarray:
     """Leave-one-chromosome-out predictions [C + 1, person, trait] of step 1."""
-    q = groups.orthonormal(c)
+    q = trait_groups.orthonormal(c)
     starts = [
         (k, first) for k in range(1, CHROMOSOMES + 1) for first in range(0, int((cohort.chromosome == k).sum()), block)
     ]
@@ -125,14 +125,16 @@ def offsets(cohort: Cohort, y: np.ndarray, c: np.ndarray, block: int, rng: np.ra
 
     fold = rng.permutation(np.arange(len(y)) % 5)
     names = [str(k) for k in rows]
-    return ridge.predict(blocks, len(cohort.g), len(starts), groups.project_out(q, y), q, fold, names, y.shape[1]).loco
+    return ridge.predict(
+        blocks, len(cohort.g), len(starts), trait_groups.project_out(q, y), q, fold, names, y.shape[1]
+    ).loco
 
 
 def scan(cohort: Cohort, y: np.ndarray, c: np.ndarray, loco: np.ndarray | None, tested: list[int]) -> np.ndarray:
     """t [chromosome, variant, trait] of the chromosomes `tested`, of y less the predictions from the others."""
     out = []
     for k in tested:
-        made = groups.build(y if loco is None else y - loco[k - 1], c)
+        made = trait_groups.build(y if loco is None else y - loco[k - 1], c)
         dosage = cohort.g[cohort.chromosome == k].astype(np.float32)
         out.append(t_values(Engine(made[:1], "float32").block(dosage)[0].r, made[0].df))
     return np.stack(out)

@@ -15,7 +15,7 @@ import polars as pl
 
 from ecgwas.config import Exports
 from ecgwas.gwas import inputs
-from ecgwas.gwas.export import exports
+from ecgwas.gwas.export import formats
 
 CHUNK = 50_000  # variants a part
 FORMATS = ["gwas-ssf", "pheweb", "ldsc", "regenie"]
@@ -67,7 +67,7 @@ def main() -> None:
         parts = write(work, given.variants, given.traits)
         tables = [work / name for name in ("traits.parquet", "variants.parquet", "covariates.parquet", "manifest.json")]
         began = time.perf_counter()
-        exports.main(parts, *tables, Exports(formats=given.formats), "made-up", work / "exports")
+        formats.main(parts, *tables, Exports(formats=given.formats), "made-up", work / "exports")
         seconds = time.perf_counter() - began
         size = sum(path.stat().st_size for path in (work / "exports").rglob("*.gz"))
     used = resource.getrusage(resource.RUSAGE_SELF)

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the part below, 
 from benchmarks.gwas import packed
 
 from ecgwas import config
-from ecgwas.gwas import groups
+from ecgwas.gwas import trait_groups
 from ecgwas.gwas.residuals import unit_residuals
 
 STEP_BP, GAP_BP = 500, 3_000_000  # between variants, and between regions
@@ -43,12 +43,12 @@ def region(rng: np.random.Generator, variants: int, people: int) -> np.ndarray:
     return out
 
 
-def statistics(calls: np.ndarray, traits: list[int], cause: int, group: groups.Group, rng: np.random.Generator):
+def statistics(calls: np.ndarray, traits: list[int], cause: int, group: trait_groups.Group, rng: np.random.Generator):
     """t [variant, trait] of noise, `traits` with the effect of variant `cause`."""
     residuals = unit_residuals(calls.astype(np.float32), group.q)
     y = rng.standard_normal((calls.shape[1], group.unit.shape[1]))
     y[:, traits] += 0.2 * np.sqrt(len(y)) * residuals[cause][:, None]
-    y = groups.project_out(group.q, y)
+    y = trait_groups.project_out(group.q, y)
     r = residuals @ (y / np.linalg.norm(y, axis=0))
     return r * np.sqrt(group.df / (1 - r**2))
 
@@ -62,7 +62,7 @@ def write_cohort(folder: Path, args: argparse.Namespace) -> dict[str, int]:
     who.hstack(pl.DataFrame(y, schema=names)).write_parquet(folder / "traits.parquet")
     who.hstack(pl.DataFrame(c, schema=[f"c{k}" for k in range(15)])).write_parquet(folder / "covariates.parquet")
     pl.DataFrame({"sample_id": ids, "index": np.arange(args.people)}).write_parquet(folder / "samples.parquet")
-    group, tables = groups.build(y, c)[0], []
+    group, tables = trait_groups.build(y, c)[0], []
     with open(folder / "g.bed", "wb") as bed:
         bed.write(b"\x6c\x1b\x01")
         for number in range(args.loci):

@@ -31,7 +31,7 @@ from pathlib import Path
 import torch
 from ecgwas.config import Gwas, Step1
 from ecgwas.gwas import scan
-from ecgwas.gwas.step1 import step1
+from ecgwas.gwas.step1 import predictions
 work, out, kind, told = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], json.loads(sys.argv[4])
 torch.set_num_threads(told["threads"])
 def best_square(n=4096):
@@ -60,7 +60,7 @@ began = time.perf_counter()
 if kind == "scan":
     scan.main(*files, 0, Gwas(), out / "part.parquet", out / "per-trait.parquet", threads=told["threads"])
 else:
-    step1.main(*files, Step1(), out / "loco.parquet", threads=told["threads"])
+    predictions.main(*files, Step1(), out / "loco.parquet", threads=told["threads"])
 seconds = time.perf_counter() - began
 torch.mm = plain
 peak = max(peak, best_square()) if told["peak"] else None

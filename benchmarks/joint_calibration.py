@@ -25,10 +25,10 @@ import torch
 from scipy import special, stats
 
 from ecgwas.cli import run
-from ecgwas.gwas import groups
+from ecgwas.gwas import trait_groups
 from ecgwas.gwas.engines import joint, leverages
-from ecgwas.gwas.engines.engine_torch import Engine
 from ecgwas.gwas.engines.squares import Squares
+from ecgwas.gwas.engines.torch_linear import Engine
 from ecgwas.gwas.permutations import permuted
 from ecgwas.phenotypes.normalise import normal_scores
 from ecgwas.stats import tails
@@ -69,11 +69,11 @@ def simulate(n: int, axes: int, noise: str, rng: np.random.Generator) -> np.ndar
     return np.column_stack([normal_scores(column) for column in y.T]) if kind.get("ranked", True) else y
 
 
-def made(people: int, axes: int, noise: str) -> groups.Group:
+def made(people: int, axes: int, noise: str) -> trait_groups.Group:
     """The group of the joint test for one cohort of traits, always the same."""
     rng = np.random.default_rng([axes, list(NOISES).index(noise)])
     y, c = simulate(people, axes, noise, rng), rng.standard_normal((people, COVARIATES))
-    return groups.build(y, c)[0]
+    return trait_groups.build(y, c)[0]
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,10 @@ class Columns:
 
     rows: torch.Tensor  # [n, K + c + 3] float32
     totals: np.ndarray  # [3] of the last columns over everyone
-    group: groups.Group
+    group: trait_groups.Group
 
 
-def columns(group: groups.Group) -> Columns:
+def columns(group: trait_groups.Group) -> Columns:
     """The axes of the joint test, covariates with the intercept, relative leverage, pair, pair^2."""
     found = group.leverages
     last = np.column_stack([found.relative, found.pair, found.pair**2])
@@ -208,7 +208,7 @@ def real(plink: Path, axes: int, noise: str, tests: int, macs: list[int], out: P
     g = read_plink(plink)
     rng = np.random.default_rng([axes, 3])
     y = simulate(g.shape[1], axes, noise, rng)
-    group = groups.build(y, principal(g, 10))[0]
+    group = trait_groups.build(y, principal(g, 10))[0]
     chosen = {mac: near(g, mac, 400, rng) for mac in macs}
     print({mac: len(some) for mac, some in chosen.items()}, flush=True)
     mine = [row for row in known(out) if (row["part"], row["noise"], row["k"]) == ("real", noise, axes)]
@@ -219,8 +219,10 @@ def real(plink: Path, axes: int, noise: str, tests: int, macs: list[int], out: P
         for _ in range(100):
             moved, w = permuted(group, rng.random((1, len(y))))
             basis = moved[0] @ w[0]
-            other = groups.Group("all", group.rows, np.arange(axes), basis, group.c, group.q, basis, np.ones(axes))
-            other = groups.with_axes(other)
+            other = trait_groups.Group(
+                "all", group.rows, np.arange(axes), basis, group.c, group.q, basis, np.ones(axes)
+            )
+            other = trait_groups.with_axes(other)
             test = Engine([other], "float32", "cpu").block
             for mac in wanted:
                 stats_ = test(chosen[mac])[0]
@@ -248,7 +250,7 @@ def planted(of: Columns, mac: int, sizes: np.ndarray, draws: int, rng: np.random
         direction = rng.standard_normal(k)
         for s, size in enumerate(sizes):
             y = rows + np.outer(g, size * direction / np.linalg.norm(direction) / np.sqrt(n))
-            u = y @ groups.joint_axes(y, 0)
+            u = y @ trait_groups.joint_axes(y, 0)
             out["r2"][d, s] = ((g @ u) ** 2).sum() / (g @ g)
             squares = Squares(leverages.measure(u, q), torch.zeros((0, n), dtype=torch.float64))
             out["features"][d, s] = squares.features(torch.from_numpy(g[None]), torch.zeros(1), nothing)[0]

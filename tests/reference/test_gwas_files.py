@@ -102,7 +102,7 @@ def test_with_predictions_of_step_1_each_chromosome_is_ols_of_the_trait_less_the
     loco = cohort.folder / "loco.parquet"
     given = {name: cohort.table(name) for name in cohorts.TABLES}
     settings = Step1(block=100, min_mac=20, dtype="float64").model_dump_json()
-    cohorts.command("ecgwas.gwas.step1.step1", **given, settings=settings, loco=loco)
+    cohorts.command("ecgwas.gwas.step1.predictions", **given, settings=settings, loco=loco)
     ours = cohorts.by_us(cohort, "float64", loco)
     order = pl.read_parquet(cohort.table("traits"))["sample_id"].to_list()
     place = [order.index(name) for name in cohort.ids]

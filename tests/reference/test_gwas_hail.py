@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ecgwas.gwas import groups, inputs, scan
-from ecgwas.gwas.engines.engine_torch import Engine
+from ecgwas.gwas import inputs, scan, trait_groups
+from ecgwas.gwas.engines.torch_linear import Engine
 from ecgwas.hail_session import hail_session
 
 pytestmark = pytest.mark.hail
@@ -29,13 +29,13 @@ def data():
 @pytest.fixture(scope="module")
 def by_hail(data):
     """Statistics of the Hail engine, complete traits and traits with missing values, in one session."""
-    from ecgwas.gwas.engines import engine_hail
+    from ecgwas.gwas.engines import hail_linear
 
     g, y, c = data
     with hail_session(threads=2, memory_gb=1.5):
-        whole = engine_hail.Engine(groups.build(y, c)).block(g)
-        gaps = engine_hail.Engine(groups.build(with_gaps(y), c)).block(g[6:12])
-        direct = engine_hail.regress(g, y, c)
+        whole = hail_linear.Engine(trait_groups.build(y, c)).block(g)
+        gaps = hail_linear.Engine(trait_groups.build(with_gaps(y), c)).block(g[6:12])
+        direct = hail_linear.regress(g, y, c)
     return whole, gaps, direct
 
 
@@ -54,7 +54,7 @@ def estimates(stats, group):
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-6), ("float32", 1e-3)])
 def test_torch_equals_hail(data, by_hail, dtype, tolerance):
     g, y, c = data
-    made = groups.build(y, c)
+    made = trait_groups.build(y, c)
     beta, se = estimates(Engine(made, dtype).block(g)[0], made[0])
     theirs, their_se = by_hail[2]
     worst = np.max(np.abs(beta - theirs) / their_se), np.max(np.abs(se - their_se) / their_se)
@@ -76,7 +76,7 @@ def test_hail_equals_statsmodels(data, by_hail):
 
 def test_both_engines_fill_the_same_statistics(data, by_hail):
     g, y, c = data
-    made = groups.build(y, c)
+    made = trait_groups.build(y, c)
     a, b = Engine(made, "float64").block(g)[0], by_hail[0][0]
     np.testing.assert_array_equal(a.n, b.n)
     np.testing.assert_allclose(a.af, b.af, rtol=1e-6)  # the sum of float32 dosages
@@ -86,7 +86,7 @@ def test_both_engines_fill_the_same_statistics(data, by_hail):
 
 def test_groups_by_missing_values_are_the_same(data, by_hail):
     g, y, c = data
-    made = groups.build(with_gaps(y), c)
+    made = trait_groups.build(with_gaps(y), c)
     assert [group.name for group in made] == ["all", "g1", "g2", "joint"]
     for a, b in zip(Engine(made, "float64").block(g[6:12]), by_hail[1], strict=True):
         np.testing.assert_allclose(a.r, b.r, atol=1e-8)

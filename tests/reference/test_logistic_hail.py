@@ -5,11 +5,11 @@ import polars as pl
 import pytest
 import statsmodels.api as sm
 from scipy import special
-from tests.unit.gwas.test_binary import N, arrays, filled, run, study  # noqa: F401 (a fixture)
+from tests.unit.gwas.test_torch_logistic import N, arrays, filled, run, study  # noqa: F401 (a fixture)
 
 from ecgwas.config import Gwas
-from ecgwas.gwas import crosscheck_binary, groups, inputs, scan_binary
-from ecgwas.gwas.engines import binary
+from ecgwas.gwas import crosscheck_binary, inputs, scan_binary, trait_groups
+from ecgwas.gwas.engines import torch_logistic
 from ecgwas.hail_session import hail_session
 
 pytestmark = pytest.mark.hail
@@ -39,12 +39,12 @@ TESTS = ["score", "wald", "lrt", "firth"]
 @pytest.fixture(scope="module")
 def from_hail(data):
     """What Hail finds, and what engine `hail` makes of it for each test."""
-    from ecgwas.gwas.engines import engine_hail
+    from ecgwas.gwas.engines import hail_linear
 
     g, people = data
     with hail_session(threads=2, memory_gb=1.5):
-        raw = engine_hail.logistic(g, people.y, people.c, TESTS)
-        made = groups.build(people.y, people.c, axes=False)
+        raw = hail_linear.logistic(g, people.y, people.c, TESTS)
+        made = trait_groups.build(people.y, people.c, axes=False)
         wanted = {test: Gwas(engine="hail", hail_test=test) for test in TESTS}
         return raw, {test: scan_binary.tester(people, "", made, wanted[test])(g) for test in TESTS}
 
@@ -70,7 +70,7 @@ def test_the_scan_by_hail_has_its_chi_square_and_a_beta_and_error_that_agree(dat
     raw, found = from_hail[0], from_hail[1][test]
     good = found.test == inputs.TESTS.index(test)
     assert good.sum() >= 14
-    assert np.isin(found.test, [inputs.TESTS.index(test), binary.FAILED]).all()
+    assert np.isin(found.test, [inputs.TESTS.index(test), torch_logistic.FAILED]).all()
     assert np.isnan(found.z[~good]).all()
     z, v = found.z[good], found.v[good]
     if test == "wald":
@@ -80,7 +80,9 @@ def test_the_scan_by_hail_has_its_chi_square_and_a_beta_and_error_that_agree(dat
     np.testing.assert_allclose(z**2, raw[f"{test}_chi_sq_stat"][good], rtol=1e-9)
     if test == "score":
         g, people = data
-        ours = scan_binary.tester(people, "", groups.build(people.y, people.c, axes=False), Gwas(correction="none"))(g)
+        ours = scan_binary.tester(
+            people, "", trait_groups.build(people.y, people.c, axes=False), Gwas(correction="none")
+        )(g)
         np.testing.assert_allclose(z, ours.z[good], atol=1e-3)
     else:
         np.testing.assert_allclose(z / np.sqrt(v), raw[f"{test}_beta"][good], rtol=1e-6)

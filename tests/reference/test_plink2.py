@@ -16,7 +16,7 @@ from tests.unit.genotypes.conftest import write_bgen
 
 from ecgwas.config import Exports, GenotypeSource
 from ecgwas.genotype_files import convert
-from ecgwas.gwas.export import exports
+from ecgwas.gwas.export import formats
 
 PLINK2 = shutil.which("plink2")
 pytestmark = pytest.mark.skipif(PLINK2 is None, reason="plink2 is not installed (Debian: apt-get install plink2)")
@@ -63,7 +63,7 @@ def exported(cohort):
     sumstats, trait_table = cohorts.scan(cohort, "float64")
     given = [cohort.table(name) for name in ("variants", "covariates", "manifest")]
     wanted = Exports(formats=["regenie", "gwas-ssf"])
-    exports.main([sumstats], trait_table, *given, wanted, "toy", cohort.folder / "exports")
+    formats.main([sumstats], trait_table, *given, wanted, "toy", cohort.folder / "exports")
 
     def read(name, suffix, separator):
         files = [cohort.folder / "exports" / name / f"{trait}{suffix}" for trait in cohort.traits]

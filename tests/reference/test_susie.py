@@ -6,7 +6,7 @@ import msprime
 import numpy as np
 import pytest
 
-from ecgwas.finemap.sets import credible_sets
+from ecgwas.finemap.credible_sets import credible_sets
 from ecgwas.finemap.susie import adjusted_z, susie
 
 pysusie = pytest.importorskip("pysusie")

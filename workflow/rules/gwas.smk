@@ -43,7 +43,7 @@ rule step1:
         seed=STUDY.seed,
         code=source("gwas"),
     shell:
-        f"python -m ecgwas.gwas.step1.step1 {ANALYSED} --settings {{params.settings:q}} --seed {{params.seed}}"
+        f"python -m ecgwas.gwas.step1.predictions {ANALYSED} --settings {{params.settings:q}} --seed {{params.seed}}"
         " --threads {threads} --loco {output.loco} --excluded_out {output.excluded} > {log} 2>&1"
 
 
@@ -174,6 +174,6 @@ rule exports:
         settings=settings("exports"),
         code=source("gwas"),
     shell:
-        "python -m ecgwas.gwas.export.exports --sumstats {params.lists[sumstats]:q} --trait_table {input.trait_table}"
+        "python -m ecgwas.gwas.export.formats --sumstats {params.lists[sumstats]:q} --trait_table {input.trait_table}"
         " --variants {input.variants} --covariates {input.covariates} --manifest {input.manifest}"
         " --settings {params.settings:q} --cohort {wildcards.cohort} --exports {output} > {log} 2>&1"

@@ -17,7 +17,7 @@ rule covariates:
         settings=settings("phenotypes"),
         code=source("phenotypes"),
     shell:
-        "python -m ecgwas.phenotypes.check --people {input.people:q} --settings {params.settings:q}"
+        "python -m ecgwas.phenotypes.check_covariates --people {input.people:q} --settings {params.settings:q}"
         " --covariates {output:q} > {log:q} 2>&1"
 
 

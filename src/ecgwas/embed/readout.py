@@ -12,8 +12,8 @@ from ecgwas.cli import run
 from ecgwas.embed import probes
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
-from ecgwas.phenotypes import repeats
-from ecgwas.phenotypes.persons import not_traits
+from ecgwas.phenotypes.analysed_people import not_traits
+from ecgwas.phenotypes.repeatability import icc
 from ecgwas.stats import circular
 
 WANTED = ["heart_rate_bpm", "pr_ms", "qrs_ms", "qt_ms", "p_frontal_mv", "t_frontal_mv"]
@@ -168,7 +168,7 @@ def _median_icc(y: np.ndarray, rows: list[np.ndarray], drawn: np.ndarray) -> flo
     """Median over axes of the ICC of people drawn; one drawn twice is two people."""
     places = np.concatenate([rows[k] for k in drawn])
     person = np.repeat(np.arange(len(drawn)), [len(rows[k]) for k in drawn])
-    return float(np.nanmedian([repeats.icc(column, person)[1] for column in y[places].T]))
+    return float(np.nanmedian([icc(column, person)[1] for column in y[places].T]))
 
 
 def _with(score: Score, value: float, again: np.ndarray) -> Score:

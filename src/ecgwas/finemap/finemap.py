@@ -12,7 +12,7 @@ import polars as pl
 from ecgwas.cli import run
 from ecgwas.config import Finemap
 from ecgwas.errors import UserError
-from ecgwas.finemap import ld, mapping, regions, write
+from ecgwas.finemap import ld, mapping, regions, result_tables
 
 Item, Made = TypeVar("Item"), TypeVar("Made")
 
@@ -91,10 +91,10 @@ def main(
         region = regions.read_region(span, sumstats, cohort, settings)
         mapped = mapping.map_region(region, on(span.contig), settings)
         print(said(region, mapped), flush=True)
-        return write.region_tables(region, mapped)
+        return result_tables.region_tables(region, mapped)
 
     found = regions.spans(pl.read_parquet(loci).to_dicts(), settings.window_bp)
-    write.stream(in_order(one, found, threads), [credible_sets, pips, diagnostics])
+    result_tables.stream(in_order(one, found, threads), [credible_sets, pips, diagnostics])
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ import polars as pl
 
 from ecgwas.errors import UserError
 from ecgwas.genotype_files.reader import GenotypeReader
-from ecgwas.gwas import groups as grouping
 from ecgwas.gwas import inputs
+from ecgwas.gwas import trait_groups as grouping
 from ecgwas.gwas.residuals import unit_residuals
 
 __all__ = ["Cohort", "correlation", "open_cohort", "read_dosages", "smallest_eigenvalue", "unit_residuals"]

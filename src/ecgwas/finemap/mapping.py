@@ -6,11 +6,11 @@ import numpy as np
 
 from ecgwas.config import Finemap
 from ecgwas.finemap import ld
-from ecgwas.finemap.joint import shared_effect
+from ecgwas.finemap.credible_sets import CredibleSet, credible_sets
 from ecgwas.finemap.regions import JOINT, Region
-from ecgwas.finemap.sets import CredibleSet, credible_sets
+from ecgwas.finemap.shared_effect import shared_effect
 from ecgwas.finemap.susie import adjusted_z, susie
-from ecgwas.gwas import groups as grouping
+from ecgwas.gwas import trait_groups as grouping
 from ecgwas.stats import tails
 
 

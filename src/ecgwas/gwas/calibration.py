@@ -21,8 +21,8 @@ from ecgwas.config import Gwas
 from ecgwas.files import write_parquet
 from ecgwas.genotype_files import contigs
 from ecgwas.genotype_files.reader import GenotypeReader
-from ecgwas.gwas import groups as grouping
 from ecgwas.gwas import inputs
+from ecgwas.gwas import trait_groups as grouping
 from ecgwas.gwas.permutations import Drawn, draw, everyone
 
 MAX_VARIANTS = 25_000  # evenly spaced in genome order; more change the interval of a median little

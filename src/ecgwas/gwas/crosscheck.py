@@ -10,9 +10,9 @@ from ecgwas.config import Gwas
 from ecgwas.files import write_parquet
 from ecgwas.genotype_files.reader import GenotypeReader
 from ecgwas.gwas import crosscheck_binary, inputs
-from ecgwas.gwas import groups as grouping
-from ecgwas.gwas.engines import engine_hail
-from ecgwas.gwas.engines.engine_torch import Engine
+from ecgwas.gwas import trait_groups as grouping
+from ecgwas.gwas.engines import hail_linear
+from ecgwas.gwas.engines.torch_linear import Engine
 from ecgwas.gwas.scan import t_values
 from ecgwas.hail_session import hail_session
 
@@ -54,7 +54,7 @@ def without_predictions(
 def in_hail(dosage: np.ndarray, people: inputs.People, groups: list[grouping.Group]) -> tuple[np.ndarray, np.ndarray]:
     """beta and standard error [V, T] of every trait in Hail, in the people of its group."""
     members = [group.traits.tolist() for group in groups if group.name != "joint" and len(group.traits)]
-    return engine_hail.regress(dosage, people.y, people.c, members)
+    return hail_linear.regress(dosage, people.y, people.c, members)
 
 
 def finish(

@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 
 from ecgwas.config import Gwas
-from ecgwas.gwas import groups as grouping
 from ecgwas.gwas import inputs
-from ecgwas.gwas.engines import binary, engine_hail
-from ecgwas.gwas.engines.engine_torch import coded
+from ecgwas.gwas import trait_groups as grouping
+from ecgwas.gwas.engines import hail_linear, torch_logistic
+from ecgwas.gwas.engines.torch_linear import coded
 from ecgwas.stats import firth, logistic
 
 MAX_TRAITS = 20  # Hail takes seconds a trait and test
@@ -27,12 +27,12 @@ def tested_traits(loci: pl.DataFrame, names: list[str]) -> list[int]:
 
 
 def ours(dosage: np.ndarray, people: inputs.People, settings: Gwas) -> dict[str, np.ndarray]:
-    """The numbers of engine_hail.logistic [V, T]: the score test by the scan's engine, the others one by one."""
+    """The numbers of hail_linear.logistic [V, T]: the score test by the scan's engine, the others one by one."""
     plain = settings.model_copy(update={"correction": "none"})
     found = grouping.build(people.y, people.c, axes=False)
-    out = {"score_chi_sq_stat": binary.Engine(people, "", found, plain).block(dosage).z ** 2}
+    out = {"score_chi_sq_stat": torch_logistic.Engine(people, "", found, plain).block(dosage).z ** 2}
     shape = (len(dosage), people.y.shape[1])
-    names = [f"{test}_{field}" for test in ("wald", "lrt", "firth") for field in engine_hail.LOGISTIC[test]]
+    names = [f"{test}_{field}" for test in ("wald", "lrt", "firth") for field in hail_linear.LOGISTIC[test]]
     out |= {name: np.full(shape, np.nan) for name in names}
     for j in range(shape[1]):
         seen = np.isfinite(people.y[:, j])
@@ -67,7 +67,7 @@ def compare(
     """`differences` of the leads `dosage` [V, n], and how far the scan's own `z` [V, T] is from Hail's Firth test."""
     chosen = tested_traits(loci, people.traits)
     some = replace(people, y=people.y[:, chosen], traits=[people.traits[j] for j in chosen], loco=None)
-    hail = engine_hail.logistic(dosage, some.y, some.c, ["score", "wald", "lrt", "firth"])
+    hail = hail_linear.logistic(dosage, some.y, some.c, ["score", "wald", "lrt", "firth"])
     apart = np.abs(np.abs(z[:, chosen]) - np.sqrt(hail["firth_chi_sq_stat"]))
     scan = np.nanmax(np.nan_to_num(apart), axis=1, initial=0)
     return differences(ours(dosage, some, settings), hail) | {"scan_difference": scan}

@@ -17,8 +17,8 @@ from scipy import special
 
 from ecgwas import tables
 from ecgwas.genotype_files.reader import GenotypeReader
-from ecgwas.gwas import groups as grouping
 from ecgwas.gwas import inputs
+from ecgwas.gwas import trait_groups as grouping
 from ecgwas.gwas.residuals import unit_residuals
 
 DRAWS = 10_000  # of the traits' statistics

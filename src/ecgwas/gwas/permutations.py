@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from ecgwas.gwas import groups as grouping
+from ecgwas.gwas import trait_groups as grouping
 from ecgwas.gwas.engines import leverages
-from ecgwas.gwas.engines.engine_torch import CANCELLED, coded, partial_correlations
+from ecgwas.gwas.engines.torch_linear import CANCELLED, coded, partial_correlations
 
 Blocks = Callable[[], Iterator[tuple[slice, np.ndarray]]]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ecgwas.gwas.groups import project_out
+from ecgwas.gwas.trait_groups import project_out
 
 KEEP_VARIANCE = 1e-6  # share of a genotype's variance that must be left after the covariates
 BLOCK = 256  # variants worked on at a time: temporary arrays do not grow with the variants

@@ -15,10 +15,10 @@ from ecgwas.config import Gwas
 from ecgwas.files import atomic, write_parquet
 from ecgwas.genotype_files import blocks
 from ecgwas.genotype_files.reader import GenotypeReader
-from ecgwas.gwas import groups as grouping
 from ecgwas.gwas import inputs, scan_binary
-from ecgwas.gwas.engines import binary, joint
-from ecgwas.gwas.engines.engine_torch import Engine, Stats, Tests
+from ecgwas.gwas import trait_groups as grouping
+from ecgwas.gwas.engines import joint, torch_logistic
+from ecgwas.gwas.engines.torch_linear import Engine, Stats, Tests
 from ecgwas.gwas.sumstats import Writer, rare
 from ecgwas.hail_session import LOCAL, hail_session
 
@@ -43,10 +43,10 @@ def engine(
 ) -> Iterator[Callable[[list[grouping.Group]], Test]]:
     """groups -> (block -> Tests per group), by the engine of the settings; Hail runs with `memory_gb` at `master`."""
     if settings.engine == "hail":
-        from ecgwas.gwas.engines import engine_hail
+        from ecgwas.gwas.engines import hail_linear
 
         def by_hail(groups: list[grouping.Group]) -> Test:
-            found = engine_hail.Engine(groups)
+            found = hail_linear.Engine(groups)
             return lambda block: [of_stats(s, g) for s, g in zip(found.block(block.dosages()), groups, strict=True)]
 
         with hail_session(threads=threads, memory_gb=memory_gb, master=master):
@@ -161,7 +161,7 @@ def main(
     with atomic(sumstats) as path, reading as reader, engine(settings, threads, 0.7 * memory_mb / 1024, master) as make:
         untested, groups = scan(reader, people, settings, make, path)
     if people.binary:
-        told = binary.trait_table(groups, people.traits)
+        told = torch_logistic.trait_table(groups, people.traits)
     else:
         told = trait_tables(people, inputs.contigs_of(variants)) if loco else trait_table(groups, people.traits, None)
     write_parquet(told, traits_out)

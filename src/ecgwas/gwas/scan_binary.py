@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 from ecgwas.config import Gwas
 from ecgwas.genotype_files import blocks
 from ecgwas.genotype_files.reader import GenotypeReader
-from ecgwas.gwas import groups as grouping
 from ecgwas.gwas import inputs, sumstats
-from ecgwas.gwas.engines import binary
-from ecgwas.gwas.engines.engine_torch import Engine, Tests
+from ecgwas.gwas import trait_groups as grouping
+from ecgwas.gwas.engines import torch_logistic
+from ecgwas.gwas.engines.torch_linear import Engine, Tests
 
 
 def schema(groups: list[grouping.Group], traits: list[str]) -> pa.Schema:
@@ -24,19 +24,19 @@ def schema(groups: list[grouping.Group], traits: list[str]) -> pa.Schema:
     return pa.schema([*sumstats.schema(groups, traits), *(pa.field(*one) for one in more)])
 
 
-def floored(found: binary.Found, tests: list[Tests], groups: list[grouping.Group]) -> binary.Found:
+def floored(found: torch_logistic.Found, tests: list[Tests], groups: list[grouping.Group]) -> torch_logistic.Found:
     """The same, without tests of the variants that the people of a group have none for."""
     z, v, test = found.z.copy(), found.v.copy(), found.test.copy()
     for group, own in zip(groups, tests, strict=True):
         none = np.ix_(np.isnan(own.gg), group.traits)
-        z[none], v[none], test[none] = np.nan, np.nan, binary.NONE
-    return binary.Found(z, v, test)
+        z[none], v[none], test[none] = np.nan, np.nan, torch_logistic.NONE
+    return torch_logistic.Found(z, v, test)
 
 
 def table(
     variants: pl.DataFrame,
     tests: list[Tests],
-    found: binary.Found,
+    found: torch_logistic.Found,
     groups: list[grouping.Group],
     traits: list[str],
     least: float = 0.0,
@@ -44,20 +44,20 @@ def table(
     """One block as rows of a part; `least` minor alleles were asked for."""
     wanted = schema(groups, traits)
     head = {name: variants[name].to_arrow().cast(kind) for name, kind in sumstats.HEAD.items()}
-    rest = sumstats.small_columns(tests, groups, least) | binary.columns(found, traits)
+    rest = sumstats.small_columns(tests, groups, least) | torch_logistic.columns(found, traits)
     arrays = head | {name: pa.array(values, wanted.field(name).type, from_pandas=True) for name, values in rest.items()}
     return pa.Table.from_arrays([arrays[name] for name in wanted.names], schema=wanted)
 
 
 def tester(
     people: inputs.People, contig: str, groups: list[grouping.Group], settings: Gwas
-) -> Callable[[np.ndarray], binary.Found]:
+) -> Callable[[np.ndarray], torch_logistic.Found]:
     """ALT dosages -> tests on one contig, by the engine of the settings; for engine hail, Hail must be running."""
     if settings.engine == "hail":
-        from ecgwas.gwas.engines import hail_binary
+        from ecgwas.gwas.engines import hail_logistic
 
-        return hail_binary.Engine(people, contig, groups, settings).block
-    return binary.Engine(people, contig, groups, settings).block
+        return hail_logistic.Engine(people, contig, groups, settings).block
+    return torch_logistic.Engine(people, contig, groups, settings).block
 
 
 def scan(

@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ecgwas.gwas.engines import joint
-from ecgwas.gwas.engines.engine_torch import Tests
-from ecgwas.gwas.groups import Group
+from ecgwas.gwas.engines.torch_linear import Tests
 from ecgwas.gwas.inputs import VARIANT
+from ecgwas.gwas.trait_groups import Group
 
 SLACK = 1e-3  # of an allele count: frequencies are float64, sums of dosages float32
 ROWS = 8192  # of a row group: what a reader of a region must read

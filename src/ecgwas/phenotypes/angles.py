@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from ecgwas import tables
-from ecgwas.phenotypes.persons import Recordings
+from ecgwas.phenotypes.analysed_people import Recordings
 from ecgwas.stats import circular
 
 

@@ -7,8 +7,8 @@ import polars as pl
 
 from ecgwas import tables
 from ecgwas.errors import UserError
-from ecgwas.gwas.groups import orthonormal
-from ecgwas.phenotypes import persons
+from ecgwas.gwas.trait_groups import orthonormal
+from ecgwas.phenotypes import analysed_people
 from ecgwas.stats import logistic
 
 
@@ -17,7 +17,7 @@ def read(path: Path, wanted: list[str]) -> tuple[np.ndarray, np.ndarray, list[st
 
     Raises `UserError` where a column is absent, holds another value, or a person stands twice.
     """
-    table = persons.read_table(path).filter(pl.col("person_id").is_not_null()).sort("person_id")
+    table = analysed_people.read_table(path).filter(pl.col("person_id").is_not_null()).sort("person_id")
     missing = [name for name in wanted if name not in table.columns]
     if missing:
         raise UserError(f"{path}: no column {', '.join(missing)} (`outcomes`); it has {', '.join(table.columns)}")
@@ -59,13 +59,13 @@ def testable(y: np.ndarray, names: list[str], c: np.ndarray, min_cases: int) -> 
         cases, controls = int(y[seen, j].sum()), int((1 - y[seen, j]).sum())
         if min(cases, controls) < min_cases:
             detail = f"{cases} cases and {controls} controls; min_cases = {min_cases}"
-            excluded.append(persons.row("trait", name, "too_few_cases", detail))
+            excluded.append(analysed_people.row("trait", name, "too_few_cases", detail))
             continue
         # Of the people whose outcome is known a covariate may be constant: prostate cancer has men only.
         reason = logistic.fit(y[seen, j], orthonormal(c[seen]) * np.sqrt(seen.sum())).reason
         if reason:
             detail = f"the logistic model of the covariates is {reason}: one of them tells cases from controls"
-            excluded.append(persons.row("trait", name, "separated", detail))
+            excluded.append(analysed_people.row("trait", name, "separated", detail))
             continue
         kept.append(j)
     gone = pl.concat(excluded)

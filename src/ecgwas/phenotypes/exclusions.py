@@ -8,7 +8,7 @@ import polars as pl
 
 from ecgwas import tables
 from ecgwas.errors import UserError
-from ecgwas.phenotypes.persons import Recordings
+from ecgwas.phenotypes.analysed_people import Recordings
 
 
 def flags_of(trait: str, rules: dict[str, list[str]]) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ecgwas.errors import UserError
-from ecgwas.phenotypes.calls import ALIAS, CALLS, is_safe
+from ecgwas.phenotypes.allowed_calls import ALIAS, CALLS, is_safe
 
 DECLARATIONS = {"C": "levels", "numeric": "number"}  # calls that say what a column is: resolved here, never evaluated
 LETTERS = {"bare": "b", "number": "n", "levels": "l", "raw": "r"}

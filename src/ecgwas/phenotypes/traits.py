@@ -12,10 +12,19 @@ from ecgwas.config import Phenotypes
 from ecgwas.errors import UserError
 from ecgwas.files import atomic, write_parquet
 from ecgwas.people import read_withdrawn
-from ecgwas.phenotypes import angles, binary, design, exclusions, inputs, normalise, persons, repeats
+from ecgwas.phenotypes import (
+    analysed_people,
+    angles,
+    binary,
+    design,
+    exclusions,
+    normalise,
+    repeatability,
+    study_covariates,
+)
+from ecgwas.phenotypes.analysed_people import Recordings
 from ecgwas.phenotypes.formulas import Formulas
-from ecgwas.phenotypes.inputs import Covariates
-from ecgwas.phenotypes.persons import Recordings
+from ecgwas.phenotypes.study_covariates import Covariates
 
 
 @dataclass(frozen=True)
@@ -38,9 +47,10 @@ def covariate_columns(
     names = [*made.names, *pcs]
     x = np.column_stack([made.x, design.standardise(joined.select(pcs).to_numpy())]) if pcs else made.x
     kept = design.independent(x)
-    rows = [persons.row("covariate", names[j], "collinear", "constant, or a combination of the columns before it")
-            for j in range(len(names)) if j not in kept]  # fmt: skip
-    rows += [persons.row("covariate", name, "few_people", which) for name, which in made.joined.items()]
+    detail = "constant, or a combination of the columns before it"
+    left_out = [name for j, name in enumerate(names) if j not in kept]
+    rows = [analysed_people.row("covariate", name, "collinear", detail) for name in left_out]
+    rows += [analysed_people.row("covariate", name, "few_people", which) for name, which in made.joined.items()]
     twice = next((names[j] for j in kept if [names[k] for k in kept].count(names[j]) > 1), None)
     if twice:
         raise UserError(f"{where}: two covariates are called {twice!r}; rename the column of the people table")
@@ -86,7 +96,7 @@ def axes(y: np.ndarray, recorded: Recordings, ids: np.ndarray, c: np.ndarray, se
     return Traits(
         scores,
         names,
-        repeats.table(values @ first.loadings, person, names),
+        repeatability.table(values @ first.loadings, person, names),
         tables.empty(tables.TRAITS_EXCLUDED),
         {"coefficients": first.coefficients, "loadings": first.loadings, "variance": first.variance},
     )
@@ -100,13 +110,13 @@ def columns(y: np.ndarray, recorded: Recordings, ids: np.ndarray, c: np.ndarray,
         seen = np.isfinite(y[:, j])
         if seen.sum() < settings.min_people:
             detail = f"{seen.sum()} people have a value, fewer than min_people = {settings.min_people}"
-            excluded.append(persons.row("trait", name, "too_few_people", detail))
+            excluded.append(analysed_people.row("trait", name, "too_few_people", detail))
             continue
         coefficients[:, j] = normalise.fit(y[seen, j], c[seen])
         resid = normalise.residual(y[seen, j], c[seen])
         if normalise.constant(y[seen, j], resid):
             detail = f"SD {np.std(y[seen, j]):.3g} over {seen.sum()} people, {np.std(resid):.3g} after covariates"
-            excluded.append(persons.row("trait", name, "constant", detail))
+            excluded.append(analysed_people.row("trait", name, "constant", detail))
             continue
         kept.append(j)
         values.append(np.full(len(y), np.nan))
@@ -117,7 +127,7 @@ def columns(y: np.ndarray, recorded: Recordings, ids: np.ndarray, c: np.ndarray,
         raise UserError(f"no trait is left to analyse of {len(recorded.names)}: {why}")
     names = [recorded.names[j] for j in kept]
     person, rest = adjusted(recorded, ids, c, coefficients)
-    repeatable = repeats.table(rest[:, kept], person, names)
+    repeatable = repeatability.table(rest[:, kept], person, names)
     return Traits(np.column_stack(values), names, repeatable, gone, {"coefficients": coefficients[:, kept]})
 
 
@@ -138,10 +148,10 @@ def analysed(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """People with trait, covariates and genotypes, in the order of the genotypes, and the excluded of the others."""
     with_trait = np.unique(recorded.person.astype(str))
-    chosen = persons.analysable(with_trait, samples, where)
+    chosen = analysed_people.analysable(with_trait, samples, where)
     base = adjusting.values(recorded)
-    joined, incomplete = persons.complete(chosen, base, pcs, adjusting.shown, settings.pcs)
-    excluded = pl.concat([persons.reasons(with_trait, samples), incomplete])
+    joined, incomplete = analysed_people.complete(chosen, base, pcs, adjusting.shown, settings.pcs)
+    excluded = pl.concat([analysed_people.reasons(with_trait, samples), incomplete])
     if joined.height < settings.min_people:
         counts = excluded.filter(kind="person")["reason"].value_counts().sort("reason").rows()
         counted = ", ".join(f"{count} {reason}" for reason, count in counts)
@@ -157,7 +167,7 @@ def build(
 ) -> Traits:
     """Traits of the people `joined`, whose covariates are `c` [person, covariate]."""
     axes_deg = [] if whiten or outcomes else tables.circular(recorded.names)
-    with_trait, means = persons.person_means(recorded.person, recorded.values, axes_deg)
+    with_trait, means = analysed_people.person_means(recorded.person, recorded.values, axes_deg)
     ids = joined["person_id"].to_numpy().astype(str)
     y = means[np.searchsorted(with_trait, ids)]
     if outcomes:
@@ -215,7 +225,9 @@ def main(
     """
     wanted, gone = settings.intervals if classical else None, read_withdrawn(withdrawn, bridge)
     recorded = (
-        Recordings(*binary.read(values, outcomes)) if outcomes else persons.recordings(values, whiten, wanted, gone)
+        Recordings(*binary.read(values, outcomes))
+        if outcomes
+        else analysed_people.recordings(values, whiten, wanted, gone)
     )
     recorded, unmeasured = exclusions.applied(recorded, settings.exclude)
     known = pl.read_parquet(samples)
@@ -225,7 +237,7 @@ def main(
         else known
     )
     where = f"{values} with {people}"
-    adjusting = inputs.read(people, recordings, settings.covariates, settings.pcs)
+    adjusting = study_covariates.read(people, recordings, settings.covariates, settings.pcs)
     joined, left_out = analysed(recorded, adjusting, known, pl.read_parquet(pcs), settings, where)
     left_out = left_out.join(unmeasured, on=["kind", "id"], how="anti")  # one row per person
     design_columns, noted = covariate_columns(joined, adjusting.formulas, settings.pcs, where)

@@ -10,7 +10,7 @@ the covariate-adjusted genotype g~, and the null's residuals are those of the pe
 import numpy as np
 
 from ecgwas.stats import logistic
-from ecgwas.stats.pairs import Pairs, tilted
+from ecgwas.stats.sparse_pairs import Pairs, tilted
 
 ITERATIONS = 100
 MAX_STEP = 2.0  # log odds ratio

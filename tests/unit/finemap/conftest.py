@@ -13,7 +13,7 @@ import pytest
 
 from ecgwas import tables
 from ecgwas.finemap.ld import unit_residuals
-from ecgwas.gwas import groups as grouping
+from ecgwas.gwas import trait_groups as grouping
 from ecgwas.stats import tails
 
 

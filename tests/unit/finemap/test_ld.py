@@ -3,7 +3,7 @@
 import numpy as np
 
 from ecgwas.finemap.ld import correlation, smallest_eigenvalue, unit_residuals
-from ecgwas.gwas.groups import orthonormal
+from ecgwas.gwas.trait_groups import orthonormal
 
 
 def test_partial_correlation_with_missing_calls_at_the_mean(genotypes):

@@ -6,7 +6,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
-from ecgwas.finemap.sets import credible_sets
+from ecgwas.finemap.credible_sets import credible_sets
 from ecgwas.finemap.susie import adjusted_z, best_ratio, log_bayes_factors, susie
 
 PEOPLE, VARIANTS = 1000, 250

@@ -5,15 +5,15 @@ import pandas as pd
 from scipy import stats
 from statsmodels.multivariate.manova import MANOVA
 
-from ecgwas.gwas import groups
+from ecgwas.gwas import trait_groups
 from ecgwas.gwas.engines import joint
-from ecgwas.gwas.engines.engine_torch import Engine
+from ecgwas.gwas.engines.torch_linear import Engine
 from ecgwas.stats import tails
 
 
 def test(g, y, c):
     """-log10 p [V] of the joint test."""
-    made = groups.build(y, c)
+    made = trait_groups.build(y, c)
     found = Engine(made, "float64").block(g)[-1]
     return joint.neg_log10_p(joint.r_squared(found.r, made[-1].w), found.carriers, made[-1])
 
@@ -25,7 +25,7 @@ def test_equals_manova(arrays):
     g, y, c = arrays(n=300, repeat=1, af=(0.05, 0.3, 0.4, 0.5, 0.9))
     g = np.nan_to_num(g)
     found = test(g, y, c)
-    made = groups.build(y, c)
+    made = trait_groups.build(y, c)
     r2 = joint.r_squared(Engine(made, "float64").block(g)[0].r, made[0].w)
     for v in range(len(g)):
         frame = pd.DataFrame(np.column_stack([y, c, g[v]]), columns=["a", "b", "c", "d", "x", "z", "w", "g"])
@@ -46,7 +46,7 @@ def test_does_not_change_with_rotation_and_scale_of_the_traits(arrays):
 
 def test_one_trait_is_its_t_test(arrays):
     g, y, c = arrays(n_traits=1)
-    made = groups.build(y, c)
+    made = trait_groups.build(y, c)
     r = Engine(made, "float64").block(g)[0].r[:, 0]
     np.testing.assert_allclose(test(g, y, c), tails.from_r2(r**2, 1, made[0].df), rtol=1e-9)
 
@@ -71,7 +71,7 @@ def test_close_to_summed_chi_square_over_whitened_axes():
     rng = np.random.default_rng(6)
     n, k = 20_000, 8
     g, y = rng.binomial(2, 0.3, (20, n)).astype(np.float32), rng.normal(size=(n, k))
-    made = groups.build(y, np.zeros((n, 0)))[0]
+    made = trait_groups.build(y, np.zeros((n, 0)))[0]
     whitened = made.unit @ made.w
-    r = Engine(groups.build(whitened, np.zeros((n, 0))), "float64").block(g)[0].r
+    r = Engine(trait_groups.build(whitened, np.zeros((n, 0))), "float64").block(g)[0].r
     np.testing.assert_allclose(test(g, y, np.zeros((n, 0))), tails.from_chi2(n * (r**2).sum(axis=1), k), rtol=0.02)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ecgwas.gwas import groups
+from ecgwas.gwas import trait_groups
 from ecgwas.gwas.engines import joint, leverages
-from ecgwas.gwas.engines.engine_torch import Engine
+from ecgwas.gwas.engines.torch_linear import Engine
 from ecgwas.stats import tails
 
 
@@ -19,7 +19,7 @@ def uneven(n, k, seed, df=6):
 
 def joint_test(g, y, c, dtype="float64"):
     """R², features and -log10 p [V] of genotypes `g` [V, n]."""
-    made = groups.build(y, c)[0]
+    made = trait_groups.build(y, c)[0]
     found = Engine([made], dtype).block(g)[0]
     r2 = joint.r_squared(found.r, made.w)
     return r2, found.carriers, joint.neg_log10_p(r2, found.carriers, made)
@@ -57,7 +57,7 @@ def test_moments_are_those_of_brute_force_permutation_within_classes_of_leverage
     """Given the carriers' leverages: mean, SD and skewness over people drawn anew from the same class of leverage."""
     n, k, mac = 600, 12, 30
     y = uneven(n, k, 2)
-    made = groups.build(y, np.zeros((n, 0)))[0]
+    made = trait_groups.build(y, np.zeros((n, 0)))[0]
     u, rng = made.unit @ made.w, np.random.default_rng(3)
     order = np.argsort(made.leverages.relative).reshape(mac, -1)  # classes of 20 people nearly alike
     g = np.zeros((30_000, n), np.float32)
@@ -105,7 +105,7 @@ def test_p_falls_as_the_effect_grows_and_stays_finite():
     n, k, rng = 1000, 16, np.random.default_rng(7)
     y, g = uneven(n, k, 5), np.zeros((1, n), np.float32)
     g[0, rng.permutation(n)[:25]] = 1
-    made = groups.build(y, np.zeros((n, 0)))[0]
+    made = trait_groups.build(y, np.zeros((n, 0)))[0]
     found, features = made.leverages, Engine([made], "float64").block(g)[0].carriers
     r2 = np.linspace(0.001, 1, 500)
     p = leverages.neg_log10_p(r2, np.repeat(features, 500, axis=0), found)
@@ -125,7 +125,7 @@ def test_dosages_alleles_of_either_strand_and_covariates_enter_as_their_residual
     g[2] = 2 - g[1]
     g[3] = np.where(rng.random(n) < 0.02, 2, 0)
     g[4, :20] = np.nan
-    made = groups.build(y, c)[0]
+    made = trait_groups.build(y, c)[0]
     found, lev = Engine([made], "float64").block(g)[0].carriers, made.leverages
     whole = np.where(np.isnan(g), np.nanmean(g, axis=1, keepdims=True), g).astype(float)
     for v, structured in enumerate((False, True, True, False, False, False)):

@@ -13,7 +13,7 @@ from tests.unit.finemap.conftest import coalescent_dosages, pack
 
 from ecgwas.config import Gwas
 from ecgwas.genotype_files.reader import GenotypeReader
-from ecgwas.gwas import clump, groups, inputs, loci, multiplicity, shrinkage
+from ecgwas.gwas import clump, inputs, loci, multiplicity, shrinkage, trait_groups
 from ecgwas.gwas.residuals import unit_residuals
 from ecgwas.stats import tails
 
@@ -76,7 +76,9 @@ def test_bounded_clumping_is_that_of_everything_in_memory(tmp_path, cache_bytes)
     contig, c = np.where(np.arange(len(calls)) < 1200, "1", "2"), rng.normal(size=(400, 3))
     strength = 7.3 + rng.exponential(20, len(calls)).round(1)  # with ties
     everything = np.where(calls < 0, np.nan, calls).astype(np.float32)
-    expected = all_at_once(contig, position, strength, unit_residuals(everything, groups.orthonormal(c)), 60_000, 0.1)
+    expected = all_at_once(
+        contig, position, strength, unit_residuals(everything, trait_groups.orthonormal(c)), 60_000, 0.1
+    )
     with reader_of(tmp_path, calls, position, contig) as reader:
         linkage = clump.Linkage(reader, c, cache_bytes)
         found = clump.clump(contig, position, strength, linkage.r2, 60_000, 0.1)
@@ -142,7 +144,7 @@ def test_effective_variants_predict_the_loci_of_a_null_scan(tmp_path):
     c = rng.normal(size=(500, 2))
     with reader_of(tmp_path, calls, position) as reader:
         number = multiplicity.effective_variants(reader, c, p, 500_000)
-    x = unit_residuals(calls.astype(np.float32), groups.orthonormal(c))
+    x = unit_residuals(calls.astype(np.float32), trait_groups.orthonormal(c))
     z = x @ rng.normal(size=(500, 300))
     hits = np.abs(z) > stats.norm.isf(p / 2)
     found = 0

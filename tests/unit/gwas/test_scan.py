@@ -10,10 +10,10 @@ from ecgwas import tables
 from ecgwas.config import Gwas, Step1
 from ecgwas.errors import UserError
 from ecgwas.genotype_files import blocks
-from ecgwas.gwas import calibration, groups, inputs, loci, permutations, scan, sumstats
+from ecgwas.gwas import calibration, inputs, loci, permutations, scan, sumstats, trait_groups
 from ecgwas.gwas.engines import joint
-from ecgwas.gwas.engines.engine_torch import Engine
-from ecgwas.gwas.step1 import step1
+from ecgwas.gwas.engines.torch_linear import Engine
+from ecgwas.gwas.step1 import predictions
 from ecgwas.stats import tails
 
 
@@ -183,7 +183,7 @@ def test_traits_without_values_or_of_one_value_leave_the_others_as_they_are(stud
     told = pl.read_parquet(study / "per-trait.parquet")
     expected = [("none", 0, "no_values"), ("one", 1, "too_few"), ("same", 400, "constant")]
     assert told.select("trait", "n", "reason").rows() == [(x, 400, None) for x in "abc"] + expected
-    step1.main(*given, study / "loco.parquet", excluded_out=study / "aside.parquet")
+    predictions.main(*given, study / "loco.parquet", excluded_out=study / "aside.parquet")
     reasons = dict(pl.read_parquet(study / "aside.parquet").filter(kind="trait").select("id", "reason").rows())
     assert reasons == {"none": "no_values", "one": "constant", "same": "constant"}
     scan.main(*files(study, *INPUTS), 0, Gwas(), study / "l.parquet", study / "lt.parquet", study / "loco.parquet")
@@ -248,18 +248,18 @@ def test_missing_values_make_groups_and_each_trait_is_as_if_alone(arrays):
     y[:60, 1] = np.nan
     y[30:90, 2] = np.nan
     y[30:90, 3] = np.nan
-    made = groups.build(y, c)
+    made = trait_groups.build(y, c)
     assert [(m.name, m.traits.tolist()) for m in made[:-1]] == [("all", [0]), ("g1", [1]), ("g2", [2, 3])]
     found = Engine(made, "float64").tests(blocks.of_dosages(g))
     table = sumstats.small_columns(found, made)
     t = {j: row for m, tests in zip(made[:-1], found, strict=False) for j, row in zip(m.traits, tests.t, strict=True)}
     for j in range(4):
         seen = np.isfinite(y[:, j])
-        alone = groups.build(y[seen][:, [j]], c[seen])
+        alone = trait_groups.build(y[seen][:, [j]], c[seen])
         exact = scan.t_values(Engine(alone, "float64").block(g[:, seen])[0].r[:, 0], alone[0].df)
         np.testing.assert_allclose(t[j], exact, rtol=2e-6)
     complete = np.isfinite(y).all(axis=1)
-    whole = groups.build(y[complete], c[complete])
+    whole = trait_groups.build(y[complete], c[complete])
     alone = Engine(whole, "float64").block(g[:, complete])[0]
     expected = joint.neg_log10_p(joint.r_squared(alone.r, whole[0].w), alone.carriers, whole[0])
     np.testing.assert_allclose(table["joint_neg_log10_p"], expected, rtol=1e-6)
@@ -286,7 +286,7 @@ def test_stratified_traits_inflate_and_permutation_interval_shows_it():
     y = rng.normal(size=(n, 4)) + 0.8 * group[:, None]
     keys = rng.random((80, n))
     for c, inflated in ((np.zeros((n, 0)), True), (group[:, None].astype(float), False)):
-        made = groups.build(y, c)
+        made = trait_groups.build(y, c)
         observed = calibration.lambda_trait(Engine(made).block(g)[0].r.T ** 2, made[0].df)
         whole = permutations.everyone(made, c, 4)
         tests = permutations.draw(lambda: iter([(slice(0, v), g)]), v, whole, keys)
@@ -300,12 +300,12 @@ def test_stratified_traits_inflate_and_permutation_interval_shows_it():
 def test_permuted_joint_p_is_that_of_the_engine_on_the_permuted_traits(arrays):
     """Counts, too: of the joint test and of single traits, below each level."""
     g, y, c = arrays()
-    whole = permutations.everyone(groups.build(y, c), c, 4)
+    whole = permutations.everyone(trait_groups.build(y, c), c, 4)
     keys = np.random.default_rng(3).random((3, len(y)))
     drawn = permutations.draw(lambda: iter([(slice(0, len(g)), g)]), len(g), whole, keys)
     moved, _ = permutations.permuted(whole, keys)
     for p in range(3):
-        made = groups.build(moved[p], c)[0]
+        made = trait_groups.build(moved[p], c)[0]
         found = Engine([made], "float64").block(g)[0]
         exact = joint.neg_log10_p(joint.r_squared(found.r, made.w), found.carriers, made)
         assert (np.isnan(drawn.joint[p]) == np.isnan(exact)).all()
@@ -337,8 +337,8 @@ def test_observed_and_permuted_lambda_are_of_the_same_tested_variants(monkeypatc
 def test_calibration_with_missing_values_uses_everyone(arrays):
     _, y, c = arrays()
     y[:60, 1] = np.nan
-    whole = permutations.everyone(groups.build(y, c), c, 4)
+    whole = permutations.everyone(trait_groups.build(y, c), c, 4)
     assert len(whole.rows) == len(y)
     assert whole.w.shape == (4, 4)
-    complete = groups.build(y, c)[0]
+    complete = trait_groups.build(y, c)[0]
     np.testing.assert_allclose(np.abs(whole.unit[:, 0]), np.abs(complete.unit[:, 0]), rtol=1e-8)

@@ -12,8 +12,8 @@ from ecgwas.config import Gwas
 from ecgwas.errors import UserError
 from ecgwas.genotype_files import blocks, contigs
 from ecgwas.genotype_files.reader import GenotypeReader
-from ecgwas.gwas import groups, inputs, loci, scan, sumstats
-from ecgwas.gwas.engines.engine_torch import Engine
+from ecgwas.gwas import inputs, loci, scan, sumstats, trait_groups
+from ecgwas.gwas.engines.torch_linear import Engine
 from ecgwas.stats import tails
 
 
@@ -100,7 +100,7 @@ def test_no_test_is_null_in_every_trait_of_the_group(arrays, tmp_path):
     g, y, c = arrays()
     g[4] = 1.0
     y[:50, 2] = np.nan
-    made = groups.build(y, c)
+    made = trait_groups.build(y, c)
     table = pl.DataFrame({"contig": "1", "position": np.arange(1, len(g) + 1), "ref": "A", "alt": "C", "rsid": "x"})
     table = table.with_columns(pl.col("position").cast(pl.Int32), info=pl.lit(None, pl.Float64))
     writer = sumstats.Writer(tmp_path / "part.parquet", table, made, list("abcd"), 10)
@@ -115,7 +115,7 @@ def test_no_test_is_null_in_every_trait_of_the_group(arrays, tmp_path):
     assert found.select("n:g1", "af:g1", "gg:g1").null_count().row(0) == (0, 0, 1)
     for name, rows in (("a", slice(None)), ("c", slice(50, None))):
         j = "abcd".index(name)
-        alone = groups.build(y[rows][:, [j]], c[rows])
+        alone = trait_groups.build(y[rows][:, [j]], c[rows])
         r = Engine(alone, "float64").block(g[:, rows])[0].r[:, 0]
         tested = np.arange(len(g)) != 4
         np.testing.assert_allclose(

@@ -7,7 +7,7 @@ import pytest
 from ecgwas import tables
 from ecgwas.config import Phenotypes
 from ecgwas.interpret.loci import alleles
-from ecgwas.phenotypes import persons, traits
+from ecgwas.phenotypes import analysed_people, traits
 from ecgwas.predict.inputs import Cohort
 from ecgwas.predict.methods import classical
 from ecgwas.stats import circular
@@ -28,7 +28,7 @@ def test_means_of_angles():
 
 def test_a_person_s_mean_is_circular_for_axes_alone():
     person, values = np.array(["a", "a", "b"]), np.array([[179.0, 400.0], [-177.0, 410.0], [5.0, np.nan]])
-    _, means = persons.person_means(person, values, tables.circular(["qrs_axis_deg", "qt_ms"]))
+    _, means = analysed_people.person_means(person, values, tables.circular(["qrs_axis_deg", "qt_ms"]))
     np.testing.assert_allclose(means, [[-179, 405], [5, np.nan]])
 
 

@@ -12,7 +12,7 @@ import statsmodels.api as sm
 
 from ecgwas.config import Phenotypes
 from ecgwas.errors import UserError
-from ecgwas.phenotypes import check, design, traits
+from ecgwas.phenotypes import check_covariates, design, traits
 
 N = 240
 CENTRES = np.array([11025, 11026, 11027])
@@ -412,16 +412,20 @@ def test_births_matter_to_studies_that_use_the_age_at_recording_alone(cohort, ho
     made = run(cohort, ["age", "recording_year"], recordings=True)["covariates"]
     assert made.height == N
     checked = Phenotypes(covariates=["age", "recording_year"])
-    check.main(cohort / "people.csv", checked, cohort / "covariates.json")
+    check_covariates.main(cohort / "people.csv", checked, cohort / "covariates.json")
     with pytest.raises(UserError, match=rf"people.csv: line 6: {name} is "):
         run(cohort, ["age_at_recording"], recordings=True)
     with pytest.raises(UserError, match=rf"people.csv: line 6: {name} is "):
-        check.main(cohort / "people.csv", Phenotypes(covariates=["log(age_at_recording)"]), cohort / "covariates.json")
+        check_covariates.main(
+            cohort / "people.csv", Phenotypes(covariates=["log(age_at_recording)"]), cohort / "covariates.json"
+        )
 
 
 def test_the_first_check_says_that_births_are_missing(cohort):
     with pytest.raises(UserError, match=r"no covariate age_at_recording; .* birth_date"):
-        check.main(cohort / "people.csv", Phenotypes(covariates=["age_at_recording"]), cohort / "covariates.json")
+        check_covariates.main(
+            cohort / "people.csv", Phenotypes(covariates=["age_at_recording"]), cohort / "covariates.json"
+        )
 
 
 def test_a_recording_before_birth_has_no_age(cohort, capsys):
@@ -484,7 +488,7 @@ def test_the_command_line_takes_covariates(cohort):
 
 def test_covariates_are_checked_before_anything_is_computed(cohort):
     def checked(*entries):
-        check.main(cohort / "people.csv", Phenotypes(covariates=list(entries)), cohort / "covariates.json")
+        check_covariates.main(cohort / "people.csv", Phenotypes(covariates=list(entries)), cohort / "covariates.json")
         return json.loads((cohort / "covariates.json").read_text())
 
     assert checked("age", "C(centre)", "site", "C(device)", "bs(bmi, df=4)") == [

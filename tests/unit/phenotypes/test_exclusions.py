@@ -8,7 +8,7 @@ import pytest
 from ecgwas import tables, user_tables
 from ecgwas.config import Phenotypes
 from ecgwas.errors import UserError
-from ecgwas.phenotypes import exclusions, persons, traits
+from ecgwas.phenotypes import analysed_people, exclusions, traits
 
 DEFAULT = Phenotypes().exclude
 
@@ -120,7 +120,7 @@ def test_a_rule_of_the_user(cohort):
 
 
 def test_a_recording_without_any_value_left_is_none():
-    recorded = persons.Recordings(
+    recorded = analysed_people.Recordings(
         np.array(["a", "b"]),
         np.array([[1.0], [2.0]]),
         ["qt_ms"],
@@ -156,7 +156,7 @@ def test_rules_that_leave_no_value_are_named(cohort):
 
 def test_flags_of_a_table_are_no_traits_and_are_reported(cohort):
     given = user_tables.read(cohort / "intervals.parquet")
-    assert persons.not_traits(given, whole=False) == {
+    assert analysed_people.not_traits(given, whole=False) == {
         "paced": ("no_number", "true and false, a flag"),
         "af": ("no_number", "true and false, a flag"),
     }

@@ -6,7 +6,7 @@ import pytest
 
 from ecgwas.errors import UserError
 from ecgwas.phenotypes import formulas
-from ecgwas.phenotypes.calls import is_safe
+from ecgwas.phenotypes.allowed_calls import is_safe
 
 COLUMNS = ["age", "sex", "centre", "bmi", "f.54.0.0", "21003-0.0", "my col", "C", "log"]
 

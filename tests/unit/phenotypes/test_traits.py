@@ -8,7 +8,7 @@ from scipy import stats
 from ecgwas import people, tables
 from ecgwas.config import SCANNED_INTERVALS, Phenotypes
 from ecgwas.errors import UserError
-from ecgwas.phenotypes import normalise, persons, repeats, traits
+from ecgwas.phenotypes import analysed_people, normalise, repeatability, traits
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_no_cell_of_who_withdrew_or_of_a_name_is_in_what_is_reported(tmp_path, c
     rows = ["P0001,P0001,1,-", "P0002,Miller,2,0.5", "P0003,,3.5,0.25"]
     path.write_text("\n".join(["person_id,contact,t1,t2", *rows]) + "\n")
     (tmp_path / "w.txt").write_text("P0001\n")
-    made = persons.recordings(path, whole=False, withdrawn=people.read_withdrawn(tmp_path / "w.txt"))
+    made = analysed_people.recordings(path, whole=False, withdrawn=people.read_withdrawn(tmp_path / "w.txt"))
     assert made.person.tolist() == who[1:]
     assert made.names == ["t1", "t2"]  # only of who withdrew was t2 text
     np.testing.assert_array_equal(made.values, [[2, 0.5], [3.5, 0.25]])
@@ -115,21 +115,23 @@ def test_no_cell_of_who_withdrew_or_of_a_name_is_in_what_is_reported(tmp_path, c
     assert not any(word in said for word in (*who, "Miller", "line 2"))
     (tmp_path / "w.txt").write_text("\n".join(who))
     with pytest.raises(UserError, match="everyone in the table withdrew consent"):
-        persons.recordings(path, whole=False, withdrawn=people.read_withdrawn(tmp_path / "w.txt"))
+        analysed_people.recordings(path, whole=False, withdrawn=people.read_withdrawn(tmp_path / "w.txt"))
 
 
 def test_an_embedding_is_numbers_without_the_cells_of_who_withdrew(tmp_path):
     (tmp_path / "e.csv").write_text("person_id,e0,e1\nP1,P1,x\nP2,1,2\nP3,3,4.5\n")
     (tmp_path / "w.txt").write_text("P1\n")
-    made = persons.recordings(tmp_path / "e.csv", whole=True, withdrawn=people.read_withdrawn(tmp_path / "w.txt"))
+    made = analysed_people.recordings(
+        tmp_path / "e.csv", whole=True, withdrawn=people.read_withdrawn(tmp_path / "w.txt")
+    )
     np.testing.assert_array_equal(made.values, [[1, 2], [3, 4.5]])
 
 
 def test_transform_reproduces_the_axes(cohort):
     made = run(cohort, rank_normalise=False)
     t = np.load(cohort / "out" / "transform.npz")
-    recorded = persons.recordings(cohort / "embeddings.parquet", whole=True)
-    ids, means = persons.person_means(recorded.person, recorded.values)
+    recorded = analysed_people.recordings(cohort / "embeddings.parquet", whole=True)
+    ids, means = analysed_people.person_means(recorded.person, recorded.values)
     mean = means[np.searchsorted(ids, made["traits"]["person_id"].to_numpy().astype(str))]
     c = normalise.with_intercept(matrix(made["covariates"]))
     np.testing.assert_allclose((mean - c @ t["coefficients"]) @ t["loadings"], matrix(made["traits"]), atol=1e-9)
@@ -211,16 +213,16 @@ def test_icc_equals_its_anova_and_recovers_the_truth():
     a = 4_000
     person = np.repeat(np.arange(a), 2)
     y = rng.normal(size=a)[person] * np.sqrt(0.7) + rng.normal(size=2 * a) * np.sqrt(0.3)
-    n, value = repeats.icc(y, person)
+    n, value = repeatability.icc(y, person)
     f = stats.f_oneway(*y.reshape(a, 2)).statistic
     assert n == a
     assert np.isclose(value, (f - 1) / (f + 1))
     assert abs(value - 0.7) < 0.03
-    assert repeats.icc(np.arange(5.0), np.arange(5))[0] == 0
+    assert repeatability.icc(np.arange(5.0), np.arange(5))[0] == 0
 
 
 def test_person_means_leave_missing_values_out():
-    ids, mean = persons.person_means(np.array(["b", "a", "b"]), np.array([[1.0, np.nan], [5, 6], [3, np.nan]]))
+    ids, mean = analysed_people.person_means(np.array(["b", "a", "b"]), np.array([[1.0, np.nan], [5, 6], [3, np.nan]]))
     assert ids.tolist() == ["a", "b"]
     np.testing.assert_array_equal(mean, [[5, 6], [2, np.nan]])
 
@@ -230,12 +232,12 @@ def test_only_the_measurements_asked_for_are_traits(tmp_path):
     table = table.with_columns(machine_qt_ms=pl.lit(401.0), af=pl.lit(True))
     table.write_parquet(tmp_path / "intervals.parquet")
     names = {
-        str(wanted): persons.recordings(tmp_path / "intervals.parquet", whole=False, wanted=wanted).names
+        str(wanted): analysed_people.recordings(tmp_path / "intervals.parquet", whole=False, wanted=wanted).names
         for wanted in (["qt_ms"], "all")
     }
     assert names == {"['qt_ms']": ["qt_ms"], "all": ["qt_ms", "jt_ms"]}
     with pytest.raises(UserError, match=r"phenotypes\.intervals names pr_ms"):
-        persons.recordings(tmp_path / "intervals.parquet", whole=False, wanted=["pr_ms"])
+        analysed_people.recordings(tmp_path / "intervals.parquet", whole=False, wanted=["pr_ms"])
 
 
 def test_the_scanned_measurements_exist_and_are_no_flags():

@@ -6,7 +6,7 @@ import pytest
 from ecgwas.checkpoints import checkpoint
 from ecgwas.config import Ingest, Transformer
 from ecgwas.embed.embed import embed, encoder_of
-from ecgwas.phenotypes.repeats import icc
+from ecgwas.phenotypes.repeatability import icc
 from ecgwas.pretrain import train
 from ecgwas.signals import data
 

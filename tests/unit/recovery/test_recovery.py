@@ -10,7 +10,7 @@ from ecgwas import tables
 from ecgwas.config import Finemap
 from ecgwas.errors import UserError
 from ecgwas.finemap import finemap, ld
-from ecgwas.gwas import groups as grouping
+from ecgwas.gwas import trait_groups as grouping
 from ecgwas.recovery import recovery
 from ecgwas.stats import tails
 

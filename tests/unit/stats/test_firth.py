@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from scipy import special, stats
 
-from ecgwas.stats import firth, logistic, pairs
+from ecgwas.stats import firth, logistic, sparse_pairs
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +60,12 @@ def unbalanced():
     return (rng.random(n) < special.expit(eta)).astype(float), x, g
 
 
-def fast(y, x, g, sparse=pairs.SPARSE):
+def fast(y, x, g, sparse=sparse_pairs.SPARSE):
     null = logistic.null_model(y, x, firth=True)
     assert np.abs(x.T @ null.e).max() < 1e-6
     centre = g.mean(axis=1, keepdims=True)
-    exact = pairs.carriers(g, g.min(axis=1))
-    made = pairs.gather(g - centre, exact if sparse else [slice(None)] * len(g), null)
+    exact = sparse_pairs.carriers(g, g.min(axis=1))
+    made = sparse_pairs.gather(g - centre, exact if sparse else [slice(None)] * len(g), null)
     return made, firth.approximate(made)
 
 

@@ -6,9 +6,9 @@ import statsmodels.api as sm
 import torch
 from scipy import special
 
-from ecgwas.gwas.engines import score
-from ecgwas.gwas.engines.engine_torch import coded
-from ecgwas.gwas.groups import orthonormal
+from ecgwas.gwas.engines import score_test
+from ecgwas.gwas.engines.torch_linear import coded
+from ecgwas.gwas.trait_groups import orthonormal
 from ecgwas.stats import logistic
 
 
@@ -53,7 +53,7 @@ def test_score_test_of_a_block_is_statsmodels_score_test(cohort, dtype, toleranc
     g, *_ = coded(raw)
     x = orthonormal(c)
     nulls = [logistic.null_model(outcome, x, offset) for outcome in y]
-    u, v = score.ScoreTest(nulls, dtype).block(g)
+    u, v = score_test.ScoreTest(nulls, dtype).block(g)
     for t, outcome in enumerate(y):
         model = sm.GLM(outcome, x, family=sm.families.Binomial(), offset=offset)
         null = model.fit(tol=1e-14, maxiter=200)
@@ -67,7 +67,7 @@ def test_without_covariates_the_score_test_is_armitage_trend():
     """n (sum over cases of g - gbar)^2 / (cases share (1 - share) sum (g - gbar)^2): Armitage 1955, in closed form."""
     rng = np.random.default_rng(0)
     g, y = rng.binomial(2, 0.3, (1, 300)).astype(float), (rng.random(300) < 0.2).astype(float)
-    u, v = score.ScoreTest([logistic.null_model(y, np.ones((300, 1)))], torch.float64).block(g)
+    u, v = score_test.ScoreTest([logistic.null_model(y, np.ones((300, 1)))], torch.float64).block(g)
     centred = g[0] - g[0].mean()
     trend = (centred @ y) ** 2 / (y.mean() * (1 - y.mean()) * centred @ centred)
     np.testing.assert_allclose(u[0, 0] ** 2 / v[0, 0], trend, rtol=1e-12)
@@ -77,7 +77,7 @@ def test_a_genotype_that_covariates_explain_has_no_test(cohort):
     y, c, _, _ = cohort
     g = np.stack([c[:, 0] * 2 + 1, np.full(len(c), 1.0), c[:, 1] + 1e-2 * np.random.default_rng(1).normal(size=len(c))])
     nulls = [logistic.null_model(y[0], orthonormal(c))]
-    exact, single = (score.ScoreTest(nulls, dtype).block(g.astype(name))
+    exact, single = (score_test.ScoreTest(nulls, dtype).block(g.astype(name))
                      for dtype, name in ((torch.float64, "f8"), (torch.float32, "f4")))  # fmt: skip
     assert np.isnan(exact[1][:2]).all()
     assert np.isnan(single[1][1]).all()

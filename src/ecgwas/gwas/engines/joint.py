@@ -15,7 +15,7 @@ alike and for common variants.
 import numpy as np
 
 from ecgwas.gwas.engines import leverages
-from ecgwas.gwas.groups import Group
+from ecgwas.gwas.trait_groups import Group
 
 
 def r_squared(r: np.ndarray, w: np.ndarray) -> np.ndarray:

@@ -14,9 +14,9 @@ from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
 from ecgwas.genotype_files.reader import GenotypeReader
 from ecgwas.gwas import inputs
-from ecgwas.gwas.groups import project_out
+from ecgwas.gwas.trait_groups import project_out
 from ecgwas.interpret.loci import regression
-from ecgwas.phenotypes import persons
+from ecgwas.phenotypes import analysed_people
 from ecgwas.signals import people_beats
 from ecgwas.stats import circular, tails
 
@@ -119,13 +119,13 @@ def measurements(intervals: Path, people: list[str]) -> tuple[list[str], np.ndar
 
     Axes are circular means, as deviations from the mean direction of the people.
     """
-    table = persons.read_table(intervals)
+    table = analysed_people.read_table(intervals)
     names = [name for name in MEASURED if name in table.columns]
     if not names:
         raise UserError(f"{intervals}: none of {', '.join(MEASURED)}; give the cohort's intervals.parquet")
     values = table.select(names).cast(pl.Float64).fill_null(np.nan).to_numpy(writable=True)
     axes = tables.circular(names)
-    ids, means = persons.person_means(table["person_id"].to_numpy(), values, axes)
+    ids, means = analysed_people.person_means(table["person_id"].to_numpy(), values, axes)
     places = pl.DataFrame({"person_id": people}).join(
         pl.DataFrame({"person_id": ids, "place": np.arange(len(ids))}),
         on="person_id",

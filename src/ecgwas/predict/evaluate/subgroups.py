@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from ecgwas.errors import UserError
-from ecgwas.phenotypes.persons import read_table
+from ecgwas.phenotypes.analysed_people import read_table
 from ecgwas.stats import cells, metrics
 from ecgwas.stats.bootstrap import Draws, interval
 

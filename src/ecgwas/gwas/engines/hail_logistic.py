@@ -11,8 +11,8 @@ import numpy as np
 
 from ecgwas.config import Gwas
 from ecgwas.gwas import inputs
-from ecgwas.gwas.engines import binary, engine_hail
-from ecgwas.gwas.groups import Group
+from ecgwas.gwas.engines import hail_linear, torch_logistic
+from ecgwas.gwas.trait_groups import Group
 
 
 def of_test(test: str, hail: dict[str, np.ndarray], z: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -24,7 +24,7 @@ def of_test(test: str, hail: dict[str, np.ndarray], z: np.ndarray, v: np.ndarray
     if test == "score":
         return np.sign(z) * size, v
     beta = hail[f"{test}_beta"]
-    return np.sign(beta) * size, binary.effective(np.sign(beta) * size, beta, v)
+    return np.sign(beta) * size, torch_logistic.effective(np.sign(beta) * size, beta, v)
 
 
 def intercept_first(x: np.ndarray) -> np.ndarray:
@@ -34,32 +34,32 @@ def intercept_first(x: np.ndarray) -> np.ndarray:
 
 
 class Engine:
-    """Tests of every block against all 0/1 traits, in the people of each; the interface of binary.Engine."""
+    """Tests of every block against all 0/1 traits, in the people of each; the interface of torch_logistic.Engine."""
 
     def __init__(self, people: inputs.People, contig: str, found: list[Group], settings: Gwas):
         self.whole, self.test = len(people.y), settings.hail_test
         plain = settings.model_copy(update={"correction": "none", "dtype": "float64"})
-        self.plain = binary.Engine(people, contig, found, plain)
+        self.plain = torch_logistic.Engine(people, contig, found, plain)
         predicted = people.predictions(contig)
         self._traits = [
-            (int(j), g, intercept_first(binary.design(g, None if predicted is None else predicted[g.rows, j])))
+            (int(j), g, intercept_first(torch_logistic.design(g, None if predicted is None else predicted[g.rows, j])))
             for g in found
             for j in g.traits
         ]
 
-    def block(self, dosage: np.ndarray) -> binary.Found:
+    def block(self, dosage: np.ndarray) -> torch_logistic.Found:
         """Found for ALT dosages [V, person], NaN missing."""
         found = self.plain.block(dosage)
         out = replace(found, z=found.z.copy(), v=found.v.copy(), test=found.test.copy())
         for j, group, x in self._traits:
-            rows = np.flatnonzero(found.test[:, j] != binary.NONE)
+            rows = np.flatnonzero(found.test[:, j] != torch_logistic.NONE)
             if not len(rows):
                 continue
             y = group.y[:, int(np.flatnonzero(group.traits == j)[0])]
-            hail = engine_hail.fit_one(dosage[np.ix_(rows, group.rows)], y, x, [self.test])
+            hail = hail_linear.fit_one(dosage[np.ix_(rows, group.rows)], y, x, [self.test])
             with np.errstate(divide="ignore", invalid="ignore"):
                 z, v = of_test(self.test, hail, found.z[rows, j], found.v[rows, j])
             good = np.isfinite(z) & np.isfinite(v)
             out.z[rows, j], out.v[rows, j] = np.where(good, z, np.nan), np.where(good, v, np.nan)
-            out.test[rows, j] = np.where(good, inputs.TESTS.index(self.test), binary.FAILED)
+            out.test[rows, j] = np.where(good, inputs.TESTS.index(self.test), torch_logistic.FAILED)
         return out

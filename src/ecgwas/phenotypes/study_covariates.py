@@ -11,9 +11,9 @@ from ecgwas import people as cohort_people
 from ecgwas import user_tables
 from ecgwas.errors import UserError
 from ecgwas.phenotypes import covariates, formulas, recording_columns
+from ecgwas.phenotypes.analysed_people import Recordings
 from ecgwas.phenotypes.covariates import Source
 from ecgwas.phenotypes.formulas import Formulas, Use
-from ecgwas.phenotypes.persons import Recordings
 
 
 @dataclass(frozen=True)

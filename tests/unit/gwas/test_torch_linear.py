@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from ecgwas.gwas import groups, inputs, scan, sumstats
-from ecgwas.gwas.engines.engine_torch import Engine
+from ecgwas.gwas import inputs, scan, sumstats, trait_groups
+from ecgwas.gwas.engines.torch_linear import Engine
 
 
 def estimates(g, y, c, dtype, block=Engine):
     """beta, SE [V, T] by the engine in one group."""
-    made = groups.build(y, c)
+    made = trait_groups.build(y, c)
     found = block(made, dtype).block(g)[0]
     t = scan.t_values(found.r, made[0].df)
     return inputs.effects(t, found.gg[:, None], made[0].yy, made[0].df)
@@ -38,8 +38,10 @@ def test_float32_near_collinear_variant_is_computed_in_float64(arrays, ols):
 def test_residual_trait_gives_the_same_numbers(arrays):
     """Frisch-Waugh-Lovell: covariates may be taken out of the trait first, at the same degrees of freedom."""
     g, y, c = arrays()
-    q = groups.orthonormal(c)
-    for a, b in zip(estimates(g, y, c, "float64"), estimates(g, groups.project_out(q, y), c, "float64"), strict=True):
+    q = trait_groups.orthonormal(c)
+    for a, b in zip(
+        estimates(g, y, c, "float64"), estimates(g, trait_groups.project_out(q, y), c, "float64"), strict=True
+    ):
         np.testing.assert_allclose(a, b, rtol=1e-9)
 
 
@@ -56,7 +58,7 @@ def test_variants_without_information_have_a_reason(arrays):
     g = np.concatenate(
         [g[:2], np.full((1, g.shape[1]), 2.0), np.full((1, g.shape[1]), np.nan), c[None, :, 0] * 0.1 + 1]
     )
-    found = Engine(groups.build(y, c)).block(g.astype(np.float32))[0]
+    found = Engine(trait_groups.build(y, c)).block(g.astype(np.float32))[0]
     assert sumstats.reason(found) == [None, None, "monomorphic", "no_calls", "collinear"]
     assert np.isnan(found.r[2:]).all()
     assert np.isfinite(found.r[:2]).all()

@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 import torch
 
-from ecgwas.gwas.engines.engine_torch import COLLINEAR, Stats, coded, columns
 from ecgwas.gwas.engines.squares import Squares
-from ecgwas.gwas.groups import Group
+from ecgwas.gwas.engines.torch_linear import COLLINEAR, Stats, coded, columns
+from ecgwas.gwas.trait_groups import Group
 
 MAX_ITERATIONS = 100  # of Hail's logistic fits; Firth's steps are no Newton steps and converge slowly
 

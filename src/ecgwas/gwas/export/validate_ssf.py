@@ -10,7 +10,7 @@ import yaml
 
 from ecgwas.cli import run
 from ecgwas.errors import UserError
-from ecgwas.gwas.export.exports import md5
+from ecgwas.gwas.export.formats import md5
 
 EFFECTS = ("beta", "odds_ratio", "hazard_ratio")
 P_VALUES = ("p_value", "neg_log_10_p_value")

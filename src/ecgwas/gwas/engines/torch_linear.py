@@ -7,7 +7,7 @@ import torch
 
 from ecgwas.genotype_files.blocks import Block, of_dosages
 from ecgwas.gwas.engines.squares import Squares
-from ecgwas.gwas.groups import Group
+from ecgwas.gwas.trait_groups import Group
 
 CANCELLED = 1e-3  # below this share of its variance left by covariates a genotype is computed again in float64
 COLLINEAR = 1e-8  # below this share there is nothing left: no test

@@ -14,7 +14,7 @@ from tests.unit.gwas.test_scan import files, run_scan, study  # noqa: F401 (a fi
 from ecgwas.config import Exports, Gwas
 from ecgwas.errors import UserError
 from ecgwas.gwas import inputs
-from ecgwas.gwas.export import exports, ssf
+from ecgwas.gwas.export import formats, validate_ssf
 
 NAMES = ["gwas-ssf", "pheweb", "ldsc", "regenie"]
 ABOUT = {"date_metadata_last_modified": "2026-01-01", "genotyping_technology": ["Genome-wide genotyping array"]}
@@ -31,7 +31,7 @@ def written(study):  # noqa: F811
     settings = Gwas(parts=2, dtype="float64")
     parts = [run_scan(study, settings, part) for part in (0, 1)]
     paths = files(study, "variants", "covariates", "manifest")
-    exports.main(parts, study / "per-trait.parquet", *paths, WANTED, "toy", study / "exports")
+    formats.main(parts, study / "per-trait.parquet", *paths, WANTED, "toy", study / "exports")
     return study, parts
 
 
@@ -80,9 +80,9 @@ def test_alleles_that_are_no_bases_are_not_in_a_standard_file(study, tmp_path): 
     odd = pl.when(pl.col("rsid") == "rs3").then(pl.lit("*")).when(pl.col("rsid") == "rs5").then(pl.lit("<DEL>"))
     table.with_columns(alt=odd.otherwise("alt")).write_parquet(study / "variants.parquet")
     part, paths = run_scan(study, Gwas()), files(study, "variants", "covariates", "manifest")
-    exports.main([part], study / "per-trait.parquet", *paths, WANTED, "toy", tmp_path / "exports")
+    formats.main([part], study / "per-trait.parquet", *paths, WANTED, "toy", tmp_path / "exports")
     made = tmp_path / "exports/gwas-ssf/a.tsv.gz"
-    assert ssf.faults(made, min_rows=1) == []
+    assert validate_ssf.faults(made, min_rows=1) == []
     rows = read(made).height
     assert read(tmp_path / "exports/regenie/a.regenie.gz", " ").height == rows + 2
 
@@ -98,12 +98,12 @@ def test_a_region_is_found_by_its_index(written):
 def test_what_is_written_is_valid_and_bit_for_bit_the_same_again(written):
     folder, parts = written
     for trait in "abc":
-        ssf.main(folder / f"exports/gwas-ssf/{trait}.tsv.gz", min_rows=100)
+        validate_ssf.main(folder / f"exports/gwas-ssf/{trait}.tsv.gz", min_rows=100)
     about = yaml.safe_load((folder / "exports/gwas-ssf/a.tsv.gz-meta.yaml").read_text())
     assert about["samples"] == [{"sample_size": 400, "cohort": ["toy"]}]
     assert about["adjusted_covariates"] == ["age", "sex"]
     paths = files(folder, "variants", "covariates", "manifest")
-    exports.main(parts, folder / "per-trait.parquet", *paths, WANTED, "toy", folder / "again")
+    formats.main(parts, folder / "per-trait.parquet", *paths, WANTED, "toy", folder / "again")
     for path in (folder / "exports").rglob("*.*"):
         assert path.read_bytes() == (folder / "again" / path.relative_to(folder / "exports")).read_bytes(), path
 
@@ -127,29 +127,29 @@ def test_the_validator_names_line_and_value(written, tmp_path, column, value, ru
     broken = table.with_columns(pl.when(pl.col("index") == 5).then(pl.lit(value)).otherwise(column).alias(column))
     broken.drop("index").write_csv(tmp_path / "broken.tsv", separator="\t")
     with pytest.raises(UserError, match=rule):
-        ssf.main(tmp_path / "broken.tsv", min_rows=100, check_metadata=False)
+        validate_ssf.main(tmp_path / "broken.tsv", min_rows=100, check_metadata=False)
 
 
 def test_columns_out_of_order_and_too_few_rows(written, tmp_path):
     path = written[0] / "exports/gwas-ssf/a.tsv.gz"
     with pytest.raises(UserError, match="fewer than 100000"):
-        ssf.main(path)
+        validate_ssf.main(path)
     table = pl.read_csv(text(path), separator="\t", infer_schema=False)
     table.select(pl.col("beta"), pl.exclude("beta")).write_csv(tmp_path / "x.tsv", separator="\t")
     with pytest.raises(UserError, match="column 1 is beta, expected chromosome"):
-        ssf.main(tmp_path / "x.tsv", check_metadata=False)
+        validate_ssf.main(tmp_path / "x.tsv", check_metadata=False)
 
 
 @pytest.mark.parametrize("x", [0.0, 0.3, 1.0, 7.301, 299.9, 3.0000001, 400.25, 12345.678])
 def test_no_p_is_written_as_zero(x):
-    text = pl.DataFrame({"neg_log10_p": [x]}).select(exports.p_text()).item()
+    text = pl.DataFrame({"neg_log10_p": [x]}).select(formats.p_text()).item()
     mantissa, exponent = text.split("e-")
     assert 1 <= float(mantissa) < 10
     assert math.log10(float(mantissa)) - int(exponent) == pytest.approx(-x, abs=1e-4)
 
 
 def table_of(**columns):
-    """Rows of exports.statistics; what is not given is alike in all."""
+    """Rows of formats.statistics; what is not given is alike in all."""
     whole = {
         "contig": "1",
         "position": 1,
@@ -167,7 +167,7 @@ def table_of(**columns):
 
 def written_as(name, table, tmp_path):
     path = tmp_path / name
-    exports.write(iter([table]), {path: exports.FORMATS[name]}, False)
+    formats.write(iter([table]), {path: formats.FORMATS[name]}, False)
     return text(path).decode().splitlines()
 
 
@@ -191,7 +191,7 @@ def test_ldsc_gets_well_imputed_common_variants_as_munge_sumstats_keeps(tmp_path
 
 def test_the_minor_allele_limit_is_that_of_the_lines_written(tmp_path):
     made = table_of(af=[0.3, 0.97, 0.001, 0.002], t=[1.0, 1.0, None, 1.0], alt=["G", "G", "G", "*"])
-    done = exports.write(iter([made]), {tmp_path / "a": exports.FORMATS["gwas-ssf"]}, False)
+    done = formats.write(iter([made]), {tmp_path / "a": formats.FORMATS["gwas-ssf"]}, False)
     assert done.min_maf == pytest.approx(0.03)
     assert done.lines == {tmp_path / "a": 2}
 
@@ -215,19 +215,19 @@ def test_the_reference_allele_is_named_where_a_fasta_told_it(written, tmp_path):
     known = pl.col("position") % 80_000 == 1
     table.with_columns(ref_checked=known).write_parquet(folder / "variants.parquet")
     paths = files(folder, "variants", "covariates", "manifest")
-    exports.main(parts, folder / "per-trait.parquet", *paths, WANTED, "toy", tmp_path / "again")
+    formats.main(parts, folder / "per-trait.parquet", *paths, WANTED, "toy", tmp_path / "again")
     path = tmp_path / "again/gwas-ssf/a.tsv.gz"
-    ssf.main(path, min_rows=100)
+    validate_ssf.main(path, min_rows=100)
     found = read(path)
     expected = pl.when(pl.col("base_pair_location") % 80_000 == 1).then(pl.lit("OA"))
     assert found["ref_allele"].equals(found.select(expected).to_series(), check_names=False)
     broken = found.with_columns(ref_allele=pl.lit("A")).fill_null("#NA")
     broken.write_csv(tmp_path / "broken.tsv", separator="\t", null_value="#NA")
     with pytest.raises(UserError, match="ref_allele is EA, OA or #NA"):
-        ssf.main(tmp_path / "broken.tsv", min_rows=100, check_metadata=False)
+        validate_ssf.main(tmp_path / "broken.tsv", min_rows=100, check_metadata=False)
     table[1:].write_parquet(folder / "variants.parquet")
     with pytest.raises(UserError, match="row by row"):
-        exports.main(parts, folder / "per-trait.parquet", *paths, WANTED, "toy", tmp_path / "less")
+        formats.main(parts, folder / "per-trait.parquet", *paths, WANTED, "toy", tmp_path / "less")
 
 
 def test_traits_of_any_name_become_files(study):  # noqa: F811
@@ -237,9 +237,9 @@ def test_traits_of_any_name_become_files(study):  # noqa: F811
     table.write_parquet(study / "variants.parquet")
     part, paths = run_scan(study, Gwas()), files(study, "variants", "covariates", "manifest")
     wanted = Exports(formats=[*NAMES, "ldsc"])  # one named twice is written once
-    exports.main([part], study / "per-trait.parquet", *paths, wanted, "toy", study / "exports")
+    formats.main([part], study / "per-trait.parquet", *paths, wanted, "toy", study / "exports")
     folder = study / "exports"
-    assert ssf.faults(folder / "gwas-ssf/QT_RR__ms_.tsv.gz", 100) == []
+    assert validate_ssf.faults(folder / "gwas-ssf/QT_RR__ms_.tsv.gz", 100) == []
     about = yaml.safe_load((folder / "gwas-ssf/QT_RR__ms_.tsv.gz-meta.yaml").read_text())
     assert about["trait_description"] == ["QT/RR (ms)"]
     listed = json.loads((folder / "pheweb/pheno-list.json").read_text())
@@ -247,7 +247,7 @@ def test_traits_of_any_name_become_files(study):  # noqa: F811
     assert listed[0]["phenostring"] == "QT/RR (ms)"
     assert all((folder / "pheweb" / entry["assoc_files"][0]).is_file() for entry in listed)
     with pytest.raises(UserError, match="'b b' and 'b/b'"):
-        exports.file_names(["b b", "b/b"])
+        formats.file_names(["b b", "b/b"])
 
 
 @pytest.mark.parametrize(
@@ -267,4 +267,4 @@ def test_a_broken_file_is_a_finding_not_a_crash(written, tmp_path, content, meta
     if meta is not None:
         path.with_name(f"{path.name}-meta.yaml").write_text(meta)
     with pytest.raises(UserError, match=words):
-        ssf.main(path, min_rows=100, check_metadata=meta is not None)
+        validate_ssf.main(path, min_rows=100, check_metadata=meta is not None)

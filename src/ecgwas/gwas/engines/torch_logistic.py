@@ -14,11 +14,11 @@ import polars as pl
 from scipy import stats
 
 from ecgwas.config import Gwas
-from ecgwas.gwas import groups, inputs
-from ecgwas.gwas.engines import score
-from ecgwas.gwas.engines.engine_torch import DTYPES, coded
-from ecgwas.gwas.groups import Group
-from ecgwas.stats import firth, logistic, pairs, spa
+from ecgwas.gwas import inputs, trait_groups
+from ecgwas.gwas.engines import score_test
+from ecgwas.gwas.engines.torch_linear import DTYPES, coded
+from ecgwas.gwas.trait_groups import Group
+from ecgwas.stats import firth, logistic, saddlepoint, sparse_pairs
 
 NONE, SCORE, FIRTH, SADDLEPOINT, FAILED = range(5)  # the others are Hail's alone
 ZERO = 1e-3  # |z| below this says nothing of the information
@@ -38,9 +38,9 @@ def design(group: Group, prediction: np.ndarray | None) -> np.ndarray:
     x = group.q * np.sqrt(len(group.rows))
     if prediction is None:
         return x
-    rest = groups.project_out(group.q, prediction)
+    rest = trait_groups.project_out(group.q, prediction)
     size = np.sqrt(np.mean(rest**2))
-    return np.column_stack([x, rest / size]) if size > groups.RANK * np.abs(prediction).max(initial=0) else x
+    return np.column_stack([x, rest / size]) if size > trait_groups.RANK * np.abs(prediction).max(initial=0) else x
 
 
 def effective(z: np.ndarray, beta: np.ndarray, information: np.ndarray) -> np.ndarray:
@@ -65,7 +65,7 @@ class _Group:
                 print(f"trait {traits[j]} has no test: its null model is {null.reason}", flush=True)
         fast = settings.correction == "firth"
         self.penalised = [logistic.null_model(y, x, firth=True) for y, x in outcomes] if fast else []
-        self._score = score.ScoreTest(self.nulls, DTYPES[settings.dtype], device)
+        self._score = score_test.ScoreTest(self.nulls, DTYPES[settings.dtype], device)
 
     def block(self, dosage: np.ndarray) -> Found:
         """Tests of ALT dosages [V, n] of the group's people."""
@@ -83,10 +83,10 @@ class _Group:
     def _correct(self, g: np.ndarray, lowest: np.ndarray, again: np.ndarray, found: Found) -> None:
         """Test the pairs `again` [V, T] again and put what is found in its place."""
         rows = np.flatnonzero(again.any(axis=1))
-        exact = dict(zip(rows, pairs.carriers(g[rows], lowest[rows]), strict=True))
+        exact = dict(zip(rows, sparse_pairs.carriers(g[rows], lowest[rows]), strict=True))
         for t in range(again.shape[1]):
             mine = np.flatnonzero(again[:, t])
-            for batch in pairs.batches([exact[i] for i in mine], g.shape[1]) if len(mine) else ():
+            for batch in sparse_pairs.batches([exact[i] for i in mine], g.shape[1]) if len(mine) else ():
                 chosen = mine[batch]
                 z, v, test = self._again(g[chosen].astype(np.float64), [exact[i] for i in chosen], t)
                 found.z[chosen, t], found.v[chosen, t], found.test[chosen, t] = z, v, test
@@ -102,8 +102,8 @@ class _Group:
             v, test = effective(z, beta, information), np.where(np.isnan(z), FAILED, FIRTH).astype(np.int8)
         left = np.flatnonzero(test == FAILED)
         if len(left):
-            made = pairs.gather(g[left], [exact[i] for i in left], self.nulls[t])
-            z[left] = spa.z_values(made)
+            made = sparse_pairs.gather(g[left], [exact[i] for i in left], self.nulls[t])
+            z[left] = saddlepoint.z_values(made)
             v[left] = effective(z[left], made.score / made.information, made.information)
             test[left] = np.where(np.isnan(z[left]), FAILED, SADDLEPOINT)
         return z, np.where(np.isnan(z), np.nan, v), test
@@ -118,7 +118,7 @@ class _Group:
             return beta, chi2, se**-2
         if self.penalised[t].reason:
             return (np.full(len(g), np.nan),) * 3
-        made = pairs.gather(g, exact, self.penalised[t])
+        made = sparse_pairs.gather(g, exact, self.penalised[t])
         return *firth.approximate(made), made.information
 
 

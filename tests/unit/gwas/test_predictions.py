@@ -9,9 +9,9 @@ from tests.unit.gwas.test_scan import INPUTS, files, write_bed
 
 from ecgwas.config import Gwas, Step1
 from ecgwas.errors import UserError
-from ecgwas.gwas import groups, inputs, scan
-from ecgwas.gwas.engines.engine_torch import Engine
-from ecgwas.gwas.step1 import step1
+from ecgwas.gwas import inputs, scan, trait_groups
+from ecgwas.gwas.engines.torch_linear import Engine
+from ecgwas.gwas.step1 import predictions
 
 STEP1 = Step1(block=25, min_mac=5, dtype="float64")
 SETTINGS = Gwas(dtype="float64", block=64)
@@ -55,7 +55,7 @@ def siblings(tmp_path):
 
 
 def run(folder, settings=STEP1):
-    step1.main(*files(folder, *INPUTS), settings, folder / "loco.parquet")
+    predictions.main(*files(folder, *INPUTS), settings, folder / "loco.parquet")
     return folder / "loco.parquet"
 
 
@@ -74,7 +74,7 @@ def test_each_chromosome_is_tested_less_the_others(siblings):
     assert predicted["contig"].unique(maintain_order=True).to_list() == ["1", "2", "3", "all"]
     for k, contig in enumerate(["1", "2", "3"]):
         rest = people.y - predicted.filter(contig=contig).drop("contig").to_numpy()
-        made = groups.build(rest, people.c)
+        made = trait_groups.build(rest, people.c)
         with inputs_reader(siblings, people) as reader:
             r = Engine(made, "float64").block(reader.read(slice(200 * k, 200 * k + 200)))[0].r
         rows = np.arange(200 * k, 200 * k + 200)
@@ -137,7 +137,7 @@ def test_predictions_of_others_are_refused(siblings):
 def test_blocks_cross_no_chromosome():
     contigs = ["1"] * 5 + ["2"] * 2 + ["5"] * 4
     expected = [("1", 0, 2), ("1", 2, 4), ("1", 4, 5), ("2", 5, 7), ("5", 7, 9), ("5", 9, 11)]
-    assert step1.blocks_of(contigs, 2) == expected
+    assert predictions.blocks_of(contigs, 2) == expected
 
 
 def test_bad_traits_and_variants_are_set_aside_and_harm_no_other(siblings):
@@ -148,7 +148,7 @@ def test_bad_traits_and_variants_are_set_aside_and_harm_no_other(siblings):
     bad = bad.with_columns(pl.lit(None, pl.Float64).alias("empty"))
     traits.hstack(bad).write_parquet(siblings / "traits.parquet")
     table = siblings / "excluded.parquet"
-    step1.main(*files(siblings, *INPUTS), STEP1, siblings / "loco.parquet", excluded_out=table)
+    predictions.main(*files(siblings, *INPUTS), STEP1, siblings / "loco.parquet", excluded_out=table)
     after = pl.read_parquet(siblings / "loco.parquet")
     assert np.allclose(after.select(before.columns[1:]).to_numpy(), before.drop("contig").to_numpy(), atol=1e-6)
     assert (after.select("flat", "age_again", "empty").to_numpy() == 0).all()
@@ -165,7 +165,7 @@ def test_nothing_but_bad_traits_is_an_error(siblings):
 
 def test_a_variant_without_variance_has_a_row():
     table = pl.DataFrame({"contig": ["1", "2"], "position": [10, 20], "ref": "A", "alt": "C"})
-    found = step1.excluded([None, "constant"], ["a", "b"], table, np.array([True, False]))
+    found = predictions.excluded([None, "constant"], ["a", "b"], table, np.array([True, False]))
     assert found.rows() == [("trait", "b", "constant"), ("variant", "2:20:A:C", "low_variance")]
 
 
@@ -173,7 +173,7 @@ def test_missing_traits_are_at_their_mean():
     y = np.random.default_rng(0).standard_normal((50, 2))
     y[:10, 1] = np.nan
     people = inputs.People(y, np.zeros((50, 0)), ["a", "b"], np.arange(50))
-    rest, _, reasons = step1.residual(people)
+    rest, _, reasons = predictions.residual(people)
     filled = np.where(np.isnan(y), np.nanmean(y, axis=0), y)
     assert np.allclose(rest, filled - filled.mean(0))
     assert reasons == [None, None]

@@ -5,7 +5,7 @@ from pathlib import Path
 from ecgwas.cli import run
 from ecgwas.config import Phenotypes
 from ecgwas.files import write_json
-from ecgwas.phenotypes import inputs
+from ecgwas.phenotypes import study_covariates
 
 
 def main(people: Path, settings: Phenotypes, covariates: Path) -> None:
@@ -18,7 +18,7 @@ def main(people: Path, settings: Phenotypes, covariates: Path) -> None:
         settings: the `phenotypes` block, as JSON.
         covariates: how each column is used and how many people have it (JSON), written.
     """
-    write_json(inputs.check(people, settings.covariates, settings.pcs), covariates)
+    write_json(study_covariates.check(people, settings.covariates, settings.pcs), covariates)
 
 
 if __name__ == "__main__":

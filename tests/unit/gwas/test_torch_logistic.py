@@ -13,8 +13,8 @@ from ecgwas.config import Exports, Finemap, Gwas
 from ecgwas.errors import UserError
 from ecgwas.finemap import finemap
 from ecgwas.gwas import calibration, inputs, loci, scan
-from ecgwas.gwas.engines import binary
-from ecgwas.gwas.export import exports
+from ecgwas.gwas.engines import torch_logistic
+from ecgwas.gwas.export import formats
 from ecgwas.stats import firth, tails
 
 N, V = 900, 240
@@ -79,7 +79,7 @@ def test_score_tests_are_those_of_statsmodels_in_the_people_of_each_outcome(stud
             chi2 = np.squeeze(model.score_test(null.params, exog_extra=extra)[0])
             np.testing.assert_allclose(found.t[j, t] ** 2, chi2, rtol=2 * tolerance, atol=tolerance)
             assert np.sign(found.t[j, t]) == np.sign(extra[:, 0] @ (y[seen, t] - null.fittedvalues))
-    assert (found.variants["test:hf"].to_numpy()[np.arange(V) != 7] == binary.SCORE).all()
+    assert (found.variants["test:hf"].to_numpy()[np.arange(V) != 7] == torch_logistic.SCORE).all()
     assert found.variants["reason"][7] == "monomorphic"
     assert np.isnan(found.t[7]).all()
 
@@ -149,7 +149,7 @@ def test_loci_calibration_and_exports_read_the_parts(study):
     assert lambdas["lambda_gc"].is_between(0.6, 1.5).all()
     paths = [study / f"{name}.parquet" for name in ("part", "per-trait", "variants", "covariates")]
     wanted = Exports(formats=["gwas-ssf", "regenie"])
-    exports.main([paths[0]], *paths[1:], study / "manifest.json", wanted, "here", study / "out")
+    formats.main([paths[0]], *paths[1:], study / "manifest.json", wanted, "here", study / "out")
     lines = pl.read_csv(study / "out/gwas-ssf/hf.tsv.gz", separator="\t")
     beta, se = inputs.effects(found.t, found.gg(), found.yy(np.arange(V)), found.df)
     tested = np.isfinite(found.t[:, 0])
@@ -216,5 +216,5 @@ def test_variants_too_rare_in_the_people_of_an_outcome_have_no_test(study):
         for column in (f"t:{trait}", f"v:{trait}"):
             assert found.filter(few)[column].is_nan().fill_null(True).all()
             assert found.filter(~few)[column].equals(every.filter(~few)[column])
-        assert (found.filter(few)[f"test:{trait}"] == binary.NONE).all()
+        assert (found.filter(few)[f"test:{trait}"] == torch_logistic.NONE).all()
     assert dict(found["reason"].value_counts().rows())["mac"] > 5

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ecgwas.finemap.sets import credible_sets, purity, smallest_set
+from ecgwas.finemap.credible_sets import credible_sets, purity, smallest_set
 
 
 def test_smallest_set():

@@ -8,7 +8,7 @@ v = t^ sqrt(K''), Pr(S > s) = 1 - Phi(w + log(v/w)/w) (Barndorff-Nielsen 1990, J
 import numpy as np
 from scipy import special
 
-from ecgwas.stats.pairs import Pairs, tilted
+from ecgwas.stats.sparse_pairs import Pairs, tilted
 
 ITERATIONS = 100
 TOLERANCE = 1e-6  # of the saddlepoint; the exponent has its minimum there

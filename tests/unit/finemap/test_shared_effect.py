@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from ecgwas.finemap.joint import shared_effect
-from ecgwas.finemap.sets import smallest_set
+from ecgwas.finemap.credible_sets import smallest_set
+from ecgwas.finemap.shared_effect import shared_effect
 from ecgwas.finemap.susie import adjusted_z, susie
 
 PEOPLE, VARIANTS, AXES = 1500, 250, 12

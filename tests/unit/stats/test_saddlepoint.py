@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from ecgwas.stats import firth, logistic, pairs, spa
+from ecgwas.stats import firth, logistic, saddlepoint, sparse_pairs
 
 
 def carriers_of(n, hets, cases, hits):
@@ -18,8 +18,8 @@ def carriers_of(n, hets, cases, hits):
 
 def made(g, y, x=None, penalised=False, everyone=False):
     null = logistic.null_model(y, np.ones((len(y), 1)) if x is None else x, firth=penalised)
-    exact = [slice(None)] * len(g) if everyone else pairs.carriers(g, g.min(axis=1))
-    return pairs.gather(g - g.mean(axis=1, keepdims=True), exact, null)
+    exact = [slice(None)] * len(g) if everyone else sparse_pairs.carriers(g, g.min(axis=1))
+    return sparse_pairs.gather(g - g.mean(axis=1, keepdims=True), exact, null)
 
 
 def exact_p(n, hets, cases, hits, mu):
@@ -37,7 +37,7 @@ def test_p_is_near_the_exact_one_where_the_normal_is_far(hets, hits):
     n, cases = 4000, 40
     g, y = carriers_of(n, hets, cases, hits)
     for everyone in (False, True):
-        ours = 2 * stats.norm.sf(abs(spa.z_values(made(g, y, everyone=everyone))[0]))
+        ours = 2 * stats.norm.sf(abs(saddlepoint.z_values(made(g, y, everyone=everyone))[0]))
         true = exact_p(n, hets, cases, hits, cases / n)
         assert 0.5 < ours / true < 2
     pair = made(g, y)
@@ -62,7 +62,7 @@ def test_continuous_genotypes_against_the_convolved_distribution():
         law = moved
     values = (lowest + np.arange(len(law))) * step - 0.1 * (units * step).sum()
     true = law[np.abs(values) >= abs(pair.score[0]) - step / 2].sum()
-    ours = 2 * stats.norm.sf(abs(spa.z_values(pair)[0]))
+    ours = 2 * stats.norm.sf(abs(saddlepoint.z_values(pair)[0]))
     np.testing.assert_allclose(ours, true, rtol=0.03)
 
 
@@ -70,14 +70,14 @@ def test_balanced_outcomes_and_small_scores_keep_the_normal_p():
     rng = np.random.default_rng(1)
     g, y = rng.binomial(2, 0.3, (20, 3000)).astype(float), np.tile([0.0, 1.0], 1500)
     pair = made(g, y)
-    np.testing.assert_allclose(spa.z_values(pair), pair.score / np.sqrt(pair.information), atol=0.01)
+    np.testing.assert_allclose(saddlepoint.z_values(pair), pair.score / np.sqrt(pair.information), atol=0.01)
     still = made(np.array([[0.0, 1, 1, 0]]), np.array([0.0, 1, 0, 1]))
-    np.testing.assert_allclose(spa.z_values(still), 0, atol=1e-6)
+    np.testing.assert_allclose(saddlepoint.z_values(still), 0, atol=1e-6)
 
 
 def test_p_far_in_the_tail_is_finite():
     g, y = carriers_of(5000, 60, 80, 50)
-    z = spa.z_values(made(g, y))[0]
+    z = saddlepoint.z_values(made(g, y))[0]
     assert 8 < z < 40
 
 
@@ -110,7 +110,8 @@ def test_type_one_error_with_one_percent_cases():
     saddlepoint and Firth's test near as often as they say."""
     macs = [20, 24, 30, 40, 55, 75, 100, 140, 200]
     plain, saddle, penalised = (
-        type_one_error(test, 5000, 50, macs, 1e-4) for test in (score_z, lambda g, y: spa.z_values(made(g, y)), firth_z)
+        type_one_error(test, 5000, 50, macs, 1e-4)
+        for test in (score_z, lambda g, y: saddlepoint.z_values(made(g, y)), firth_z)
     )
     print(f"type-I error at 1e-4: score {plain:.2g}, saddlepoint {saddle:.2g}, Firth {penalised:.2g}")
     assert plain > 1e-3
@@ -129,7 +130,7 @@ def test_type_one_error_with_covariates():
     plain, penalised = made(g, y, x), made(g, y, x, penalised=True)
     limit = stats.norm.isf(5e-4)
     normal = np.mean(np.abs(plain.score) / np.sqrt(plain.information) > limit)
-    saddle = np.mean(np.abs(spa.z_values(plain)) > limit)
+    saddle = np.mean(np.abs(saddlepoint.z_values(plain)) > limit)
     third = np.mean(firth.approximate(penalised)[1] > limit**2)
     assert normal > 4e-3
     assert saddle < 3e-3

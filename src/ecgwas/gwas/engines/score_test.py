@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from ecgwas.gwas.engines.engine_torch import CANCELLED, COLLINEAR
+from ecgwas.gwas.engines.torch_linear import CANCELLED, COLLINEAR
 from ecgwas.stats.logistic import Null
 
 

@@ -13,9 +13,9 @@ from ecgwas.config import Step1
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
 from ecgwas.genotype_files.reader import GenotypeReader
-from ecgwas.gwas import groups as grouping
 from ecgwas.gwas import inputs
-from ecgwas.gwas.engines.engine_torch import DTYPES
+from ecgwas.gwas import trait_groups as grouping
+from ecgwas.gwas.engines.torch_linear import DTYPES
 from ecgwas.gwas.step1 import ridge
 
 AUTOSOMES = [str(number) for number in range(1, 23)]
