@@ -25,7 +25,7 @@ from ecgwas.interpret.predictors.segments import SEGMENTS, Layout, Unexplained, 
 from ecgwas.predict.methods.networks import EncoderNetwork, Network, make_network
 from ecgwas.signals.data import Batch, Signals, coded, in_units
 from ecgwas.simulate.ecg import PARAMETERS, simulate_recordings
-from ecgwas.stats.metrics import auroc
+from ecgwas.stats.discrimination import auroc
 
 INGEST = config.Ingest()
 FACTOR = 1.6  # of what the disease scales

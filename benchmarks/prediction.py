@@ -31,7 +31,7 @@ from benchmarks.representation_models import recipe
 from ecgwas import config
 from ecgwas.cli import run
 from ecgwas.config import METHODS
-from ecgwas.predict.evaluate import evaluate_study, judged
+from ecgwas.predict.evaluate import evaluate_study, scored
 from ecgwas.predict.evaluate.subgroups import Columns
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -78,8 +78,8 @@ def judge(jobs: list[Job], places: list[Place], settings: config.Predict) -> dic
     """The tables of the pipeline's evaluation, of the outcomes of `settings`."""
     cohorts = {}
     for place in places:
-        labels = judged.read_labels(place.labels, settings)  # the macro average is over the outcomes of `settings`
-        scores = judged.read_scores(labels, [job.method for job in jobs], [job.scores(place) for job in jobs])
+        labels = scored.read_labels(place.labels, settings)  # the macro average is over the outcomes of `settings`
+        scores = scored.read_scores(labels, [job.method for job in jobs], [job.scores(place) for job in jobs])
         cohorts[place.folder.name] = labels, scores, Columns(place.folder / recordings.RECORDINGS, place.people, None)
     settings = settings.model_copy(update={"train": places[0].folder.name, "subgroups": ["sex", "age"]})
     return evaluate_study.tabled(evaluate_study.evaluated(cohorts, settings, 1))

@@ -51,8 +51,9 @@ class Job(NamedTuple):
 
 def fitting() -> str:
     """Hash of the modules that fit a predictor."""
-    names = ("combined", "classical", "draws", "fit", "inputs", "judging", "networks", "probe", "training", "tuning")
-    files = [Path(fit.__file__).with_name(f"{name}.py") for name in (*names, "xresnet")]
+    methods = ("combined", "classical", "networks", "probe", "training", "tuning", "validation_score", "xresnet")
+    names = ["fit", "inputs", "labels/label_subsamples", *(f"methods/{name}" for name in methods)]
+    files = [Path(fit.__file__).parent / f"{name}.py" for name in names]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
 
 

@@ -10,7 +10,7 @@ from benchmarks import representation_probes as probes
 from benchmarks import representation_supervised as supervised
 from benchmarks.representation_models import embeddings
 
-from ecgwas.predict.labels.draws import labelled
+from ecgwas.predict.labels.label_subsamples import labelled
 
 SHARES = {100: 1.0, 10: 0.1, 1: 0.01}  # per cent of the labels
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from ecgwas import config
 from ecgwas.errors import UserError
-from ecgwas.predict.labels.draws import draw
+from ecgwas.predict.labels.label_subsamples import draw
 
 SPLITS = ("train", "choose", "test")
 

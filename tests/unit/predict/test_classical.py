@@ -8,7 +8,7 @@ import torch
 from ecgwas.config import Predict
 from ecgwas.predict.inputs import Cohort, Examples, Fit
 from ecgwas.predict.methods import classical
-from ecgwas.stats.metrics import auroc
+from ecgwas.stats.discrimination import auroc
 
 RNG = np.random.default_rng(3)
 

@@ -6,7 +6,7 @@ import pytest
 
 from ecgwas.errors import UserError
 from ecgwas.predict.methods import combined, probe
-from ecgwas.stats.metrics import auroc
+from ecgwas.stats.discrimination import auroc
 
 TRAIN, CHOOSE, TEST = np.arange(300), np.arange(300, 500), np.arange(500, 1500)
 

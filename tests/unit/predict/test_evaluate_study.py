@@ -10,8 +10,8 @@ from sklearn.metrics import roc_auc_score
 from ecgwas import tables
 from ecgwas.config import Outcome, Predict
 from ecgwas.errors import UserError
-from ecgwas.predict.evaluate import carried, evaluate_study
-from ecgwas.stats import calibrate, metrics, thresholds
+from ecgwas.predict.evaluate import evaluate_study, operating_point
+from ecgwas.stats import calibration, discrimination, thresholds
 
 METHODS = ["finetuned", "probe", "finetuned"]
 FILES = ("finetuned", "probe", "few")
@@ -103,12 +103,12 @@ def test_thresholds_are_fixed_by_those_who_choose_and_carried_over(made, study):
 
 def test_probabilities_are_fitted_by_those_who_choose(made, study):
     y, s = scored(study, "a", "choose")
-    intercept, slope = metrics.logistic(s, y)
+    intercept, slope = discrimination.logistic(s, y)
     rows = made["performance"].filter(method="finetuned", outcome="af", label_share=1.0, split="test")
     for cohort in "ab":
         assert one(rows, cohort=cohort, metric="platt_slope")["value"] == pytest.approx(slope)
     y, s = scored(study, "b")
-    expected = metrics.calibration(y, 1 / (1 + np.exp(-(intercept + slope * s))))
+    expected = discrimination.calibration(y, 1 / (1 + np.exp(-(intercept + slope * s))))
     found = [one(rows, cohort="b", metric=metric)["value"] for metric in ("slope", "intercept")]
     assert found == pytest.approx(expected)
 
@@ -233,11 +233,11 @@ def test_a_cohort_in_which_nobody_has_a_label_is_told_of_and_stops_nobody(made, 
 
 def test_a_hidden_denominator_does_not_come_back_by_the_share_called():
     y, person = np.r_[np.ones(20), np.zeros(80)], np.array([f"p{k}" for k in range(100)])
-    fixed = carried.Fixed(thresholds.Threshold(0.5, "youden", 0.5, 0.5), calibrate.Platt(0.0, 1.0, None))
+    fixed = operating_point.Fixed(thresholds.Threshold(0.5, "youden", 0.5, 0.5), calibration.Platt(0.0, 1.0, None))
 
     def rows(s: np.ndarray, whose: np.ndarray) -> dict:
         part = SimpleNamespace(name="af", y=y, methods={"probe": s}, person=whose, reason=None)
-        return {row["metric"]: row for row in carried.threshold_rows(part, "probe", fixed, Predict())}
+        return {row["metric"]: row for row in operating_point.threshold_rows(part, "probe", fixed, Predict())}
 
     few = rows((np.arange(100) < 3).astype(float), person)  # three are called
     assert few["ppv"]["n"] is few["flagged"]["n"] is few["flagged"]["value"] is None

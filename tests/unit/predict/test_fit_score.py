@@ -12,7 +12,7 @@ from ecgwas.checkpoints import checkpoint as files
 from ecgwas.embed import embed
 from ecgwas.errors import UserError
 from ecgwas.predict.methods import networks
-from ecgwas.stats.metrics import auroc
+from ecgwas.stats.discrimination import auroc
 
 QUICK = predict(epochs=1)
 

@@ -8,15 +8,15 @@ import pytest
 
 from ecgwas.predict.evaluate import population
 from ecgwas.predict.evaluate.population import People
-from ecgwas.stats import cells
+from ecgwas.stats import disclosure
 
 
 def published(people, cases, least):
     """All that is shown of a partition and its totals; None where nothing is."""
-    seen = cells.shown(people, cases, least)
+    seen = disclosure.shown(people, cases, least)
     if not seen.total_people:
         return None
-    shown = cells.masked(people, seen.people), cells.masked(cases, seen.cases)
+    shown = disclosure.masked(people, seen.people), disclosure.masked(cases, seen.cases)
     total = int(cases.sum()) if seen.total_cases else None
     return (*map(tuple, shown), int(people.sum()), total)
 
@@ -47,14 +47,14 @@ def test_no_hidden_number_can_be_worked_out_even_by_who_knows_the_rules(groups, 
 
 def test_what_is_shown_is_never_small_and_one_hidden_group_hides_the_next_smallest():
     people, cases = np.array([3, 40, 20, 100]), np.array([1, 20, 10, 50])
-    seen = cells.shown(people, cases, 5)
+    seen = disclosure.shown(people, cases, 5)
     assert seen.people.tolist() == [False, True, False, True]
     assert seen.cases.tolist() == [False, True, False, True]
     rng = np.random.default_rng(0)
     for _ in range(300):
         people = rng.integers(1, 40, rng.integers(1, 8))
         cases = rng.binomial(people, rng.random())
-        seen = cells.shown(people, cases, 5)
+        seen = disclosure.shown(people, cases, 5)
         assert (people[seen.people] >= 5).all()
         assert (cases[seen.cases] >= 5).all()
         assert ((people - cases)[seen.cases] >= 5).all()

@@ -6,7 +6,7 @@ import pytest
 
 from ecgwas.predict.evaluate import subgroups
 from ecgwas.predict.evaluate.subgroups import Columns, Scored
-from ecgwas.stats import bootstrap, metrics
+from ecgwas.stats import bootstrap, discrimination
 
 
 def scored(n=600, seed=0, worse=None):
@@ -24,8 +24,8 @@ def test_measures_and_gaps_are_those_of_the_groups_taken_alone():
     made = {(p.group, p.measure): p for p in subgroups.parts(data, group, 5, 5)}
     assert len(made) == 8
     inside = group == "x"
-    alone = metrics.auroc(data.y[inside], data.s[inside])
-    rest = metrics.auroc(data.y[~inside], data.s[~inside])
+    alone = discrimination.auroc(data.y[inside], data.s[inside])
+    rest = discrimination.auroc(data.y[~inside], data.s[~inside])
     part = made["x", "auroc"]
     assert part.value[0] == pytest.approx(alone)
     assert part.gap[0] == pytest.approx(alone - rest)

@@ -12,7 +12,7 @@ from ecgwas import config
 from ecgwas.checkpoints import checkpoint as files
 from ecgwas.predict import inputs
 from ecgwas.predict.inputs import Cohort, Fit
-from ecgwas.predict.methods import judging, networks, training, tuning
+from ecgwas.predict.methods import networks, training, tuning, validation_score
 from ecgwas.signals.order import shuffled
 
 
@@ -202,9 +202,11 @@ def test_quality_is_the_mean_auroc_or_minus_the_loss():
         expected.append(((gaps > 0) + 0.5 * (gaps == 0)).mean())
     few, known = predict(min_cases=40), ~np.isnan(y)
     loss = np.where(y == 1, np.log1p(np.exp(-s)), np.log1p(np.exp(s)))[known].mean()
-    assert judging.quality(s, y, predict()) == pytest.approx(np.mean(expected) - judging.TIE * loss, abs=1e-12)
-    assert judging.quality(s, y, few) == pytest.approx(-loss)
-    assert judging.quality(s[:0], y[:0], few) == 0
+    assert validation_score.quality(s, y, predict()) == pytest.approx(
+        np.mean(expected) - validation_score.TIE * loss, abs=1e-12
+    )
+    assert validation_score.quality(s, y, few) == pytest.approx(-loss)
+    assert validation_score.quality(s[:0], y[:0], few) == 0
 
 
 def test_a_rate_that_diverges_ends_its_trial_and_not_the_run(world, capsys):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ecgwas.stats import bootstrap, metrics
+from ecgwas.stats import bootstrap, discrimination
 
 
 def test_all_recordings_of_a_person_follow():
@@ -47,11 +47,11 @@ def test_the_order_of_recordings_and_ids_does_not_matter_and_methods_share_the_d
 
     def resampled(rows):
         draws = bootstrap.draw(person[rows], y[rows, None], 100, 3, people=40)
-        return draws.over(person[rows], lambda w: metrics.auroc(y[rows], s[rows], w))
+        return draws.over(person[rows], lambda w: discrimination.auroc(y[rows], s[rows], w))
 
     assert resampled(np.arange(120)) == pytest.approx(resampled(order), abs=1e-12)
     draws = bootstrap.draw(person, y[:, None], 100, 3, people=40)
-    same = draws.over(person, lambda w: metrics.auroc(y, s, w) - metrics.auroc(y, 2 * s + 1, w))
+    same = draws.over(person, lambda w: discrimination.auroc(y, s, w) - discrimination.auroc(y, 2 * s + 1, w))
     assert not same.any()
 
 
@@ -72,7 +72,7 @@ def test_copies_of_a_person_are_no_new_people():
 
     def width(y, s, person):
         draws = bootstrap.draw(person, y[:, None], 400, 1)
-        low, high = bootstrap.interval(draws.over(person, lambda w: metrics.auroc(y, s, w)))
+        low, high = bootstrap.interval(draws.over(person, lambda w: discrimination.auroc(y, s, w)))
         return high - low
 
     once = width(y, s, np.arange(200))
@@ -90,7 +90,7 @@ def test_intervals_of_auroc_cover_the_truth():
         y = mine[person].astype(float)
         s = y + np.sqrt(0.7) * rng.normal(size=120)[person] + np.sqrt(0.3) * rng.normal(size=len(person))
         draws = bootstrap.draw(person, y[:, None], 200, 1)
-        low, high = bootstrap.interval(draws.over(person, lambda w, y=y, s=s: metrics.auroc(y, s, w)))
+        low, high = bootstrap.interval(draws.over(person, lambda w, y=y, s=s: discrimination.auroc(y, s, w)))
         covered += low <= truth <= high
     assert 0.89 <= covered / 200 <= 0.99
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ecgwas.stats import delong, metrics
+from ecgwas.stats import delong, discrimination
 
 
 def by_double_sum(y, scores):
@@ -28,7 +28,7 @@ def test_midranks_give_the_double_sum():
         expected_auc, expected = by_double_sum(y, s)
         assert auc == pytest.approx(expected_auc, abs=1e-12)
         assert covariance == pytest.approx(expected, abs=1e-12)
-        assert auc[0] == pytest.approx(metrics.auroc(y, s[0]), abs=1e-12)
+        assert auc[0] == pytest.approx(discrimination.auroc(y, s[0]), abs=1e-12)
 
 
 def test_one_recording_a_person_is_the_same_with_and_without_people():

@@ -14,7 +14,7 @@ import numpy as np
 
 from ecgwas.cli import run
 from ecgwas.errors import UserError
-from ecgwas.stats import bootstrap, metrics
+from ecgwas.stats import bootstrap, discrimination
 
 
 def read(labels: Path, scores: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -81,10 +81,10 @@ def evaluated(y: np.ndarray, s: np.ndarray, person: np.ndarray, resamples: int, 
     """AUROC and average precision by class and macro, with bootstrap intervals of the macro values."""
     positives = y.sum(0)
     estimable = np.flatnonzero((positives > 0) & (positives < len(y)))
-    auroc = [metrics.auroc(y[:, k], s[:, k]) for k in range(y.shape[1])]
-    auprc = [metrics.auprc(y[:, k], s[:, k]) for k in range(y.shape[1])]
-    made = {"macro_auroc": _value(metrics.macro(np.array(auroc))), "auroc": [_value(v) for v in auroc]}
-    made |= {"macro_auprc": _value(metrics.macro(np.array(auprc))), "auprc": [_value(v) for v in auprc]}
+    auroc = [discrimination.auroc(y[:, k], s[:, k]) for k in range(y.shape[1])]
+    auprc = [discrimination.auprc(y[:, k], s[:, k]) for k in range(y.shape[1])]
+    made = {"macro_auroc": _value(discrimination.macro(np.array(auroc))), "auroc": [_value(v) for v in auroc]}
+    made |= {"macro_auprc": _value(discrimination.macro(np.array(auprc))), "auprc": [_value(v) for v in auprc]}
     made |= {"n": len(y), "people": len(np.unique(person)), "positives": positives.tolist()}
     made |= {"not_estimable": [k for k in range(y.shape[1]) if k not in estimable]}
     made |= {"unlabelled": int((y.sum(1) == 0).sum())}
@@ -97,8 +97,8 @@ def _intervals(y: np.ndarray, s: np.ndarray, person: np.ndarray, resamples: int,
     draws = bootstrap.draw(person, y.astype(np.float64), resamples, seed)
     if draws.reason:
         return {"resamples": 0, "redrawn": draws.redrawn, "reason": draws.reason}
-    ranks = [metrics.ranking(y[:, k], s[:, k]) for k in range(y.shape[1])]
-    again = draws.over(person, lambda w: np.mean([metrics.ranked(r, w) for r in ranks], axis=0))
+    ranks = [discrimination.ranking(y[:, k], s[:, k]) for k in range(y.shape[1])]
+    again = draws.over(person, lambda w: np.mean([discrimination.ranked(r, w) for r in ranks], axis=0))
     made: dict = {"resamples": resamples, "redrawn": draws.redrawn}
     for j, name in enumerate(("macro_auroc", "macro_auprc")):
         made[f"{name}_95"] = list(bootstrap.interval(again[:, j]))

@@ -10,8 +10,8 @@ from ecgwas.cli import run
 from ecgwas.config import Predict
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
-from ecgwas.predict.evaluate import carried, judged, performance, subgroups
-from ecgwas.predict.evaluate.judged import Judged
+from ecgwas.predict.evaluate import operating_point, performance, scored, subgroups
+from ecgwas.predict.evaluate.scored import Judged
 from ecgwas.predict.evaluate.subgroups import Columns
 
 SCHEMAS = {
@@ -30,8 +30,8 @@ def discriminated(part: Judged, settings: Predict) -> Rows:
     """Rows of AUROC and average precision, and of the methods' differences."""
     found = {outcome.name: performance.resampled(outcome) for outcome in part.outcomes}
     return {
-        "performance": list(performance.discrimination(part, found, settings.min_cell)),
-        "differences": list(performance.differences(part, found)),
+        "performance": list(performance.discrimination_rows(part, found, settings.min_cell)),
+        "differences": list(performance.difference_rows(part, found)),
     }
 
 
@@ -41,22 +41,24 @@ def applied(part: Judged, columns: Columns, fixed: dict, settings: Predict) -> R
     groups = {name: subgroups.grouping(name, part.labels, columns, settings.age_bands) for name in settings.subgroups}
     for outcome in part.outcomes:
         for method, s in outcome.methods.items():
-            given = fixed.get((outcome.name, method)) or carried.missing()
+            given = fixed.get((outcome.name, method)) or operating_point.missing()
             p = given.platt.probabilities(s)
-            made["thresholds"] += carried.threshold_rows(outcome, method, given, settings)
+            made["thresholds"] += operating_point.threshold_rows(outcome, method, given, settings)
             if len(s):
-                made["population"] += carried.population_rows(part, outcome, method, p, groups, settings.min_cell)
+                made["population"] += operating_point.population_rows(
+                    part, outcome, method, p, groups, settings.min_cell
+                )
             if outcome.reason:
                 continue
-            made["performance"] += performance.calibrated(outcome, method, p, settings.min_cell, given.platt)
-            made["reliability"] += carried.reliability_rows(outcome, method, p, settings)
-            made["decision"] += carried.decision_rows(outcome, method, p)
-            made["subgroups"] += carried.subgroup_rows(outcome, method, given, groups, settings)
+            made["performance"] += performance.calibration_rows(outcome, method, p, settings.min_cell, given.platt)
+            made["reliability"] += operating_point.reliability_rows(outcome, method, p, settings)
+            made["decision"] += operating_point.decision_rows(outcome, method, p)
+            made["subgroups"] += operating_point.subgroup_rows(outcome, method, given, groups, settings)
     return made
 
 
 def evaluated(
-    cohorts: dict[str, tuple[pl.DataFrame, judged.Scores, Columns]], settings: Predict, seed: int
+    cohorts: dict[str, tuple[pl.DataFrame, scored.Scores, Columns]], settings: Predict, seed: int
 ) -> Iterator[tuple[str, str, Rows]]:
     """Cohort, split and rows: first of those who choose, in the cohort learnt from, then of every test split."""
     learnt = settings.train or next(iter(cohorts))
@@ -65,17 +67,17 @@ def evaluated(
     labels, scores, _ = cohorts[learnt]
     # A prevalence, or the net benefit of acting on all, tells how many cases there are.
     cases, resamples = max(settings.min_cases, settings.min_cell), settings.resamples
-    choosing = judged.judge(learnt, "choose", labels, scores, cases, resamples, seed)
-    fixed = carried.fix(choosing, settings)
+    choosing = scored.judge(learnt, "choose", labels, scores, cases, resamples, seed)
+    fixed = operating_point.fix(choosing, settings)
     made = discriminated(choosing, settings)
     made["thresholds"] = []
     for outcome in choosing.outcomes:
         for method in outcome.methods:
-            given = fixed.get((outcome.name, method)) or carried.missing()
-            made["thresholds"] += carried.threshold_rows(outcome, method, given, settings)
+            given = fixed.get((outcome.name, method)) or operating_point.missing()
+            made["thresholds"] += operating_point.threshold_rows(outcome, method, given, settings)
     yield learnt, "choose", made
     for cohort, (labels, scores, columns) in cohorts.items():
-        part = judged.judge(cohort, "test", labels, scores, cases, resamples, seed)
+        part = scored.judge(cohort, "test", labels, scores, cases, resamples, seed)
         first, then = discriminated(part, settings), applied(part, columns, fixed, settings)
         yield cohort, "test", {name: first.get(name, []) + then[name] for name in SCHEMAS}
 
@@ -102,7 +104,7 @@ def read(
     scores: list[Path],
     columns: list[Columns],
     settings: Predict,
-) -> dict[str, tuple[pl.DataFrame, judged.Scores, Columns]]:
+) -> dict[str, tuple[pl.DataFrame, scored.Scores, Columns]]:
     """Labels, scores and columns by cohort."""
     if len(scores) != len(cohorts) * len(methods):
         raise UserError(
@@ -111,9 +113,9 @@ def read(
         )
     found = {}
     for k, (cohort, path, about) in enumerate(zip(cohorts, labels, columns, strict=True)):
-        table = judged.read_labels(path, settings)
+        table = scored.read_labels(path, settings)
         own = scores[k * len(methods) : (k + 1) * len(methods)]
-        found[cohort] = table, judged.read_scores(table, methods, own), about
+        found[cohort] = table, scored.read_scores(table, methods, own), about
     return found
 
 

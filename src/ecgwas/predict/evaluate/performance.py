@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ecgwas.predict.evaluate.judged import Judged, Key, Outcome
-from ecgwas.stats import calibrate, delong, metrics
+from ecgwas.predict.evaluate.scored import Judged, Key, Outcome
+from ecgwas.stats import calibration, delong, discrimination
 from ecgwas.stats.bootstrap import interval
 
 METRICS = ("auroc", "auprc")
@@ -16,15 +16,16 @@ Resampled = dict[Key, np.ndarray]  # [1 + b, METRICS]: as it is, then in each re
 
 def resampled(outcome: Outcome) -> Resampled:
     """METRICS of every method and share of labels, the mean over its draws; the same resamples for all."""
-    ranks = {key: [metrics.ranking(outcome.y, s) for s in draws] for key, draws in outcome.logits.items()}
+    ranks = {key: [discrimination.ranking(outcome.y, s) for s in draws] for key, draws in outcome.logits.items()}
     flat = list(itertools.chain.from_iterable(ranks.values()))
     if outcome.reason or not flat:
         return {}
-    again = outcome.draws.over(outcome.person, lambda w: np.stack([metrics.ranked(r, w) for r in flat], axis=1))
+    again = outcome.draws.over(outcome.person, lambda w: np.stack([discrimination.ranked(r, w) for r in flat], axis=1))
     again = again.reshape(-1, len(flat), len(METRICS))
     found, start = {}, 0
     for key, draws in outcome.logits.items():
-        once = np.array([(metrics.auroc(outcome.y, s), metrics.auprc(outcome.y, s)) for s in draws]).mean(0)
+        areas = [(discrimination.auroc(outcome.y, s), discrimination.auprc(outcome.y, s)) for s in draws]
+        once = np.array(areas).mean(0)
         found[key] = np.concatenate([once[None], again[:, start : start + len(draws)].mean(1)])
         start += len(draws)
     return found
@@ -38,7 +39,7 @@ def counts(outcome: Outcome, least: int) -> dict:
     return {"n": None if none else len(outcome.y), "n_people": people, "n_cases": None if few else outcome.cases}
 
 
-def discrimination(judged: Judged, found: dict[str, Resampled], least: int) -> Iterator[dict]:
+def discrimination_rows(judged: Judged, found: dict[str, Resampled], least: int) -> Iterator[dict]:
     """Rows of AUROC and average precision, by outcome and macro, with intervals over people."""
     for outcome in judged.outcomes:
         head = {"outcome": outcome.name, **counts(outcome, least), "redrawn": outcome.draws.redrawn}
@@ -88,7 +89,7 @@ def _macro(judged: Judged, found: dict[str, Resampled]) -> Iterator[dict]:
             yield _row(head | _key(key), metric, _ends(values[key][:, j]) if key in values else None, why)
 
 
-def differences(judged: Judged, found: dict[str, Resampled]) -> Iterator[dict]:
+def difference_rows(judged: Judged, found: dict[str, Resampled]) -> Iterator[dict]:
     """Rows of each pair of methods that learnt from the same share of labels, by outcome and macro."""
     for outcome in judged.outcomes:
         yield from _paired(outcome.name, found[outcome.name], outcome.draws.reason)
@@ -118,12 +119,12 @@ def _delong_pairs(outcome: Outcome) -> Iterator[dict]:
         yield _row(head | {"p": _finite(made.p)}, "auroc", (made.value, made.low, made.high), why)
 
 
-def calibrated(
-    outcome: Outcome, method: str, probabilities: np.ndarray, least: int, platt: calibrate.Platt
+def calibration_rows(
+    outcome: Outcome, method: str, probabilities: np.ndarray, least: int, platt: calibration.Platt
 ) -> Iterator[dict]:
     """Rows of Brier score, slope, intercept, ECE, prevalence, and of what makes the logits probabilities."""
     head = {"outcome": outcome.name, **counts(outcome, least), "redrawn": outcome.draws.redrawn} | _key((method, 1.0))
-    found = calibrate.measures(outcome.y, probabilities, outcome.person, outcome.draws, least)
+    found = calibration.measures(outcome.y, probabilities, outcome.person, outcome.draws, least)
     for metric, value in found.items():
         yield _row(head, metric, value, outcome.draws.reason or platt.reason)
     yield _row(head, "prevalence", (float(outcome.y.mean()), None, None), None)

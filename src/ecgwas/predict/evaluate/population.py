@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecgwas.predict.evaluate.subgroups import UNKNOWN
-from ecgwas.stats import calibrate, cells
+from ecgwas.stats import calibration, disclosure
 from ecgwas.stats.thresholds import wilson
 
-BANDS = (*calibrate.DECILES, 0.95, 0.99)  # quantiles of risk
+BANDS = (*calibration.DECILES, 0.95, 0.99)  # quantiles of risk
 MONTHS_UNDER_YEARS = 3  # a span of fewer calendar years is told by month
 
 
@@ -50,7 +50,7 @@ def latest(person: np.ndarray, time: np.ndarray) -> np.ndarray:
 def view(people: People, least: int, groupings: dict[str, np.ndarray]) -> list[Row]:
     """All views of one outcome and one method's risks; `groupings`: further columns [n] of words."""
     n, cases = len(people.y), int(people.y.sum())
-    seen = cells.shown(np.array([n]), np.array([cases]), least)
+    seen = disclosure.shown(np.array([n]), np.array([cases]), least)
     if not seen.total_people:
         return [Row("total", "all", reason=f"fewer than {least} people")]
     rows = list(partition("total", np.zeros(n, int), ["all"], people, least))
@@ -76,7 +76,7 @@ def partition(name: str, code: np.ndarray, words: list[str], people: People, lea
     size = np.bincount(code, minlength=len(words))
     cases = np.bincount(code, people.y, minlength=len(words)).astype(int)
     there = np.flatnonzero(size)
-    seen = cells.shown(size[there], cases[there], least)
+    seen = disclosure.shown(size[there], cases[there], least)
     if not seen.total_people:
         yield Row(name, "all", reason=f"groups of fewer than {least} people")
         return
@@ -106,7 +106,7 @@ def banded(people: People, least: int) -> Iterator[Row]:
     Number needed to screen: people screened a case found, 1/PPV (Rembold 1998, BMJ 317:307).
     """
     n, total = len(people.y), int(people.y.sum())
-    bands = calibrate.bins(people.y, people.risk, np.arange(n), least, BANDS)
+    bands = calibration.bins(people.y, people.risk, np.arange(n), least, BANDS)
     code = np.zeros(n, int)
     for k, band in enumerate(bands):
         code[band.rows] = k

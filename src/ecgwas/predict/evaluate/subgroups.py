@@ -11,7 +11,7 @@ import polars as pl
 
 from ecgwas.errors import UserError
 from ecgwas.phenotypes.analysed_people import read_table
-from ecgwas.stats import cells, metrics
+from ecgwas.stats import disclosure, discrimination
 from ecgwas.stats.bootstrap import Draws, interval
 
 MEASURES = ("auroc", "auprc", "sensitivity", "specificity")
@@ -112,11 +112,11 @@ def parts(scored: Scored, group: np.ndarray, least: int, min_cases: int) -> Iter
     """Each group's measures and gaps to the rest; a group with too few people, cases or controls has one row, why."""
     names = np.unique(group)
     people, cases = counts(group, names, scored.y, scored.person)
-    seen = cells.shown(people, cases, least)
+    seen = disclosure.shown(people, cases, least)
     if not seen.total_people:
         yield Part("all", None, None, None, None, None, f"groups of fewer than {least} people")
         return
-    shown_people, shown_cases = cells.masked(people, seen.people), cells.masked(cases, seen.cases)
+    shown_people, shown_cases = disclosure.masked(people, seen.people), disclosure.masked(cases, seen.cases)
     needed = max(min_cases, least)
     for k, name in enumerate(names):
         about = Part(str(name), None, None, None, shown_people[k], shown_cases[k], None)
@@ -147,7 +147,7 @@ def _measured(scored: Scored, inside: np.ndarray, about: Part, needed: int) -> I
 def _both(scored: Scored, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """MEASURES of the rows: as they are [measure], and in each resample [b, measure]."""
     y, s = scored.y[rows], scored.s[rows]
-    ranks, called = metrics.ranking(y, s), np.zeros(len(y), bool)
+    ranks, called = discrimination.ranking(y, s), np.zeros(len(y), bool)
     if scored.threshold is not None:
         called = s >= scored.threshold
     right, kinds = (called == (y == 1)).astype(np.float64), [(y == kind).astype(np.float64) for kind in (1, 0)]
@@ -156,7 +156,7 @@ def _both(scored: Scored, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         w = weights.astype(np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):
             shares = [(w @ (kind * right)) / (w @ kind) for kind in kinds]
-        return np.column_stack([metrics.ranked(ranks, weights), *shares])
+        return np.column_stack([discrimination.ranked(ranks, weights), *shares])
 
     once = measured(np.ones((1, len(y)), np.int16))[0]
     return once, scored.draws.over(scored.person[rows], measured).reshape(-1, len(MEASURES))

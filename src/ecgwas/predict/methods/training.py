@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from ecgwas import config
 from ecgwas.checkpoints import checkpoint as files
 from ecgwas.errors import UserError
-from ecgwas.predict.methods.judging import quality
 from ecgwas.predict.methods.networks import Network
+from ecgwas.predict.methods.validation_score import quality
 from ecgwas.signals.order import shuffled
 
 LEAST_STEPS = 10  # of a pass

@@ -10,9 +10,9 @@ from ecgwas.cli import run
 from ecgwas.config import Predict
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
-from ecgwas.predict.survival import survival_fit, survival_judged, survivors
-from ecgwas.predict.survival.survival_fit import Risk
-from ecgwas.predict.survival.survivors import Survivors
+from ecgwas.predict.survival import covariates, evaluation, risk_models
+from ecgwas.predict.survival.covariates import Survivors
+from ecgwas.predict.survival.risk_models import Risk
 
 SCHEMAS = {
     "survival": tables.SURVIVAL,
@@ -42,10 +42,10 @@ def judged_rows(cohort: Survivors, outcome: str, risks: list[Risk], settings: Pr
     reason = lacking(event, max(settings.min_cases, settings.min_cell))  # what is told of a cohort tells its events
     if reason:
         return made | {"survival": [_none(reason)]}
-    given = survival_judged.followed(years, event, settings, seed)
+    given = evaluation.followed(years, event, settings, seed)
     count = int((event == 1).sum())
     shown = count if min(count, len(event) - count) >= settings.min_cell else None
-    found = survival_judged.judged(given, risks, lambda risk: risk.space.of(cohort, rows))
+    found = evaluation.judged(given, risks, lambda risk: risk.space.of(cohort, rows))
     made["survival"] = [row | {"n_events": shown} for row in found]
     for t in sorted(set(settings.horizons_years) - set(given.horizons)):
         reason = f"not estimable: fewer than {settings.min_cell} people followed past {t:g} years"
@@ -53,8 +53,8 @@ def judged_rows(cohort: Survivors, outcome: str, risks: list[Risk], settings: Pr
     made["curves"], made["calibration"] = [], []
     for risk in risks:
         x = risk.space.of(cohort, rows)
-        made["curves"] += survival_judged.grouped(given, risk, x, settings)
-        made["calibration"] += survival_judged.calibration(given, risk, x, settings)
+        made["curves"] += evaluation.grouped(given, risk, x, settings)
+        made["calibration"] += evaluation.calibration(given, risk, x, settings)
     return made
 
 
@@ -97,10 +97,10 @@ def outcome_rows(cohorts: list[Survivors], learnt: Survivors, outcome: str, sett
     if reason:
         who = {"cohort": learnt.name, "outcome": outcome, "split": "train"}
         return {"survival": [who | _none(reason)], "risks": lost}
-    risks = survival_fit.fit(learnt, outcome, settings)
+    risks = risk_models.fit(learnt, outcome, settings)
     who = {"cohort": learnt.name, "outcome": outcome, "split": "train"}
     made: Rows = {name: [] for name in SCHEMAS} | {"risks": lost}
-    made["hazard_ratios"] = [who | row for risk in risks if risk.head == "cox" for row in survival_fit.ratios(risk)]
+    made["hazard_ratios"] = [who | row for risk in risks if risk.head == "cox" for row in risk_models.ratios(risk)]
     for cohort in cohorts:
         who = {"cohort": cohort.name, "outcome": outcome, "split": "test"}
         if not len(cohort.followed(outcome, "test")):
@@ -143,7 +143,7 @@ def main(
     outcomes = [name for name, outcome in settings.outcomes.items() if outcome.kind == "incident"]
     if not outcomes:
         raise UserError("predict.outcomes: none of kind incident, which this step predicts; name one")
-    read = [survivors.read(*paths) for paths in zip(cohorts, labels, embeddings, intervals, strict=True)]
+    read = [covariates.read(*paths) for paths in zip(cohorts, labels, embeddings, intervals, strict=True)]
     learnt = next((c for c in read if c.name == (settings.train or cohorts[0])), None)
     if learnt is None:
         raise UserError(f"predict.train names {settings.train!r}; the cohorts are {', '.join(cohorts)}; name one")

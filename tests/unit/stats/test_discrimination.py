@@ -5,7 +5,7 @@ import pytest
 import statsmodels.api as sm
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from ecgwas.stats import metrics
+from ecgwas.stats import discrimination
 
 
 def drawn(seed, n=300, k=1):
@@ -23,15 +23,15 @@ def drawn(seed, n=300, k=1):
 def test_auroc_and_average_precision_are_those_of_scikit_learn_to_the_last_bit():
     for seed in range(300):
         y, s = drawn(seed, n=5 + 3 * seed)
-        assert metrics.auroc(y[:, 0], s[:, 0]) == roc_auc_score(y[:, 0], s[:, 0])
-        assert metrics.auprc(y[:, 0], s[:, 0]) == average_precision_score(y[:, 0], s[:, 0])
+        assert discrimination.auroc(y[:, 0], s[:, 0]) == roc_auc_score(y[:, 0], s[:, 0])
+        assert discrimination.auprc(y[:, 0], s[:, 0]) == average_precision_score(y[:, 0], s[:, 0])
 
 
 def test_macro_values_are_those_of_scikit_learn_to_the_last_bit():
     for seed in range(60):
         y, s = drawn(seed, n=200, k=7)
-        assert metrics.macro_auroc(y, s) == roc_auc_score(y, s, average="macro")
-        assert metrics.macro_auprc(y, s) == average_precision_score(y, s, average="macro")
+        assert discrimination.macro_auroc(y, s) == roc_auc_score(y, s, average="macro")
+        assert discrimination.macro_auprc(y, s) == average_precision_score(y, s, average="macro")
 
 
 def test_weights_give_what_copies_of_the_recordings_give():
@@ -39,51 +39,53 @@ def test_weights_give_what_copies_of_the_recordings_give():
     for seed in range(40):
         y, s = drawn(seed, n=60, k=2)
         w = rng.integers(0, 4, (5, 60)).astype(np.int16)
-        by_weight = metrics.macro_auroc(y, s, w), metrics.macro_auprc(y, s, w)
+        by_weight = discrimination.macro_auroc(y, s, w), discrimination.macro_auprc(y, s, w)
         for b, counts in enumerate(w):
             rows = np.repeat(np.arange(60), counts)
             copies = y[rows], s[rows]
-            assert by_weight[0][b] == pytest.approx(metrics.macro_auroc(*copies), abs=1e-12, nan_ok=True)
-            assert by_weight[1][b] == pytest.approx(metrics.macro_auprc(*copies), abs=1e-12, nan_ok=True)
+            assert by_weight[0][b] == pytest.approx(discrimination.macro_auroc(*copies), abs=1e-12, nan_ok=True)
+            assert by_weight[1][b] == pytest.approx(discrimination.macro_auprc(*copies), abs=1e-12, nan_ok=True)
 
 
 def test_without_weights_and_with_weights_of_one_are_the_same():
     y, s = drawn(3)
     ones = np.ones((1, len(y)))
-    assert metrics.auroc(y[:, 0], s[:, 0], ones)[0] == pytest.approx(metrics.auroc(y[:, 0], s[:, 0]), abs=1e-13)
+    assert discrimination.auroc(y[:, 0], s[:, 0], ones)[0] == pytest.approx(
+        discrimination.auroc(y[:, 0], s[:, 0]), abs=1e-13
+    )
 
 
 def test_rising_transforms_permutations_and_copies_change_nothing():
     y, s = drawn(1)
     y, s = y[:, 0], s[:, 0]
     order = np.random.default_rng(2).permutation(len(y))
-    for measure in (metrics.auroc, metrics.auprc):
+    for measure in (discrimination.auroc, discrimination.auprc):
         value = measure(y, s)
         assert measure(y, np.exp(3 * s) + 7) == value
         assert measure(y[order], s[order]) == value
         assert measure(np.tile(y, 3), np.tile(s, 3)) == pytest.approx(value, abs=1e-13)
-    assert metrics.auroc(1 - y, s) == pytest.approx(1 - metrics.auroc(y, s), abs=1e-13)
+    assert discrimination.auroc(1 - y, s) == pytest.approx(1 - discrimination.auroc(y, s), abs=1e-13)
 
 
 def test_ties_count_half_and_one_class_is_not_estimable():
-    assert metrics.auroc(np.array([0, 1, 0, 1]), np.zeros(4)) == 0.5
-    assert metrics.auroc(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 2])) == 3.5 / 4
+    assert discrimination.auroc(np.array([0, 1, 0, 1]), np.zeros(4)) == 0.5
+    assert discrimination.auroc(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 2])) == 3.5 / 4
     for y in (np.zeros(5), np.ones(5)):
-        assert np.isnan(metrics.auroc(y, np.arange(5)))
-        assert np.isnan(metrics.auprc(y, np.arange(5)))
-        assert np.isnan(metrics.auroc(y, np.arange(5), np.ones((2, 5)))).all()
+        assert np.isnan(discrimination.auroc(y, np.arange(5)))
+        assert np.isnan(discrimination.auprc(y, np.arange(5)))
+        assert np.isnan(discrimination.auroc(y, np.arange(5), np.ones((2, 5)))).all()
 
 
 def test_macro_leaves_out_what_is_not_estimable():
-    assert metrics.macro(np.array([0.5, np.nan, 0.9])) == 0.7
-    assert np.isnan(metrics.macro(np.array([np.nan])))
-    assert metrics.macro(np.array([[0.5, np.nan], [0.5, 1.0]])).tolist() == [0.5, 0.75]
+    assert discrimination.macro(np.array([0.5, np.nan, 0.9])) == 0.7
+    assert np.isnan(discrimination.macro(np.array([np.nan])))
+    assert discrimination.macro(np.array([[0.5, np.nan], [0.5, 1.0]])).tolist() == [0.5, 0.75]
 
 
 def test_brier_is_scikit_learns():
     y, s = drawn(4)
     p = 1 / (1 + np.exp(-s[:, 0]))
-    assert metrics.brier(y[:, 0], p) == pytest.approx(brier_score_loss(y[:, 0], p), abs=1e-14)
+    assert discrimination.brier(y[:, 0], p) == pytest.approx(brier_score_loss(y[:, 0], p), abs=1e-14)
 
 
 def test_calibration_slope_and_intercept_are_those_of_statsmodels():
@@ -94,21 +96,21 @@ def test_calibration_slope_and_intercept_are_those_of_statsmodels():
         p = 1 / (1 + np.exp(-x))
         free = sm.Logit(y, sm.add_constant(x)).fit(disp=0).params
         held = sm.GLM(y, np.ones(600), family=sm.families.Binomial(), offset=x).fit().params
-        assert metrics.logistic(x, y) == pytest.approx(free, abs=1e-6)
-        assert metrics.calibration(y, p) == pytest.approx((free[1], held[0]), abs=1e-6)
+        assert discrimination.logistic(x, y) == pytest.approx(free, abs=1e-6)
+        assert discrimination.calibration(y, p) == pytest.approx((free[1], held[0]), abs=1e-6)
 
 
 def test_good_probabilities_have_slope_one_and_intercept_zero():
     rng = np.random.default_rng(6)
     x = rng.normal(size=50_000)
     y = rng.random(50_000) < 1 / (1 + np.exp(-x))
-    slope, intercept = metrics.calibration(y.astype(int), 1 / (1 + np.exp(-x)))
+    slope, intercept = discrimination.calibration(y.astype(int), 1 / (1 + np.exp(-x)))
     assert slope == pytest.approx(1, abs=0.05)
     assert intercept == pytest.approx(0, abs=0.04)
 
 
 def test_there_is_no_slope_where_classes_are_apart_or_one():
     x = np.arange(10.0)
-    assert np.isnan(metrics.logistic(x, (x > 4).astype(int))).all()
-    assert np.isnan(metrics.logistic(x, np.zeros(10))).all()
-    assert np.isnan(metrics.logistic(np.ones(10), (x > 4).astype(int))).all()
+    assert np.isnan(discrimination.logistic(x, (x > 4).astype(int))).all()
+    assert np.isnan(discrimination.logistic(x, np.zeros(10))).all()
+    assert np.isnan(discrimination.logistic(np.ones(10), (x > 4).astype(int))).all()

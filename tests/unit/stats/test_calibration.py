@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from ecgwas.stats import bootstrap, calibrate, metrics
+from ecgwas.stats import bootstrap, calibration, discrimination
 
 
 def drawn(n, seed, slope=1.0, shift=0.0):
@@ -16,8 +16,8 @@ def drawn(n, seed, slope=1.0, shift=0.0):
 
 def test_platt_undoes_a_wrong_scale():
     y, x = drawn(20_000, 1)
-    fitted = calibrate.platt(y, 5 * x + 3)
-    slope, intercept = metrics.calibration(y, fitted.probabilities(5 * x + 3))
+    fitted = calibration.platt(y, 5 * x + 3)
+    slope, intercept = discrimination.calibration(y, fitted.probabilities(5 * x + 3))
     assert fitted.slope == pytest.approx(0.2, abs=0.02)
     assert (slope, intercept) == pytest.approx((1, 0), abs=1e-6)
     assert fitted.reason is None
@@ -26,7 +26,7 @@ def test_platt_undoes_a_wrong_scale():
 def test_platt_is_left_out_where_it_cannot_be_and_where_it_would_turn_ranks_round():
     y, x = drawn(200, 2)
     for labels, logits in ((np.zeros(200, int), x), ((x > 0).astype(int), x), (y, -x)):
-        fitted = calibrate.platt(labels, logits)
+        fitted = calibration.platt(labels, logits)
         assert (fitted.slope, fitted.intercept) == (1, 0)
         assert fitted.reason
 
@@ -36,7 +36,7 @@ def test_every_bin_has_enough_people_with_and_without_and_every_recording_is_in_
     for seed in range(20):
         y, x = drawn(300, seed, 2, -2)
         p, person = np.round(1 / (1 + np.exp(-x)), 2), rng.integers(0, 150, 300)
-        groups = calibrate.bins(y, p, person, 5)
+        groups = calibration.bins(y, p, person, 5)
         assert sorted(np.concatenate([g.rows for g in groups])) == list(range(300))
         for g in groups:
             for kind in (0, 1):
@@ -49,37 +49,37 @@ def test_every_bin_has_enough_people_with_and_without_and_every_recording_is_in_
 def test_finer_cuts_never_cross_coarser_ones():
     for seed in range(30):
         y, x = drawn(150, seed, 2, -1)
-        coarse = calibrate.bins(y, x, np.arange(150), 5)
-        fine = calibrate.bins(y, x, np.arange(150), 5, (*calibrate.DECILES, 0.95, 0.99))
+        coarse = calibration.bins(y, x, np.arange(150), 5)
+        fine = calibration.bins(y, x, np.arange(150), 5, (*calibration.DECILES, 0.95, 0.99))
         inner = {g.start for g in coarse}
         assert inner <= {g.start for g in fine}
 
 
 def test_too_few_cases_make_one_bin():
     y = np.r_[np.ones(3), np.zeros(50)].astype(int)
-    groups = calibrate.bins(y, np.linspace(0, 1, 53), np.arange(53), 5)
+    groups = calibration.bins(y, np.linspace(0, 1, 53), np.arange(53), 5)
     assert [len(g.rows) for g in groups] == [53]
 
 
 def test_ece_by_hand():
     y, p = np.array([0, 1, 1, 1]), np.array([0.1, 0.3, 0.8, 0.9])
-    halves = [calibrate.Bin(np.array([0, 1]), 0, 0.5), calibrate.Bin(np.array([2, 3]), 0.5, 1)]
-    assert calibrate.expected_error(y, p, halves)[0] == pytest.approx((0.6 + 0.3) / 4)
-    twice = calibrate.expected_error(y, p, halves, np.array([[2, 0, 1, 1]]))
+    halves = [calibration.Bin(np.array([0, 1]), 0, 0.5), calibration.Bin(np.array([2, 3]), 0.5, 1)]
+    assert calibration.expected_error(y, p, halves)[0] == pytest.approx((0.6 + 0.3) / 4)
+    twice = calibration.expected_error(y, p, halves, np.array([[2, 0, 1, 1]]))
     assert twice[0] == pytest.approx((0.2 + 0.3) / 4)
 
 
 def test_few_newton_steps_in_each_resample_are_nearly_the_whole_fit():
     y, x = drawn(500, 4, 0.7, -1)
     draws = bootstrap.draw(np.arange(500), y[:, None].astype(float), 100, 1)
-    fit, held = metrics.logistic(x, y), metrics.intercept_at_one(y, x)
+    fit, held = discrimination.logistic(x, y), discrimination.intercept_at_one(y, x)
     rows = [np.repeat(np.arange(500), counts) for counts in draws.counts]
-    slopes = np.array([metrics.logistic(x[r], y[r])[1] for r in rows])
-    intercepts = np.array([metrics.intercept_at_one(y[r], x[r]) for r in rows])
+    slopes = np.array([discrimination.logistic(x[r], y[r])[1] for r in rows])
+    intercepts = np.array([discrimination.intercept_at_one(y[r], x[r]) for r in rows])
     weights = draws.counts.astype(float)
     for quick, whole in (
-        (calibrate.refitted(y, x, fit, weights), slopes),
-        (calibrate.one_step_at_one(y, x, held, weights), intercepts),
+        (calibration.refitted(y, x, fit, weights), slopes),
+        (calibration.one_step_at_one(y, x, held, weights), intercepts),
     ):
         assert np.sqrt(np.mean((quick - whole) ** 2)) < 0.12 * whole.std()
         width = np.ptp(bootstrap.interval(whole))
@@ -92,7 +92,7 @@ def test_intervals_of_slope_and_intercept_cover():
         y, x = drawn(300, 1000 + seed, 1.0, 0.3)
         p = 1 / (1 + np.exp(-x))
         draws = bootstrap.draw(np.arange(300), y[:, None].astype(float), 200, 1)
-        made = calibrate.measures(y, p, np.arange(300), draws, 5)
+        made = calibration.measures(y, p, np.arange(300), draws, 5)
         covered += [made["slope"][1] <= 1 <= made["slope"][2], made["intercept"][1] <= 0.3 <= made["intercept"][2]]
         assert made["ece"][1] <= made["ece"][0] <= made["ece"][2]
     assert (covered / 150 > 0.89).all()

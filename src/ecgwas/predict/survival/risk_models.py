@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecgwas.config import Predict
-from ecgwas.predict.survival import survivors
-from ecgwas.predict.survival.survivors import Space, Survivors
+from ecgwas.predict.survival import covariates
+from ecgwas.predict.survival.covariates import Space, Survivors
 from ecgwas.stats.survival import cox, discrete_time
 
 HEADS = ("cox", "discrete")
@@ -35,13 +35,13 @@ class Risk:
 def fit(cohort: Survivors, outcome: str, settings: Predict) -> list[Risk]:
     """Every model and head of an outcome."""
     rows, choose = cohort.followed(outcome, "train"), cohort.followed(outcome, "choose")
-    return [_fit(cohort, outcome, model, head, rows, choose, settings) for model in survivors.MODELS for head in HEADS]
+    return [_fit(cohort, outcome, model, head, rows, choose, settings) for model in covariates.MODELS for head in HEADS]
 
 
 def _fit(
     cohort: Survivors, outcome: str, model: str, head: str, rows: np.ndarray, choose: np.ndarray, settings: Predict
 ) -> Risk:
-    made = survivors.space(model, cohort, rows, settings.axes)
+    made = covariates.space(model, cohort, rows, settings.axes)
     training = made.of(cohort, rows), *cohort.times(outcome, rows)
     chooser = made.of(cohort, choose), *cohort.times(outcome, choose)
     penalty = chosen(head, made, training, chooser)

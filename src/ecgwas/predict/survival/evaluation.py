@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecgwas.config import Predict
-from ecgwas.predict.survival.survival_fit import Risk
+from ecgwas.predict.survival.risk_models import Risk
 from ecgwas.stats import bootstrap
 from ecgwas.stats.survival import curves
 from ecgwas.stats.survival import survival_metrics as metrics

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ecgwas import config
-from ecgwas.stats.metrics import auroc
+from ecgwas.stats.discrimination import auroc
 
 TIE = 1e-4
 

@@ -7,10 +7,10 @@ import numpy as np
 
 from ecgwas.config import Predict
 from ecgwas.predict.evaluate import population, subgroups
-from ecgwas.predict.evaluate.judged import Judged, Outcome
 from ecgwas.predict.evaluate.performance import named
-from ecgwas.stats import calibrate, decision, thresholds
-from ecgwas.stats.calibrate import Platt
+from ecgwas.predict.evaluate.scored import Judged, Outcome
+from ecgwas.stats import calibration, net_benefit, thresholds
+from ecgwas.stats.calibration import Platt
 from ecgwas.stats.thresholds import Threshold
 
 
@@ -29,7 +29,7 @@ def fix(choosing: Judged, settings: Predict) -> dict[tuple[str, str], Fixed]:
         for method, s in outcome.methods.items():
             if outcome.reason is None:
                 chosen = thresholds.choose(outcome.y, s, settings.threshold, settings.specificity)
-                found[outcome.name, method] = Fixed(chosen, calibrate.platt(outcome.y, s))
+                found[outcome.name, method] = Fixed(chosen, calibration.platt(outcome.y, s))
     return found
 
 
@@ -67,7 +67,7 @@ def threshold_rows(outcome: Outcome, method: str, fixed: Fixed, settings: Predic
 def reliability_rows(outcome: Outcome, method: str, p: np.ndarray, settings: Predict) -> Iterator[dict]:
     """Groups of neighbouring risk: what was told and what came."""
     head = {"outcome": outcome.name, "method": method, "reason": None}
-    for k, group in enumerate(calibrate.bins(outcome.y, p, outcome.person, settings.min_cell)):
+    for k, group in enumerate(calibration.bins(outcome.y, p, outcome.person, settings.min_cell)):
         whose = outcome.person[group.rows]
         made = thresholds.rate(outcome.y[group.rows] == 1, whose)
         ends = named("observed", "low", "high", values=(made.value, made.low, made.high))
@@ -77,11 +77,11 @@ def reliability_rows(outcome: Outcome, method: str, p: np.ndarray, settings: Pre
 
 def decision_rows(outcome: Outcome, method: str, p: np.ndarray) -> Iterator[dict]:
     """Net benefit of the model, of acting on everyone, and the model's advantage over the better of all and nobody."""
-    made = decision.curve(outcome.y, p, outcome.person, outcome.draws)
+    made = net_benefit.curve(outcome.y, p, outcome.person, outcome.draws)
     curves = {"model": made.benefit, "all": made.treat_all, "advantage": made.advantage}
     head = {"outcome": outcome.name, "method": method, "reason": outcome.draws.reason}
     for strategy, values in curves.items():
-        for risk, column in zip(decision.RISKS, values.T, strict=True):
+        for risk, column in zip(net_benefit.RISKS, values.T, strict=True):
             ends = named("value", "low", "high", values=tuple(column))
             yield head | {"risk": float(risk), "strategy": strategy} | ends
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.special
 
-from ecgwas.stats import metrics
+from ecgwas.stats import discrimination
 from ecgwas.stats.bootstrap import Draws, centred, interval
 
 DECILES = tuple(k / 10 for k in range(1, 10))
@@ -39,7 +39,7 @@ def platt(y: np.ndarray, logits: np.ndarray) -> Platt:
 
     Where there is none (one class only, or classes apart), or where risk would fall with the logit, it is left out.
     """
-    intercept, slope = metrics.logistic(logits, y)
+    intercept, slope = discrimination.logistic(logits, y)
     if not np.isfinite(slope):
         return Platt(0.0, 1.0, "those who choose are of one class, or set apart without error")
     if slope <= 0:
@@ -85,16 +85,16 @@ def measures(
 ) -> dict[str, tuple[float, float, float]]:
     """MEASURES of probabilities p [n]: value and the interval over resamples of people; NaN where there is none."""
     groups = bins(y, p, person, least)
-    x = metrics.logit(p)
-    fits = metrics.logistic(x, y), metrics.intercept_at_one(y, x)
+    x = discrimination.logit(p)
+    fits = discrimination.logistic(x, y), discrimination.intercept_at_one(y, x)
 
     def resampled(weights: np.ndarray) -> np.ndarray:
         w = weights.astype(np.float64)
         slope, intercept = refitted(y, x, fits[0], w), one_step_at_one(y, x, fits[1], w)
-        return np.column_stack([metrics.brier(y, p, w), slope, intercept, expected_error(y, p, groups, w)])
+        return np.column_stack([discrimination.brier(y, p, w), slope, intercept, expected_error(y, p, groups, w)])
 
     again = draws.over(person, resampled).reshape(-1, 4)
-    values = [metrics.brier(y, p), float(fits[0][1]), fits[1], float(expected_error(y, p, groups)[0])]
+    values = [discrimination.brier(y, p), float(fits[0][1]), fits[1], float(expected_error(y, p, groups)[0])]
     ends = [interval(column) for column in again.T[:3]] + [centred(values[3], again[:, 3])]
     return {name: (values[k], *ends[k]) for k, name in enumerate(MEASURES)}
 
