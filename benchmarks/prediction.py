@@ -102,11 +102,11 @@ def told(performance: pl.DataFrame, cohort: str, outcome: str, split: str = "tes
 
 
 def against_supervised(tables: dict[str, pl.DataFrame], cohort: str, outcome: str) -> dict[str, object]:
-    """The fine-tuned model less the better, by those who choose, of the two supervised networks, from few and all."""
-    choose = told(tables["performance"], cohort, outcome, "choose")
+    """The fine-tuned model less the supervised network with the better validation score, from few labels and all."""
+    validation = told(tables["performance"], cohort, outcome, "validation")
     line = {}
     for share in (10, 100):
-        values = {m: choose.get(m, {}).get(share, {}).get("value") for m in ("supervised", "xresnet1d")}
+        values = {m: validation.get(m, {}).get(share, {}).get("value") for m in ("supervised", "xresnet1d")}
         known = {m: v for m, v in values.items() if v is not None}
         if not known:
             continue
@@ -183,7 +183,7 @@ def on_devices(plan: Plan, checkpoint: Path, work: Path, threads: int) -> dict[s
     rows = made["thresholds"].filter(split="test", method="finetuned").filter(
         pl.col("metric").is_in(["sensitivity", "specificity", "ppv", "npv"])
     )  # fmt: skip
-    printed("Simulated, fine-tuned, at the threshold of those who choose (device a)",
+    printed("Simulated, fine-tuned, at the threshold of the validation split (device a)",
             rows.select("cohort", "outcome", "metric", "value", "low", "high", "n"))  # fmt: skip
     return {
         f"{row['cohort'].rsplit('-', 1)[0]}_{row['outcome']}_{row['metric']}": [row["value"], row["low"], row["high"]]

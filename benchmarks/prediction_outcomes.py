@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from benchmarks.representation_data import (
-    CHOOSING_FOLD,
     OLDEST,
     OVER_89,
     PTBXL_COPIES,
@@ -19,6 +18,7 @@ from benchmarks.representation_data import (
     SUPERCLASSES,
     TEST_FOLDS,
     TRAIN_FOLDS,
+    VALIDATION_FOLD,
 )
 
 from ecgwas import config
@@ -42,7 +42,7 @@ SNOMED = {
     "SBRAD": "426177001",
 }
 TASKS = {"superdiagnostic": tuple(SUPERCLASSES), "rhythm": RHYTHMS, "af": ("AFIB",)}
-FOLDS = config.Splits(train=list(TRAIN_FOLDS), choose=[CHOOSING_FOLD], test=list(TEST_FOLDS))
+FOLDS = config.Splits(train=list(TRAIN_FOLDS), validation=[VALIDATION_FOLD], test=list(TEST_FOLDS))
 
 
 def outcomes() -> dict[str, config.Outcome]:

@@ -38,7 +38,7 @@ RHYTHMS = ("SR", "AFIB", "STACH", "SARRH", "SBRAD")
 TASKS = {"superdiagnostic": list(SUPERCLASSES), "rhythm": list(RHYTHMS), "sex": ["female"], "age": ["age"]}
 OVER_89 = 300  # how PTB-XL codes those ages
 OLDEST = 90.0  # what stands for them
-TRAIN_FOLDS, CHOOSING_FOLD, TEST_FOLDS = (1, 2, 3, 4, 5), 6, (7, 8)
+TRAIN_FOLDS, VALIDATION_FOLD, TEST_FOLDS = (1, 2, 3, 4, 5), 6, (7, 8)
 
 SMALL_SETS = {  # folder: keys of its source
     "ecg_cinc2021": {"format": "wfdb"},

@@ -1,7 +1,7 @@
 """Frozen embeddings and labels -> scores of linear probes, with draws of few labels and paired bootstrap intervals.
 
 The probes of `predict/methods/probe.py`: logistic regression with a ridge penalty for each class; for age, ridge
-regression. Scale and penalty are those with the least loss on the recordings set apart to choose.
+regression. Scale and penalty are those with the least loss on the recordings of the validation split.
 """
 
 from collections.abc import Iterable
@@ -13,10 +13,10 @@ from ecgwas.predict.methods import probe as linear
 
 
 class Split(NamedTuple):
-    """Rows of the recordings: labels to fit by, to choose by, and to score once."""
+    """Rows of the recordings: to train, to validate and to test on."""
 
     train: np.ndarray
-    choose: np.ndarray
+    validation: np.ndarray
     test: np.ndarray
 
 
@@ -37,8 +37,8 @@ def probe(x: np.ndarray, y: np.ndarray, split: Split, metric: str) -> np.ndarray
     solve, misfit = (ridge, squared_error) if metric == "r2" else (linear.logistic, linear.log_loss)
 
     def scores(labels: np.ndarray) -> np.ndarray:
-        train, choose = split.train, split.choose
-        return linear.fit(x[train], labels[train], x[choose], labels[choose], solve, misfit).logits(x)
+        train, validation = split.train, split.validation
+        return linear.fit(x[train], labels[train], x[validation], labels[validation], solve, misfit).logits(x)
 
     return np.column_stack([scores(labels) for labels in y.T])
 
@@ -48,10 +48,10 @@ def squared_error(scores: np.ndarray, y: np.ndarray) -> float:
     return float(np.square(y - scores).sum())
 
 
-def best(runs: list[np.ndarray], y: np.ndarray, choose: np.ndarray, metric: str) -> np.ndarray:
-    """Of scores [snapshot, n, class] of some runs, those [n, class] that do best on the recordings `choose`."""
+def best(runs: list[np.ndarray], y: np.ndarray, validation: np.ndarray, metric: str) -> np.ndarray:
+    """Of scores [snapshot, n, class] of some runs, those [n, class] that do best on the validation recordings."""
     snapshots = np.concatenate(runs)
-    values = [score(scores[choose], y[choose], metric)[0] for scores in snapshots]
+    values = [score(scores[validation], y[validation], metric)[0] for scores in snapshots]
     return snapshots[int(np.nanargmax(values))]
 
 

@@ -1,7 +1,7 @@
 """Labelled recordings -> scores of networks trained from scratch: the pipeline's encoder, and an xresnet1d.
 
 One network learns all tasks of a label share together. Both kinds get the same trials of learning rate and weight
-decay, and their snapshots during training are kept: the recordings set apart choose among them, task by task.
+decay, and their snapshots during training are kept: those of the best validation score are used, task by task.
 """
 
 import dataclasses

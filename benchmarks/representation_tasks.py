@@ -39,7 +39,7 @@ def labels_of(cohort: Path, folder: Path, draws: dict[int, int]) -> Labels:
     table = pl.read_parquet(cohort / data.RECORDINGS, columns=["recording_id"])
     table = table.join(data.ptbxl_labels(folder), on="recording_id", how="left", maintain_order="left")
     fold = table["fold"].to_numpy()
-    rows = [np.flatnonzero(np.isin(fold, f)) for f in (data.TRAIN_FOLDS, data.CHOOSING_FOLD, data.TEST_FOLDS)]
+    rows = [np.flatnonzero(np.isin(fold, f)) for f in (data.TRAIN_FOLDS, data.VALIDATION_FOLD, data.TEST_FOLDS)]
     y = {task: table.select(columns).to_numpy().astype(float) for task, columns in data.TASKS.items()}
     classes = np.column_stack([y["superdiagnostic"], y["rhythm"], y["sex"], 1 - y["sex"]])[rows[0]]
     kept = {
@@ -77,7 +77,7 @@ def learned(
 
     updates: of each kind, by share. Trials and snapshots are chosen by fold 6, for each task by itself.
     """
-    y, scored = np.column_stack(list(labels.y.values())), np.r_[labels.split.choose, labels.split.test]
+    y, scored = np.column_stack(list(labels.y.values())), np.r_[labels.split.validation, labels.split.test]
     width = {task: values.shape[1] for task, values in labels.y.items()}
     ends = dict(zip(width, np.cumsum(list(width.values())), strict=True))
     jobs: dict[tuple[str, int, int], list[supervised.Job]] = {}
@@ -95,7 +95,7 @@ def learned(
         found = [np.load(job.path) for job in group]
         for task, end in ends.items():
             part = [scores[..., end - width[task] : end] for scores in found]
-            chosen = probes.best(part, labels.y[task], labels.split.choose, labels.metric(task))
+            chosen = probes.best(part, labels.y[task], labels.split.validation, labels.metric(task))
             out.setdefault(kind, {}).setdefault((task, share), [[]])[0].append(chosen)
     return out
 
@@ -104,7 +104,7 @@ def better(kinds: dict[str, Scores], labels: Labels) -> Scores:
     """For each task and share, the kind of network that fold 6 prefers."""
 
     def value(kind: str, key: tuple[str, int]) -> float:
-        rows, task = labels.split.choose, key[0]
+        rows, task = labels.split.validation, key[0]
         found = [probes.score(s[rows], labels.y[task][rows], labels.metric(task))[0] for s in kinds[kind][key][0]]
         return float(np.mean(found))
 

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from ecgwas import study
+from ecgwas import config, study
 from ecgwas.errors import UserError
 
 
@@ -137,7 +137,7 @@ def test_every_file_behind_the_genotypes_is_an_input_and_a_fasta_needs_its_index
         ({"outcomes": {"af": {}}}, ["predict.outcomes.af", "either codes or column"]),
         ({"outcomes": {"af": {"column": "af", "kind": "incident"}}}, ["incident outcome needs dates"]),
         ({"outcomes": {"af": {"codes": ["I48*"]}}}, ["cohort real has no codes", "config/cohorts/real.yaml"]),
-        ({"splits": {"train": [1], "choose": [2], "test": [2]}}, ["folds [2]", "more than one"]),
+        ({"splits": {"train": [1], "validation": [2], "test": [2]}}, ["folds [2]", "more than one"]),
         ({"methods": ["probe"]}, ["interpret.methods: finetuned", "not among predict.methods"]),
     ],
 )
@@ -170,3 +170,13 @@ def test_an_external_cohort_is_not_trained_on_unless_named(root):
     assert check(root, **both).pretrained == cohorts
     assert check(root, **both, predict=predict).pretrained == ["real"]
     assert check(root, **both, predict=predict, pretrain=["made", "real"]).pretrained == ["made", "real"]
+
+
+def test_former_names_of_the_validation_split_are_read_with_a_warning():
+    with pytest.warns(FutureWarning, match=r"predict\.splits\.choose is now called validation"):
+        splits = config.Splits(train=[1], choose=[2], test=[3])
+    assert splits == config.Splits(train=[1], validation=[2], test=[3])
+    with pytest.warns(FutureWarning, match="write validation_share"):
+        assert config.Splits(choose_share=0.2).validation_share == 0.2
+    with pytest.raises(ValueError, match="choose is the former name of validation"):
+        config.Splits(train=[1], choose=[2], validation=[2], test=[3])

@@ -1,12 +1,14 @@
 """Prediction of diseases and its interpretation: outcomes, methods, protocol."""
 
-from typing import Annotated, Literal
+import warnings
+from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import Field
 
 from ecgwas.config.base import Fraction, Name, Strict
 
+RENAMED_SPLITS = {"choose": "validation", "choose_share": "validation_share"}  # until 0.3
 METHODS = ("finetuned", "attention", "probe", "combined", "random", "supervised", "xresnet1d", "intervals", "demographics")
 
 
@@ -23,25 +25,37 @@ class Outcome(Strict):
 
 
 class Splits(Strict):
-    """Who is learnt from, who chooses settings and thresholds, who is scored once. People, never recordings, are split."""
+    """Training, validation (settings and thresholds) and test splits. People, never recordings, are split."""
 
     train: list[int] = Field([], description="Official folds of the cohort (`labels.fold_column`) to learn from, such as 1 to 8 of PTB-XL; empty: people at random.")
-    choose: list[int] = Field([], description="Folds that choose settings and thresholds.")
-    test: list[int] = Field([], description="Folds scored once.")
-    choose_share: Fraction = Field(0.15, description="Share of people that choose, where there are no folds.")
-    test_share: Fraction = Field(0.25, description="Share of people scored, where there are no folds.")
+    validation: list[int] = Field([], description="Folds of the validation split, which selects settings and thresholds.")
+    test: list[int] = Field([], description="Folds of the test split, scored once.")
+    validation_share: Fraction = Field(0.15, description="Share of people in the validation split, where there are no folds.")
+    test_share: Fraction = Field(0.25, description="Share of people in the test split, where there are no folds.")
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, values: Any) -> Any:
+        """The names before 0.3 are read with a warning: choose, choose_share."""
+        old = [name for name in RENAMED_SPLITS if isinstance(values, dict) and name in values]
+        for name in old:
+            new = RENAMED_SPLITS[name]
+            if new in values:
+                raise ValueError(f"{name} is the former name of {new}; write {new} alone")
+            warnings.warn(f"predict.splits.{name} is now called {new}; write {new}", FutureWarning, stacklevel=2)
+        return {RENAMED_SPLITS.get(name, name): value for name, value in values.items()} if old else values
 
     @pydantic.model_validator(mode="after")
     def _apart(self) -> "Splits":
-        named = (self.train, self.choose, self.test)
+        named = (self.train, self.validation, self.test)
         if any(named) and not all(named):
-            raise ValueError("name folds of train, choose and test, or of none")
-        every = [*self.train, *self.choose, *self.test]
+            raise ValueError("name folds of train, validation and test, or of none")
+        every = [*self.train, *self.validation, *self.test]
         repeated = sorted({fold for fold in every if every.count(fold) > 1})
         if repeated:
-            raise ValueError(f"folds {repeated} stand in more than one of train, choose and test")
-        if self.choose_share + self.test_share >= 1:
-            raise ValueError("choose_share and test_share leave nobody to learn from")
+            raise ValueError(f"folds {repeated} appear in more than one of train, validation and test")
+        if self.validation_share + self.test_share >= 1:
+            raise ValueError("validation_share and test_share leave nobody in the training split")
         return self
 
 
@@ -64,14 +78,14 @@ class Predict(Strict):
     label_shares: list[Annotated[float, Field(ge=0.001, le=0.999)]] = Field([], description="Shares of the training people's labels to learn from besides all, such as 0.01, 0.1; whole per milles, each once.")
     label_draws: int = Field(3, ge=1, description="Draws of people for each of these shares.")
     epochs: int = Field(20, ge=1, description="Passes of a network over the training recordings, at most.")
-    patience: int = Field(4, ge=1, description="Passes without a better score of those who choose, after which a network stops.")
+    patience: int = Field(4, ge=1, description="Passes without a better validation score, after which training stops.")
     learning_rates: list[Annotated[float, Field(gt=0)]] = Field(
-        [3e-4, 1e-3, 3e-3], min_length=1, description="Tried by every network, the same number for each; those who choose decide."
+        [3e-4, 1e-3, 3e-3], min_length=1, description="Tried by every network, the same number for each; the validation score selects one."
     )
     layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(0.75, description="finetuned: learning rate of a block over that of the next.")
     batch: int = Field(64, ge=2, description="Recordings a step.")
     weight_decay: float = Field(0.05, ge=0, description="AdamW weight decay.")
-    threshold: Literal["youden", "specificity"] = Field("youden", description="How those who choose set the threshold, kept for every cohort.")
+    threshold: Literal["youden", "specificity"] = Field("youden", description="How the threshold is set in the validation split; it is the same in every cohort.")
     specificity: Fraction = Field(0.9, description="threshold: specificity: the specificity it is to have.")
     resamples: int = Field(1000, ge=100, description="Bootstrap resamples of people.")
     subgroups: list[str] = Field(

@@ -11,7 +11,7 @@ from ecgwas import config
 from ecgwas.errors import UserError
 from ecgwas.predict.labels.label_subsamples import draw
 
-SPLITS = ("train", "choose", "test")
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Cohort:
 class Examples:
     """Labelled recordings, those of the test left out: nothing that is fitted can see them."""
 
-    table: pl.DataFrame  # recording_id, person_id, split (train or choose), age, sex, as in LABELS
+    table: pl.DataFrame  # recording_id, person_id, split (train or validation), age, sex, as in LABELS
     outcomes: tuple[str, ...]
     y: np.ndarray  # float64 [n, O], 0, 1, NaN unknown
 
@@ -69,20 +69,20 @@ class Scores:
 
 
 def read_examples(path: Path, settings: config.Predict, share: float, number: int) -> tuple[Examples, dict[str, str]]:
-    """Labels of those who train (or a draw of a share of them) and choose; outcomes that cannot be fitted, and why."""
+    """Labels of the training (or of a subsample of its people) and validation splits; outcomes not fitted, and why."""
     table = pl.read_parquet(path)
     names = [name for name, outcome in settings.outcomes.items() if outcome.kind == "prevalent"]
     if not names:
         raise UserError("predict.outcomes: no outcome of kind prevalent, which this step predicts; name one")
     if missing := [name for name in names if f"y:{name}" not in table.columns]:
         raise UserError(f"{path}: no columns for {', '.join(missing)}; make the labels again with these outcomes")
-    table = table.filter(pl.col("split").is_in(["train", "choose"]))
+    table = table.filter(pl.col("split").is_in(["train", "validation"]))
     train = table.filter(split="train")
     if not train.height:
         raise UserError(f"{path}: nobody of split train; name the cohort that is learnt from in predict.train")
     if share < 1:
         kept = draw(train, names, share, number)
-        table = table.filter((pl.col("split") == "choose") | pl.col("person_id").is_in(kept))
+        table = table.filter((pl.col("split") == "validation") | pl.col("person_id").is_in(kept))
         train = table.filter(split="train")
     unfitted = {name: reason for name in names if (reason := lacking(train[f"y:{name}"]))}
     fitted = tuple(name for name in names if name not in unfitted)

@@ -1,4 +1,4 @@
-"""Logits -> probabilities by those who choose; probabilities and labels -> reliability, slope, intercept and ECE."""
+"""Logits -> probabilities by Platt scaling; probabilities and labels -> reliability, slope, intercept and ECE."""
 
 from dataclasses import dataclass
 
@@ -35,15 +35,15 @@ class Bin:
 
 
 def platt(y: np.ndarray, logits: np.ndarray) -> Platt:
-    """Logistic regression of y on the logits of those who choose (Platt 1999, Advances in Large Margin Classifiers 61).
+    """Logistic regression of y on logits of the validation split (Platt 1999, Advances in Large Margin Classifiers 61).
 
-    Where there is none (one class only, or classes apart), or where risk would fall with the logit, it is left out.
+    Where it has no maximum (one class only, or separated classes), or a slope of 0 or less, the logit is left as it is.
     """
     intercept, slope = discrimination.logistic(logits, y)
     if not np.isfinite(slope):
-        return Platt(0.0, 1.0, "those who choose are of one class, or set apart without error")
+        return Platt(0.0, 1.0, "the validation split has one class only, or the logit separates the classes")
     if slope <= 0:
-        return Platt(0.0, 1.0, "among those who choose, risk does not rise with the logit")
+        return Platt(0.0, 1.0, "in the validation split, risk does not rise with the logit")
     return Platt(float(intercept), float(slope))
 
 

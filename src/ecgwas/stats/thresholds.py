@@ -1,4 +1,4 @@
-"""Scores of those who choose -> a threshold; scores of any cohort at it -> sensitivity, specificity, PPV, NPV.
+"""Validation scores -> a threshold; scores of any cohort at it -> sensitivity, specificity, PPV, NPV.
 
 A recording is called positive when its score is the threshold or above it.
 """
@@ -14,7 +14,7 @@ MEASURES = ("sensitivity", "specificity", "ppv", "npv", "flagged")
 
 @dataclass(frozen=True)
 class Threshold:
-    """Where it is, how it was chosen, and what it had among those who chose it."""
+    """Where it is, how it was chosen, and its performance in the validation split."""
 
     value: float
     rule: str
@@ -33,7 +33,7 @@ class Rate:
     people: int
 
 
-def choose(y: np.ndarray, s: np.ndarray, rule: str, specificity: float = 0.9) -> Threshold | None:
+def select(y: np.ndarray, s: np.ndarray, rule: str, specificity: float = 0.9) -> Threshold | None:
     """Threshold among the scores s [n] of labels y [n]; None without both classes.
 
     youden: largest sensitivity + specificity - 1 (Youden 1950, Cancer 3:32); of equal ones the highest threshold.

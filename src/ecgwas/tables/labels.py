@@ -7,7 +7,7 @@ from ecgwas.tables.base import Schema
 LABELS: Schema = {
     "recording_id": (pl.String(), "A recording that counts (predict.recording)."),
     "person_id": (pl.String(), "Its person."),
-    "split": (pl.String(), "train, choose or test; of cohorts that predictors are not fitted to, test."),
+    "split": (pl.String(), "train, validation or test; of cohorts that predictors are not fitted to, test."),
     "time": (pl.String(), "When it was recorded, ISO 8601; null where not known."),
     "age": (pl.Float64(), "Age by the people table, years; null where not known, or 120 and more."),
     "sex": (pl.String(), "Sex by the people table. Then `y:{outcome}` an outcome (Float64: 1 case, 0 control, null unlabelled); incident ones also `years:{outcome}`, from the landmark to event, death or end of follow-up, and `event:{outcome}` (Int8: 0 censored, 1 event, 2 died before)."),

@@ -8,7 +8,7 @@ _who = {
     "cohort": (pl.String(), "The cohort judged."),
     "method": (pl.String(), "The method, of predict.methods."),
     "outcome": (pl.String(), "The outcome, or macro: the unweighted mean over those estimable and, where there are such, prevalent."),
-    "split": (pl.String(), "test; or choose: those by whom settings and thresholds were chosen."),
+    "split": (pl.String(), "test; or validation: the split that selects settings and thresholds."),
 }
 _value = {
     "value": (pl.Float64(), "The value; null where it is not estimable."),
@@ -20,7 +20,7 @@ _reason = {"reason": (pl.String(), "Why there is no value or interval, or what i
 PREDICT_PERFORMANCE: Schema = {
     **_who,
     "label_share": (pl.Float64(), "Share of the training people's labels learnt from; a value under 1 is the mean over draws of people."),
-    "metric": (pl.String(), "auroc, auprc, brier, slope, intercept, ece (people drawn again); auroc_delong (DeLong's interval); prevalence; platt_slope, platt_intercept (what makes logits probabilities, from those who choose)."),
+    "metric": (pl.String(), "auroc, auprc, brier, slope, intercept, ece (people drawn again); auroc_delong (DeLong's interval); prevalence; platt_slope, platt_intercept (Platt scaling of the logits, fitted in the validation split)."),
     **_value,
     "n": (pl.Int32(), "Recordings: those that every method scored."),
     "n_people": (pl.Int32(), "Their people; null where fewer than predict.min_cell, as below."),
@@ -42,7 +42,7 @@ PREDICT_DIFFERENCES: Schema = {
 
 PREDICT_THRESHOLDS: Schema = {
     **_who,
-    "rule": (pl.String(), "youden or specificity: how those who choose set the threshold."),
+    "rule": (pl.String(), "youden or specificity: how the threshold is set in the validation split."),
     "threshold": (pl.Float64(), "The logit at or above which a recording is called positive, the same for every cohort."),
     "probability": (pl.Float64(), "The same as a probability."),
     "metric": (pl.String(), "sensitivity, specificity, ppv, npv; flagged: share called positive; screened: people called positive a case found, 1/ppv."),

@@ -47,7 +47,7 @@ def test_folds_teach_choose_and_test(subset) -> None:
     labels, people = prediction_outcomes.ptbxl(*subset, SETTINGS)
     fold = pl.col("recording_id").cast(pl.Int32) % 10 + 1
     folds = pl.read_parquet(labels).group_by("split").agg(fold.unique().sort().alias("folds"))
-    assert dict(folds.iter_rows()) == {"train": [1, 2, 3, 4, 5], "choose": [6], "test": [7, 8]}
+    assert dict(folds.iter_rows()) == {"train": [1, 2, 3, 4, 5], "validation": [6], "test": [7, 8]}
     assert pl.read_csv(people)["age"].max() == 90
     for share in (1.0, 0.5):
         taught, _ = read_examples(labels, SETTINGS, share, 0)
@@ -110,7 +110,7 @@ def test_those_who_choose_choose_the_opponent(better, goals) -> None:
     about = {"cohort": "c", "outcome": "macro", "metric": "auroc"}
     both = [(m, s) for m in ("supervised", "xresnet1d") for s in (0.1, 1.0)]
     value = {m: 0.9 if m == better else 0.8 for m, _ in both}
-    rows = [about | {"method": m, "label_share": s, "split": "choose", "value": value[m]} for m, s in both]
+    rows = [about | {"method": m, "label_share": s, "split": "validation", "value": value[m]} for m, s in both]
     low = {"supervised": 0.001, "xresnet1d": -0.001}
     less = {"supervised": -0.02, "xresnet1d": -0.005}
     same = {"method": "finetuned", "split": "test", "test": "bootstrap", "high": 0.1}

@@ -79,7 +79,7 @@ def write_labels(cohort: Any, case: np.ndarray, rng: np.random.Generator, path: 
     table = pl.read_parquet(cohort.recordings).sort("shard", "row")
     n = table.height
     slow = (cohort.parameters["rr"].to_numpy() > 0.9).astype(float)
-    split = np.resize(["train", "choose", "train", "test"], n)
+    split = np.resize(["train", "validation", "train", "test"], n)
     labels = table.select("recording_id", "person_id").with_columns(
         split=pl.Series(split),
         time=pl.lit(None, pl.String),

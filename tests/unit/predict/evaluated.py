@@ -11,7 +11,7 @@ def cohort(folder, name, n, seed, external=False, shift=0.0):
     y = rng.random(n) < 1 / (1 + np.exp(-(2 * risk - 1.5 + shift)))
     common = rng.random(n) < 1 / (1 + np.exp(-risk))
     ids = [f"{name}{k:05d}" for k in range(n)]
-    split = np.array(["test"] * n) if external else rng.choice(["train", "choose", "test"], n, p=[0.4, 0.3, 0.3])
+    split = np.array(["test"] * n) if external else rng.choice(["train", "validation", "test"], n, p=[0.4, 0.3, 0.3])
     labels = pl.DataFrame(
         {
             "recording_id": ids,

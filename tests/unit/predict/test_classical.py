@@ -14,7 +14,7 @@ RNG = np.random.default_rng(3)
 
 
 def cohort(n: int = 400) -> tuple[pl.DataFrame, np.ndarray]:
-    split = np.array(["train", "choose", "test"])[np.searchsorted([0.6, 0.8], np.arange(n) / n, "right")]
+    split = np.array(["train", "validation", "test"])[np.searchsorted([0.6, 0.8], np.arange(n) / n, "right")]
     age, male = RNG.uniform(30, 80, n), RNG.random(n) < 0.5
     pr = 160 + 20 * RNG.standard_normal(n)
     y = (0.08 * (age - 55) + 0.05 * (pr - 160) + RNG.standard_normal(n) > 0.5).astype(float)

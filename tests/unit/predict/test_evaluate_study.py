@@ -1,4 +1,4 @@
-"""The tables of a study: fixed by those who choose, the same rows for every method, nothing small shown."""
+"""The tables of a study: operating points fixed in the validation split, the same rows for all, small cells hidden."""
 
 from types import SimpleNamespace
 
@@ -88,8 +88,8 @@ def test_few_labels_are_the_mean_over_draws(made, study):
 
 
 def test_thresholds_are_fixed_by_those_who_choose_and_carried_over(made, study):
-    y, s = scored(study, "a", "choose")
-    fixed = thresholds.choose(y, s, "youden").value
+    y, s = scored(study, "a", "validation")
+    fixed = thresholds.select(y, s, "youden").value
     rows = made["thresholds"].filter(method="finetuned", outcome="af")
     assert rows["threshold"].unique().to_list() == [fixed]
     y, s = scored(study, "b")
@@ -102,7 +102,7 @@ def test_thresholds_are_fixed_by_those_who_choose_and_carried_over(made, study):
 
 
 def test_probabilities_are_fitted_by_those_who_choose(made, study):
-    y, s = scored(study, "a", "choose")
+    y, s = scored(study, "a", "validation")
     intercept, slope = discrimination.logistic(s, y)
     rows = made["performance"].filter(method="finetuned", outcome="af", label_share=1.0, split="test")
     for cohort in "ab":
@@ -193,7 +193,7 @@ def test_without_those_who_choose_there_is_no_threshold_and_the_logit_is_the_ris
     assert made["thresholds"].filter(split="test")["reason"].is_not_null().all()
     rows = made["performance"].filter(outcome="af", method="probe", split="test", label_share=1.0)
     assert one(rows, metric="auroc")["value"] > 0.7
-    assert "too few cases among those who choose" in one(rows, metric="slope")["reason"]
+    assert "too few cases in the validation split" in one(rows, metric="slope")["reason"]
 
 
 def test_bad_tables_are_refused(study, tmp_path):

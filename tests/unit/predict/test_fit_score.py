@@ -139,7 +139,7 @@ def test_rows_have_a_score_or_a_reason(small_world, tmp_path):
 
 
 def test_a_share_of_the_labels_is_the_same_draw_for_every_method(world):
-    """Fewer recordings are learnt from, all that choose choose, and the draw is kept in the predictor."""
+    """Fewer recordings are learnt from, all validation recordings are kept, and the draw is kept in the predictor."""
     sizes = [
         files.load(world.fit(method, f"share{draw}", settings=QUICK, label_share=0.2, label_draw=draw))["train"]
         for method in ("probe", "attention")

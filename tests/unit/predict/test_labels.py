@@ -131,11 +131,11 @@ def test_folds_people_and_adding_others(cohort):
     shares = whole.value_counts(normalize=True)
     got = dict(zip(shares["split"], shares["proportion"], strict=True))
     assert got["test"] == pytest.approx(0.25, abs=0.03)
-    assert got["choose"] == pytest.approx(0.15, abs=0.03)
+    assert got["validation"] == pytest.approx(0.15, abs=0.03)
     assert not splits.at_random(people, config.Splits(), 2).equals(whole)
     table = pl.DataFrame({"person_id": ["a", "a", "b", "c"], "fold": [1, 9, 9, 7]})
-    named = config.Splits(train=[1], choose=[9], test=[10])
-    assert splits.split(table, named, True, 1).to_list() == ["train", "train", "choose", None]
+    named = config.Splits(train=[1], validation=[9], test=[10])
+    assert splits.split(table, named, True, 1).to_list() == ["train", "train", "validation", None]
     assert splits.split(table, named, False, 1).to_list() == ["test"] * 4
     with pytest.raises(UserError, match=r"labels\.fold_column"):
         splits.split(table.with_columns(fold=pl.lit(None, pl.Int32)), named, True, 1)
@@ -238,7 +238,7 @@ def test_real_statements_give_the_classes_that_counting_gives(realdata, tmp_path
     )
     settings = config.Predict(
         outcomes={"afib": config.Outcome(codes=["AFIB"]), "lvh": config.Outcome(codes=["LVH"])},
-        splits=config.Splits(train=[1, 2, 3, 4, 5], choose=[6], test=[7, 8]),
+        splits=config.Splits(train=[1, 2, 3, 4, 5], validation=[6], test=[7, 8]),
     )
     out = tmp_path / "labels.parquet", tmp_path / "excluded.parquet"
     labels.main("ptbxl", tmp_path / "recordings.parquet", settings, *out, block, training=True)

@@ -1,4 +1,4 @@
-"""Laws of the probes: scikit-learn's optimum, choice by those who choose alone, labels of nobody count nothing."""
+"""Laws of the probes: scikit-learn's optimum, the validation split alone selects, unlabelled rows count nothing."""
 
 import numpy as np
 import pytest
@@ -51,15 +51,15 @@ def test_separable_labels_do_not_break_the_probe() -> None:
 def test_those_who_choose_decide_and_unknown_labels_count_nothing() -> None:
     """The chosen fit has the least loss of all; recordings without a label or an embedding change no number."""
     x, y = people(3)
-    train, choose = np.arange(200), np.arange(200, 300)
-    found = probe.fit(x[train], y[train], x[choose], y[choose])
+    train, validation = np.arange(200), np.arange(200, 300)
+    found = probe.fit(x[train], y[train], x[validation], y[validation])
     fits = [one for name in probe.SCALES for one in probe.fit_scaled(x[train], y[train], name, probe.logistic)]
-    losses = [probe.log_loss(one.logits(x[choose]), y[choose]) / 100 for one in fits]
+    losses = [probe.log_loss(one.logits(x[validation]), y[validation]) / 100 for one in fits]
     assert found.loss == pytest.approx(min(losses))
     assert len({round(loss, 6) for loss in losses}) > 2
     more_x, more_y = np.vstack([x, x + 7, np.full_like(x, np.nan)]), np.r_[y, np.full(300, np.nan), y]
     rows = np.r_[train, train + 300, train + 600]
-    again = probe.fit(more_x[rows], more_y[rows], more_x[choose], more_y[choose])
+    again = probe.fit(more_x[rows], more_y[rows], more_x[validation], more_y[validation])
     np.testing.assert_array_equal(again.weight, found.weight)
     nobody = probe.fit(x[train], y[train], x[:0], y[:0])
     assert (nobody.scale, nobody.penalty) == ("standardised", probe.UNCHOSEN)

@@ -22,7 +22,7 @@ def cohort(folder, name, n, seed, external=False):
     ends = [rng.uniform(3, 14, n), rng.exponential(1 / (0.06 * np.exp(score))), rng.exponential(1 / 0.03, n)]
     ends = np.ceil(np.column_stack(ends) * 365.25) / 365.25
     event = ends.argmin(1)
-    split = np.full(n, "test") if external else rng.choice(["train", "choose", "test"], n, p=[0.6, 0.15, 0.25])
+    split = np.full(n, "test") if external else rng.choice(["train", "validation", "test"], n, p=[0.6, 0.15, 0.25])
     labels = pl.DataFrame({"recording_id": ids, "person_id": ids, "split": split, "age": age})
     labels = labels.with_columns(sex=pl.Series(np.where(male, "male", "female")), time=pl.lit(None, pl.String))
     labels = labels.with_columns(pl.Series("years:af", ends.min(1)), pl.Series("event:af", event.astype(np.int8)))

@@ -105,7 +105,7 @@ class Scripted(torch.nn.Module):
 
 
 def scripted(scores: list[float], monkeypatch, **changed) -> tuple[float, dict]:
-    """Weight and choice after passes that those who choose give these scores, first before training."""
+    """Weight and choice after passes of which the validation scores are these, first before training."""
     y = np.array([[1.0], [0.0]] * 20)
     settings = predict(**{"epochs": 6, "patience": 2, "learning_rates": [0.1]} | changed)
     rows = np.arange(40)

@@ -1,4 +1,4 @@
-"""Probabilities fitted by those who choose are good; bins hold enough people; the one-step bootstrap is a full one."""
+"""Platt probabilities are calibrated; bins hold enough people; the one-step bootstrap is a full one."""
 
 import itertools
 

@@ -12,7 +12,7 @@ def test_youden_is_the_best_of_all_thresholds_and_the_highest_of_equals():
         rng = np.random.default_rng(seed)
         y = (np.arange(60) % 4 == 0).astype(int)
         s = np.round(rng.normal(size=60) + y, 1)
-        chosen = thresholds.choose(y, s, "youden")
+        chosen = thresholds.select(y, s, "youden")
         gains = {t: (s >= t)[y == 1].mean() + (s < t)[y == 0].mean() for t in np.r_[np.unique(s), 99]}
         best = max(gains.values())
         assert chosen.sensitivity + chosen.specificity == pytest.approx(best)
@@ -23,9 +23,9 @@ def test_youden_is_the_best_of_all_thresholds_and_the_highest_of_equals():
 def test_target_specificity_is_reached_by_the_lowest_threshold_that_reaches_it():
     y = np.r_[np.zeros(10), np.ones(5)].astype(int)
     s = np.r_[np.arange(10.0), 4, 6, 8, 9, 12]
-    chosen = thresholds.choose(y, s, "specificity", 0.8)
+    chosen = thresholds.select(y, s, "specificity", 0.8)
     assert (chosen.value, chosen.specificity, chosen.sensitivity) == (8.0, 0.8, 0.6)
-    tied = thresholds.choose(y, np.where(s >= 7, 7.0, s), "specificity", 0.8)
+    tied = thresholds.select(y, np.where(s >= 7, 7.0, s), "specificity", 0.8)
     assert tied.value > 7
     assert (tied.specificity, tied.sensitivity) == (1.0, 0.0)
 
@@ -46,7 +46,7 @@ def test_a_score_at_the_threshold_is_positive():
 
 
 def test_there_is_no_threshold_of_one_class_and_no_share_of_nobody():
-    assert thresholds.choose(np.zeros(5), np.arange(5.0), "youden") is None
+    assert thresholds.select(np.zeros(5), np.arange(5.0), "youden") is None
     made = thresholds.rates(np.array([0, 1]), np.array([0.0, 1.0]), 5.0)
     assert (made["ppv"].value, made["ppv"].n) == (None, 0)
 
@@ -56,7 +56,7 @@ def test_a_rising_transform_calls_the_same_recordings():
     y = (rng.random(200) < 0.3).astype(int)
     s = rng.normal(size=200) + y
     for rule in ("youden", "specificity"):
-        one, other = thresholds.choose(y, s, rule), thresholds.choose(y, np.exp(s), rule)
+        one, other = thresholds.select(y, s, rule), thresholds.select(y, np.exp(s), rule)
         assert ((s >= one.value) == (np.exp(s) >= other.value)).all()
 
 

@@ -60,22 +60,22 @@ def applied(part: Judged, columns: Columns, fixed: dict, settings: Predict) -> R
 def evaluated(
     cohorts: dict[str, tuple[pl.DataFrame, scored.Scores, Columns]], settings: Predict, seed: int
 ) -> Iterator[tuple[str, str, Rows]]:
-    """Cohort, split and rows: first of those who choose, in the cohort learnt from, then of every test split."""
+    """Cohort, split and rows: first the validation split of the training cohort, then every test split."""
     learnt = settings.train or next(iter(cohorts))
     if learnt not in cohorts:
         raise UserError(f"predict.train names {learnt!r}; the cohorts are {', '.join(cohorts)}; name one of them")
     labels, scores, _ = cohorts[learnt]
     # A prevalence, or the net benefit of acting on all, tells how many cases there are.
     cases, resamples = max(settings.min_cases, settings.min_cell), settings.resamples
-    choosing = scored.judge(learnt, "choose", labels, scores, cases, resamples, seed)
-    fixed = operating_point.fix(choosing, settings)
-    made = discriminated(choosing, settings)
+    validation = scored.judge(learnt, "validation", labels, scores, cases, resamples, seed)
+    fixed = operating_point.fix(validation, settings)
+    made = discriminated(validation, settings)
     made["thresholds"] = []
-    for outcome in choosing.outcomes:
+    for outcome in validation.outcomes:
         for method in outcome.methods:
             given = fixed.get((outcome.name, method)) or operating_point.missing()
             made["thresholds"] += operating_point.threshold_rows(outcome, method, given, settings)
-    yield learnt, "choose", made
+    yield learnt, "validation", made
     for cohort, (labels, scores, columns) in cohorts.items():
         part = scored.judge(cohort, "test", labels, scores, cases, resamples, seed)
         first, then = discriminated(part, settings), applied(part, columns, fixed, settings)
@@ -137,7 +137,7 @@ def main(
     settings: Predict | None = None,
     seed: int = 1,
 ) -> None:
-    """Judge every method in every cohort by one protocol: thresholds and probabilities fixed by those who choose.
+    """Judge every method in every cohort by one protocol: thresholds and probabilities fixed in the validation split.
 
     Args:
         cohorts: Names of the cohorts, as a JSON list; the next lists are in their order.

@@ -1,4 +1,4 @@
-"""A threshold and probabilities fixed by those who choose -> rows of what they are worth in any cohort."""
+"""A threshold and probabilities fixed in the validation split -> rows of their performance in any cohort."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,26 +16,26 @@ from ecgwas.stats.thresholds import Threshold
 
 @dataclass(frozen=True)
 class Fixed:
-    """What those who choose have fixed of one method and outcome."""
+    """Threshold and calibration of one method and outcome, fixed in the validation split."""
 
     threshold: Threshold | None
     platt: Platt
 
 
-def fix(choosing: Judged, settings: Predict) -> dict[tuple[str, str], Fixed]:
-    """Threshold and probabilities by (outcome, method); of an outcome not estimable among them there is none."""
+def fix(validation: Judged, settings: Predict) -> dict[tuple[str, str], Fixed]:
+    """Operating points by (outcome, method); none for an outcome that is not estimable in the validation split."""
     found = {}
-    for outcome in choosing.outcomes:
+    for outcome in validation.outcomes:
         for method, s in outcome.methods.items():
             if outcome.reason is None:
-                chosen = thresholds.choose(outcome.y, s, settings.threshold, settings.specificity)
+                chosen = thresholds.select(outcome.y, s, settings.threshold, settings.specificity)
                 found[outcome.name, method] = Fixed(chosen, calibration.platt(outcome.y, s))
     return found
 
 
 def missing() -> Fixed:
-    """What stands where those who choose have fixed nothing: the logit is the log odds."""
-    return Fixed(None, Platt(0.0, 1.0, "probabilities are those of the logits: too few cases among those who choose"))
+    """No threshold, and the logit taken as the log odds: the outcome is not estimable in the validation split."""
+    return Fixed(None, Platt(0.0, 1.0, "probabilities are those of the logits: too few cases in the validation split"))
 
 
 def threshold_rows(outcome: Outcome, method: str, fixed: Fixed, settings: Predict) -> Iterator[dict]:
@@ -43,7 +43,7 @@ def threshold_rows(outcome: Outcome, method: str, fixed: Fixed, settings: Predic
     head = {"outcome": outcome.name, "method": method, "rule": settings.threshold}
     empty = {"threshold": None, "probability": None, "n": None, **named("value", "low", "high", values=(None,) * 3)}
     if fixed.threshold is None or outcome.reason:
-        why = outcome.reason or "no threshold: too few cases, or controls, among those who choose"
+        why = outcome.reason or "no threshold: too few cases, or controls, in the validation split"
         yield from (head | empty | {"metric": metric, "reason": why} for metric in thresholds.MEASURES)
         return
     at = fixed.threshold.value

@@ -36,7 +36,7 @@ class Scored:
     s: np.ndarray  # [n]
     person: np.ndarray  # [n], codes of people, as in the draws
     draws: Draws
-    threshold: float | None  # carried over from those who choose
+    threshold: float | None  # fixed in the validation split
 
 
 @dataclass(frozen=True)

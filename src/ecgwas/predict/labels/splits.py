@@ -1,4 +1,4 @@
-"""People -> train, choose, test: by a cohort's official folds, or by a number that a person keeps for ever."""
+"""People -> train, validation, test: by a cohort's official folds, or by a fixed random number per person."""
 
 import hashlib
 
@@ -19,8 +19,8 @@ def at_random(person: pl.Series, splits: config.Splits, seed: int) -> pl.Series:
     named = {}
     for name in person.unique().to_list():
         u = number(name, seed)
-        test, choose = splits.test_share, splits.test_share + splits.choose_share
-        named[name] = "test" if u < test else "choose" if u < choose else "train"
+        test, validation = splits.test_share, splits.test_share + splits.validation_share
+        named[name] = "test" if u < test else "validation" if u < validation else "train"
     return person.replace_strict(named, return_dtype=pl.String).alias("split")
 
 
@@ -29,7 +29,7 @@ def by_folds(table: pl.DataFrame, splits: config.Splits) -> pl.Series:
 
     table: person_id and fold, recordings of a person in the order of time.
     """
-    places = {fold: name for name in ("train", "choose", "test") for fold in getattr(splits, name)}
+    places = {fold: name for name in ("train", "validation", "test") for fold in getattr(splits, name)}
     first = pl.col("fold").first().over("person_id")
     found = table.select(first.replace_strict(places, default=None, return_dtype=pl.String).alias("split"))["split"]
     moved = table.select((pl.col("fold") != first).sum()).item()

@@ -75,13 +75,14 @@ class Design(NamedTuple):
 
 def fit(given: Fit) -> dict[str, Any]:
     """What the predictor's file holds: features, their medians, and the weights of a regression for each outcome."""
-    examples, train, choose = given.examples, given.examples.rows("train"), given.examples.rows("choose")
+    examples = given.examples
+    train, validation = examples.rows("train"), examples.rows("validation")
     x = features(given.method, given.cohort, examples.table)
     design = Design.of(x, train)
     if not design.names:
         raise UserError(f"method {given.method}: nothing is known of the training recordings; leave it out of methods")
     z = design.rows(x)
-    fits = [probe.fit(z[train], y[train], z[choose], y[choose]) for y in examples.y.T]
+    fits = [probe.fit(z[train], y[train], z[validation], y[validation]) for y in examples.y.T]
     told = zip(examples.outcomes, fits, strict=True)
     tensors = {"weight": np.stack([f.weight for f in fits]), "bias": np.array([f.bias for f in fits])}
     chosen = {name: {"scale": f.scale, "penalty": f.penalty, "loss": f.loss} for name, f in told}

@@ -1,8 +1,8 @@
 """Frozen embedding and classical measurements together -> logits: what an encoder adds to what is measured anyway.
 
 One penalised regression on both. Embeddings are on a scale of `probe.SCALES`, times a ratio that says how cheaply they
-are used beside standardised measurements; scale, ratio and penalty are those with the least log loss of those who
-choose. The logit is a sum of the two parts, so that scoring needs no more than a probe's network and a measurement's
+are used beside standardised measurements; scale, ratio and penalty are those with the least validation
+log loss. The logit is a sum of the two parts, so that scoring needs no more than a probe's network and a measurement's
 regression.
 """
 
@@ -16,7 +16,7 @@ import torch
 from ecgwas.predict.inputs import Cohort, Fit, Scores
 from ecgwas.predict.methods import classical, networks, probe, tuning
 
-RATIOS = (1.0, 0.25, 4.0)  # of embeddings to measurements; the first where nobody chooses
+RATIOS = (1.0, 0.25, 4.0)  # of embeddings to measurements; the first where the validation split is empty
 MEASURED = "intervals"
 BATCH = tuning.BATCH
 
@@ -30,7 +30,7 @@ class Joined(NamedTuple):
     told: dict[str, Any]  # how it was chosen
 
 
-def fit_outcome(z: np.ndarray, x: np.ndarray, y: np.ndarray, train: np.ndarray, choose: np.ndarray) -> Joined:
+def fit_outcome(z: np.ndarray, x: np.ndarray, y: np.ndarray, train: np.ndarray, validation: np.ndarray) -> Joined:
     """The regression of one outcome: embeddings z [n, E], measurements x [n, M], labels y [n], NaN unknown."""
     centre, spread = probe.spread(x[train])
     measured = probe.scaled(x, centre, spread)
@@ -40,7 +40,7 @@ def fit_outcome(z: np.ndarray, x: np.ndarray, y: np.ndarray, train: np.ndarray, 
         for ratio in RATIOS:
             # Not `probe.scaled`: a recording without an embedding counts nothing, and NaN says so.
             u = np.column_stack([(z - mean) / sd * ratio, measured])
-            one = probe.fit(u[train], y[train], u[choose], y[choose], scales=("one",))
+            one = probe.fit(u[train], y[train], u[validation], y[validation], scales=("one",))
             of_z, of_x = one.weight[: z.shape[1]] * ratio / sd, one.weight[z.shape[1] :] / spread
             bias = one.bias - float(mean @ of_z + centre @ of_x)
             told = {"scale": name, "ratio": ratio, "penalty": one.penalty, "loss": one.loss}
@@ -58,7 +58,7 @@ def fit(given: Fit) -> dict[str, Any]:
     z = tuning.embeddings(setting, network).astype(np.float64)
     measures = classical.Design.of(classical.features(MEASURED, given.cohort, examples.table), setting.train)
     x = measures.rows(classical.features(MEASURED, given.cohort, examples.table))
-    fits = [fit_outcome(z, x, y, setting.train, setting.choose) for y in examples.y.T]
+    fits = [fit_outcome(z, x, y, setting.train, setting.validation) for y in examples.y.T]
     with torch.no_grad():
         network.head.weight.copy_(torch.from_numpy(np.stack([one.embedding for one in fits])))
         network.head.bias.copy_(torch.tensor([one.bias for one in fits]))

@@ -1,7 +1,7 @@
 """Frozen embeddings and labels -> linear maps to logits: penalised logistic regression, scale and penalty chosen.
 
 Embeddings are standardised by the training recordings, or put on one scale for all dimensions. Scale and penalty are,
-for each outcome, those with the least log loss on the recordings that choose.
+for each outcome, those with the least log loss on the validation recordings.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 import scipy.special
 
 PENALTIES = np.geomspace(1e-2, 1e4, 9)  # on coefficients of standardised features, beside the summed loss
-UNCHOSEN = PENALTIES[5]  # where nobody chooses
+DEFAULT_PENALTY = PENALTIES[5]  # where the validation split is empty
 NEWTON_STEPS = 12
 Scale = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # [n, E] -> mean [E] and scale [E]
 Solve = Callable[[np.ndarray, np.ndarray, float], np.ndarray]  # x [n, width], y [n], penalty -> [1 + width]
@@ -24,7 +24,7 @@ class Linear(NamedTuple):
     bias: float
     scale: str
     penalty: float
-    loss: float  # mean log loss of those who choose; NaN where nobody does
+    loss: float  # mean validation log loss; NaN without validation recordings
 
     def logits(self, z: np.ndarray) -> np.ndarray:
         """Of embeddings [n, E]: [n]."""
@@ -105,21 +105,21 @@ def fit_scaled(z: np.ndarray, y: np.ndarray, name: str, solve: Solve) -> list[Li
 def fit(
     z: np.ndarray,
     y: np.ndarray,
-    z_choose: np.ndarray,
-    y_choose: np.ndarray,
+    z_validation: np.ndarray,
+    y_validation: np.ndarray,
     solve: Solve = logistic,
     misfit: Callable[[np.ndarray, np.ndarray], float] = log_loss,
     scales: Sequence[str] = tuple(SCALES),
 ) -> Linear:
     """The probe of one outcome: labels y 0/1, NaN where unknown; embeddings [n, E], rows of NaN count nothing.
 
-    Where nobody chooses: on the first scale, with penalty `UNCHOSEN`.
+    Without validation recordings: on the first scale, with penalty `DEFAULT_PENALTY`.
     """
-    (z, y), (z_choose, y_choose) = known(z, y), known(z_choose, y_choose)
+    (z, y), (z_validation, y_validation) = known(z, y), known(z_validation, y_validation)
     fits = [one for name in scales for one in fit_scaled(z, y, name, solve)]
-    if not len(y_choose):
-        return next(one for one in fits if one.penalty == UNCHOSEN)
-    losses = [misfit(one.logits(z_choose), y_choose) / len(y_choose) for one in fits]
+    if not len(y_validation):
+        return next(one for one in fits if one.penalty == DEFAULT_PENALTY)
+    losses = [misfit(one.logits(z_validation), y_validation) / len(y_validation) for one in fits]
     best = int(np.argmin(losses))
     return fits[best]._replace(loss=losses[best])
 

@@ -1,7 +1,7 @@
-"""A network, examples and learning rates -> the network as it was when those who choose scored best.
+"""A network, examples and learning rates -> the network of the best validation score.
 
 AdamW, linear warm-up and half a cosine, gradients clipped; each learning rate is a trial from the same initial weights,
-each pass is judged by the recordings that choose, and `patience` passes without a better score end a trial. Passes of
+each pass is scored on the validation recordings, and `patience` passes without a better score end a trial. Passes of
 few recordings are laid end to end, so that few labels do not mean few steps. The state is kept after every pass.
 """
 
@@ -37,12 +37,12 @@ Forward = Callable[[Network, np.ndarray, np.ndarray, int | None], Tensor]
 
 @dataclass(frozen=True)
 class Task:
-    """What is learnt from: forward passes, labels [n, O] (NaN unknown), places of those who train and choose."""
+    """Forward passes, labels [n, O] (NaN unknown), places of the training and validation recordings."""
 
     forward: Forward
     y: np.ndarray
     train: np.ndarray
-    choose: np.ndarray
+    validation: np.ndarray
     settings: config.Predict
     seed: int
     threads: int  # shares of a batch, each with a thread of its own
@@ -152,8 +152,8 @@ class Trial:
         return [sum(parts[1:], parts[0]) if parts else None for parts in found]
 
     def judged(self) -> float:
-        """The score of those who choose; of a network that has diverged the worst."""
-        rows = self.task.choose
+        """The validation score; that of a network that has diverged is the worst."""
+        rows = self.task.validation
         logits = predicted(self.network, self.task, rows, self.pool)
         return quality(logits, self.task.y[rows], self.task.settings) if np.isfinite(logits).all() else -math.inf
 
@@ -241,7 +241,7 @@ def fingerprint(network: Network, task: Task) -> str:
     settings = {name: getattr(task.settings, name) for name in TRIED}
     what = [network.method, network.outcomes, settings, task.seed, task.threads, torch.__version__, str(network.device)]
     digest = hashlib.sha256(json.dumps(what).encode())
-    for values in (task.y, task.train, task.choose):
+    for values in (task.y, task.train, task.validation):
         digest.update(values.tobytes())
     for name, w in copied(network).items():
         digest.update(name.encode() + w.numpy().tobytes())

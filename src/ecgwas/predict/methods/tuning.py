@@ -44,8 +44,8 @@ class Setting:
         return self.given.examples.rows("train")
 
     @property
-    def choose(self) -> np.ndarray:
-        return self.given.examples.rows("choose")
+    def validation(self) -> np.ndarray:
+        return self.given.examples.rows("validation")
 
 
 def fit(given: Fit) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def fit_outcomes(setting: Setting, columns: list[int]) -> tuple[Network, dict[st
 
     threads = 1 if given.method == "xresnet1d" else given.threads
     forward = on_tokens(setting, start) if given.method == "attention" else on_signals(setting)
-    task = training.Task(forward, y, setting.train, setting.choose, given.settings, given.seed, threads)
+    task = training.Task(forward, y, setting.train, setting.validation, given.settings, given.seed, threads)
     folder = (
         given.resume
         if len(outcomes) == len(given.examples.outcomes) or not given.resume
@@ -126,8 +126,8 @@ def fit_outcomes(setting: Setting, columns: list[int]) -> tuple[Network, dict[st
 
 def probed(setting: Setting, network: EncoderNetwork, y: np.ndarray) -> tuple[EncoderNetwork, dict[str, Any]]:
     """The network with the probes of its frozen embeddings as head, standardisation folded in."""
-    z, train, choose = embeddings(setting, network), setting.train, setting.choose
-    fits = [probe.fit(z[train], labels[train], z[choose], labels[choose]) for labels in y.T]
+    z, train, validation = embeddings(setting, network), setting.train, setting.validation
+    fits = [probe.fit(z[train], labels[train], z[validation], labels[validation]) for labels in y.T]
     with torch.no_grad():
         network.head.weight.copy_(torch.from_numpy(np.stack([one.weight for one in fits])))
         network.head.bias.copy_(torch.tensor([one.bias for one in fits]))

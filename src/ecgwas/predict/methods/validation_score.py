@@ -1,4 +1,4 @@
-"""Logits and labels of those who choose -> one number, higher is better."""
+"""Logits and labels of the validation split -> one number, higher is better."""
 
 import numpy as np
 

@@ -1,5 +1,6 @@
-"""People who train and who choose -> the risk models of one outcome: Cox and discrete-time, their ridge chosen."""
+"""Training and validation people -> the risk models of one outcome: Cox and discrete-time, with their ridge."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from ecgwas.stats.survival import cox, discrete_time
 
 HEADS = ("cox", "discrete")
 PENALTIES = np.geomspace(0.1, 1e4, 6)  # on coefficients of covariates in SDs, beside the log likelihood
-UNCHOSEN = 100.0  # where nobody who chooses has the event
+DEFAULT_PENALTY = 100.0  # where nobody in the validation split has the event
 LEVEL = 1e-6  # ridge of age and sex, which keeps a constant one at 0
 GROUPS = 3
 
@@ -34,35 +35,36 @@ class Risk:
 
 def fit(cohort: Survivors, outcome: str, settings: Predict) -> list[Risk]:
     """Every model and head of an outcome."""
-    rows, choose = cohort.followed(outcome, "train"), cohort.followed(outcome, "choose")
-    return [_fit(cohort, outcome, model, head, rows, choose, settings) for model in covariates.MODELS for head in HEADS]
+    rows, validation = (cohort.followed(outcome, split) for split in ("train", "validation"))
+    pairs = itertools.product(covariates.MODELS, HEADS)
+    return [_fit(cohort, outcome, model, head, rows, validation, settings) for model, head in pairs]
 
 
 def _fit(
-    cohort: Survivors, outcome: str, model: str, head: str, rows: np.ndarray, choose: np.ndarray, settings: Predict
+    cohort: Survivors, outcome: str, model: str, head: str, rows: np.ndarray, validation: np.ndarray, settings: Predict
 ) -> Risk:
     made = covariates.space(model, cohort, rows, settings.axes)
     training = made.of(cohort, rows), *cohort.times(outcome, rows)
-    chooser = made.of(cohort, choose), *cohort.times(outcome, choose)
-    penalty = chosen(head, made, training, chooser)
+    held_out = made.of(cohort, validation), *cohort.times(outcome, validation)
+    penalty = chosen(head, made, training, held_out)
     ridge = np.where(made.free, LEVEL, penalty)
     linear, incidence, fitted = (_cox if head == "cox" else _discrete)(training, ridge)
     cuts = np.quantile(linear(training[0]), np.arange(1, GROUPS) / GROUPS)
     return Risk(model, head, made, penalty, linear, incidence, cuts, fitted, training)
 
 
-def chosen(head: str, made: Space, training: tuple, chooser: tuple) -> float:
-    """The ridge under which those who choose are likeliest; 0 where only age and sex are there."""
+def chosen(head: str, made: Space, training: tuple, held_out: tuple) -> float:
+    """The ridge with the greatest likelihood in the validation split; 0 for age and sex alone."""
     if made.free.all():
         return 0.0
-    if not (chooser[2] == 1).any():
-        return UNCHOSEN
+    if not (held_out[2] == 1).any():
+        return DEFAULT_PENALTY
 
     def worth(penalty: float) -> float:
         ridge, (x, years, event) = np.where(made.free, LEVEL, penalty), training
         if head == "cox":
-            return cox.deviance(cox.fit(x, years, event == 1, ridge), chooser[0], chooser[1], chooser[2] == 1)
-        return discrete_time.deviance(discrete_time.fit(x, years, event, ridge), *chooser)
+            return cox.deviance(cox.fit(x, years, event == 1, ridge), held_out[0], held_out[1], held_out[2] == 1)
+        return discrete_time.deviance(discrete_time.fit(x, years, event, ridge), *held_out)
 
     return float(PENALTIES[int(np.argmax([worth(penalty) for penalty in PENALTIES]))])
 

@@ -132,7 +132,7 @@ def breslow(eta: np.ndarray, data: Ordered) -> tuple[np.ndarray, np.ndarray]:
 
 
 def deviance(model: Cox, x: np.ndarray, years: np.ndarray, event: np.ndarray) -> float:
-    """Log partial likelihood of other people under the model's coefficients: what chooses the ridge."""
+    """Log partial likelihood of other people under the model's coefficients; selects the ridge."""
     data = ordered(years, event)
     return likelihood(model.beta, (x - model.mean)[data.order], data)[0]
 

@@ -100,7 +100,7 @@ def _newton(
 
 
 def deviance(model: DiscreteTime, x: np.ndarray, years: np.ndarray, event: np.ndarray) -> float:
-    """Log likelihood of the event in other people: what chooses the ridge."""
+    """Log likelihood of the event in other people; selects the ridge."""
     weight, happened, _ = exposed(years, event, model.edges)
     return _value(np.concatenate([model.level[0], model.beta[0]]), x - model.mean, weight, happened)
 
