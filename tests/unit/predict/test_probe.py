@@ -62,7 +62,7 @@ def test_those_who_choose_decide_and_unknown_labels_count_nothing() -> None:
     again = probe.fit(more_x[rows], more_y[rows], more_x[validation], more_y[validation])
     np.testing.assert_array_equal(again.weight, found.weight)
     nobody = probe.fit(x[train], y[train], x[:0], y[:0])
-    assert (nobody.scale, nobody.penalty) == ("standardised", probe.UNCHOSEN)
+    assert (nobody.scale, nobody.penalty) == ("standardised", probe.DEFAULT_PENALTY)
     assert np.isnan(nobody.loss)
 
 

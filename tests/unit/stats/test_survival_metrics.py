@@ -5,8 +5,7 @@ import pytest
 from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight, survdiff
 from tests.unit.predict.test_cox import BETA, simulated
 
-from ecgwas.stats.survival import curves
-from ecgwas.stats.survival import survival_metrics as metrics
+from ecgwas.stats.survival import curves, metrics
 
 
 def by_hand(years, event, risk, weight, left=None):

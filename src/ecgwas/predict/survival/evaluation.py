@@ -8,8 +8,7 @@ import numpy as np
 from ecgwas.config import Predict
 from ecgwas.predict.survival.risk_models import Risk
 from ecgwas.stats import bootstrap
-from ecgwas.stats.survival import curves
-from ecgwas.stats.survival import survival_metrics as metrics
+from ecgwas.stats.survival import curves, metrics
 
 GRID = 40  # times a curve is told at
 BINS = 10
