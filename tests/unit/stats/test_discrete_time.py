@@ -2,7 +2,7 @@
 
 import numpy as np
 import statsmodels.api as sm
-from tests.unit.predict.test_cox import BETA, simulated
+from tests.unit.stats.test_cox import BETA, simulated
 
 from ecgwas.stats.survival import discrete_time
 

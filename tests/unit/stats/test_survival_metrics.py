@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight, survdiff
-from tests.unit.predict.test_cox import BETA, simulated
+from tests.unit.stats.test_cox import BETA, simulated
 
 from ecgwas.stats.survival import curves, metrics
 
