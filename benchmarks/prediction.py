@@ -32,7 +32,7 @@ from ecgwas import config
 from ecgwas.cli import run
 from ecgwas.config import METHODS
 from ecgwas.predict.evaluate import evaluate_study, scored
-from ecgwas.predict.evaluate.subgroups import Columns
+from ecgwas.predict.evaluate.subgroups import GroupTables
 
 PROJECT = Path(__file__).resolve().parents[1]
 NAMES = {"xresnet1d": "xresnet"}  # in the JSON
@@ -74,13 +74,17 @@ def jobs_of(plan: Plan, methods: Iterable[str], checkpoint: Path, train: Place, 
     ]
 
 
-def judge(jobs: list[Job], places: list[Place], settings: config.Predict) -> dict[str, pl.DataFrame]:
+def evaluate_jobs(jobs: list[Job], places: list[Place], settings: config.Predict) -> dict[str, pl.DataFrame]:
     """The tables of the pipeline's evaluation, of the outcomes of `settings`."""
     cohorts = {}
     for place in places:
         labels = scored.read_labels(place.labels, settings)  # the macro average is over the outcomes of `settings`
         scores = scored.read_scores(labels, [job.method for job in jobs], [job.scores(place) for job in jobs])
-        cohorts[place.folder.name] = labels, scores, Columns(place.folder / recordings.RECORDINGS, place.people, None)
+        cohorts[place.folder.name] = (
+            labels,
+            scores,
+            GroupTables(place.folder / recordings.RECORDINGS, place.people, None),
+        )
     settings = settings.model_copy(update={"train": places[0].folder.name, "subgroups": ["sex", "age"]})
     return evaluate_study.tabled(evaluate_study.evaluated(cohorts, settings, 1))
 
@@ -131,7 +135,7 @@ def on_ptbxl(plan: Plan, checkpoint: Path, data: Path, work: Path, cohort: Path,
     run_all(jobs, threads)
     line: dict[str, object] = {}
     for task, names in outcomes.TASKS.items():
-        made = judge(jobs, [here, there], outcomes.of_task(settings, task))
+        made = evaluate_jobs(jobs, [here, there], outcomes.of_task(settings, task))
         outcome = "macro" if len(names) > 1 else names[0]
         found = told(made["performance"], cohort.name, outcome)
         rows = [
@@ -173,7 +177,7 @@ def on_devices(plan: Plan, checkpoint: Path, work: Path, threads: int) -> dict[s
     one = plan._replace(draws={1.0: 1}, slow_draws={1.0: 1})
     jobs = jobs_of(one, DISEASE_METHODS, checkpoint, first, (first, second), settings, work / "prediction-devices")
     run_all(jobs, threads)
-    made = judge(jobs, [first, second], settings)
+    made = evaluate_jobs(jobs, [first, second], settings)
     auroc = (
         made["performance"]
         .filter(split="test", metric="auroc")

@@ -8,9 +8,10 @@ from ecgwas import config
 from ecgwas.cli import run
 from ecgwas.errors import UserError
 from ecgwas.files import remove_folder
-from ecgwas.predict.inputs import Cohort, Fit, read_examples
+from ecgwas.predict.inputs import CohortFiles, FitInputs, read_examples
 
-# Each module has fit(Fit) -> dict of the predictor, and score(dict, Cohort, recording ids, threads, batch) -> Scores.
+# Each module has fit(FitInputs) -> dict of the predictor, and
+# score(dict, CohortFiles, recording ids, threads, batch) -> Logits.
 MODULES = {
     "finetuned": "tuning",
     "attention": "tuning",
@@ -49,7 +50,7 @@ def main(
     label_share: float = 1.0,
     label_draw: int = 0,
 ) -> None:
-    """Fit one method to the prevalent outcomes of the cohort that is learnt from; the test's recordings are not read.
+    """Fit one method to the prevalent outcomes of the training cohort; test recordings are not read.
 
     Args:
         method: One of predict.methods.
@@ -71,9 +72,9 @@ def main(
     """
     from ecgwas.checkpoints import checkpoint as files
 
-    cohort = Cohort(recordings, strips or (), beats or (), intervals, people)
+    cohort = CohortFiles(recordings, strips or (), beats or (), intervals, people)
     examples, unfitted = read_examples(labels, settings, label_share, label_draw)
-    given = Fit(method, settings, cohort, examples, unfitted, checkpoint, embeddings, seed, threads, resume)
+    given = FitInputs(method, settings, cohort, examples, unfitted, checkpoint, embeddings, seed, threads, resume)
     found = module_of(method).fit(given)
     values = {"kind": "predictor", "method": method, "outcomes": list(examples.outcomes), "unfitted": unfitted}
     values |= {"settings": settings.model_dump(mode="json"), "seed": seed}

@@ -15,7 +15,7 @@ SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
-class Cohort:
+class CohortFiles:
     """Where what is known of a cohort lies; a method reads what it needs."""
 
     recordings: Path
@@ -45,12 +45,12 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Fit:
+class FitInputs:
     """All that a method may use to be fitted."""
 
     method: str
     settings: config.Predict
-    cohort: Cohort
+    cohort: CohortFiles
     examples: Examples
     unfitted: dict[str, str] = field(default_factory=dict)  # outcome: why there is no predictor of it
     checkpoint: Path | None = None
@@ -61,7 +61,7 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class Scores:
+class Logits:
     """Logits of recordings, and why some have none."""
 
     logits: np.ndarray  # float64 [n, O], NaN where it cannot be scored

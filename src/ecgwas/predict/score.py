@@ -10,13 +10,13 @@ from ecgwas.cli import run
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
 from ecgwas.predict.fit import module_of
-from ecgwas.predict.inputs import Cohort, Scores
+from ecgwas.predict.inputs import CohortFiles, Logits
 from ecgwas.tables import SCORES, typed
 
 BATCH = 128
 
 
-def to_table(ids: pl.DataFrame, scores: Scores, predictor: dict[str, Any]) -> pl.DataFrame:
+def to_table(ids: pl.DataFrame, scores: Logits, predictor: dict[str, Any]) -> pl.DataFrame:
     """tables.SCORES, and a logit an outcome; null where it cannot be scored, or the outcome could not be learnt."""
     outcomes, unfitted = predictor["outcomes"], predictor["unfitted"]
     logits = np.where(np.isfinite(scores.logits), scores.logits, np.nan)
@@ -61,7 +61,7 @@ def main(
     if fitted.get("kind") != "predictor":
         raise UserError(f"{predictor}: of kind {fitted.get('kind')}, no predictor; give what predict.fit wrote")
     ids = pl.read_parquet(labels or recordings, columns=["recording_id", "person_id"])
-    cohort = Cohort(recordings, strips or (), beats or (), intervals, people)
+    cohort = CohortFiles(recordings, strips or (), beats or (), intervals, people)
     found = module_of(fitted["method"]).score(fitted, cohort, ids["recording_id"], threads=threads, batch=batch)
     table = to_table(ids, found, fitted)
     lost = table.filter(pl.col("reason").is_not_null()).height

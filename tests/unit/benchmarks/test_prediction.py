@@ -164,7 +164,7 @@ def test_the_macro_average_is_over_the_outcomes_of_a_task(subset, tmp_path) -> N
     settings = SETTINGS.model_copy(update={"resamples": 20})
     macros = set()
     for task, names in prediction_outcomes.TASKS.items():
-        found = prediction.judge([job], [place], prediction_outcomes.of_task(settings, task))["performance"]
+        found = prediction.evaluate_jobs([job], [place], prediction_outcomes.of_task(settings, task))["performance"]
         auroc = found.filter(split="test", metric="auroc", label_share=1.0)
         single = auroc.filter(pl.col("outcome").is_in(list(names)))
         assert set(auroc["outcome"]) == {*names, "macro"} if len(names) > 1 else set(names) <= set(auroc["outcome"])

@@ -8,7 +8,7 @@ from ecgwas import tables
 from ecgwas.config import Phenotypes
 from ecgwas.interpret.loci import alleles
 from ecgwas.phenotypes import analysed_people, traits
-from ecgwas.predict.inputs import Cohort
+from ecgwas.predict.inputs import CohortFiles
 from ecgwas.predict.methods import classical
 from ecgwas.stats import circular
 
@@ -118,7 +118,7 @@ def test_features_of_a_classifier_are_cosine_and_sine(tmp_path):
     )
     ids = pl.DataFrame({"recording_id": ["r", "s"], "person_id": ["a", "b"]})
     x = classical.features(
-        "intervals", Cohort(tmp_path / "recordings.parquet", intervals=tmp_path / "intervals.parquet"), ids
+        "intervals", CohortFiles(tmp_path / "recordings.parquet", intervals=tmp_path / "intervals.parquet"), ids
     )
     assert x.columns == ["qrs_axis_cos", "qrs_axis_sin", "qt_ms"]
     near = x.select("qrs_axis_cos", "qrs_axis_sin").to_numpy()

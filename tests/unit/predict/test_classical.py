@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ecgwas.config import Predict
-from ecgwas.predict.inputs import Cohort, Examples, Fit
+from ecgwas.predict.inputs import CohortFiles, Examples, FitInputs
 from ecgwas.predict.methods import classical
 from ecgwas.stats.discrimination import auroc
 
@@ -35,15 +35,15 @@ def test_age_and_sex_and_measurements_find_what_they_should(tmp_path, method, le
     measured.write_parquet(tmp_path / "intervals.parquet")
     measured.drop("af").write_parquet(tmp_path / "other.parquet")
     files = {name: tmp_path / f"{name}.parquet" for name in ("recordings", "intervals")}
-    here = Cohort(**files, people=tmp_path / "people.csv")
-    fitted = {"method": method} | classical.fit(Fit(method, Predict(), here, Examples(table, ("x",), y[:, None])))
+    here = CohortFiles(**files, people=tmp_path / "people.csv")
+    fitted = {"method": method} | classical.fit(FitInputs(method, Predict(), here, Examples(table, ("x",), y[:, None])))
     logits = classical.score(fitted, here, table["recording_id"]).logits
     test = (table["split"] == "test").to_numpy()
     assert auroc(y[test], logits[test, 0]) > least
     assert np.isfinite(logits).all()
     assert fitted["features"] == (["pr_ms", "af"] if method == "intervals" else ["age", "age_squared", "male"])
-    other = Cohort(here.recordings, intervals=tmp_path / "other.parquet", people=here.people)
+    other = CohortFiles(here.recordings, intervals=tmp_path / "other.parquet", people=here.people)
     assert np.isfinite(classical.score(fitted, other, table["recording_id"]).logits).all()
     turned = np.where(test, 1 - y, y)
-    again = classical.fit(Fit(method, Predict(), here, Examples(table, ("x",), turned[:, None])))
+    again = classical.fit(FitInputs(method, Predict(), here, Examples(table, ("x",), turned[:, None])))
     assert torch.equal(again["weight"], fitted["weight"])

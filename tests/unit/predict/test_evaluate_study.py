@@ -233,7 +233,9 @@ def test_a_cohort_in_which_nobody_has_a_label_is_told_of_and_stops_nobody(made, 
 
 def test_a_hidden_denominator_does_not_come_back_by_the_share_called():
     y, person = np.r_[np.ones(20), np.zeros(80)], np.array([f"p{k}" for k in range(100)])
-    fixed = operating_point.Fixed(thresholds.Threshold(0.5, "youden", 0.5, 0.5), calibration.Platt(0.0, 1.0, None))
+    fixed = operating_point.OperatingPoint(
+        thresholds.Threshold(0.5, "youden", 0.5, 0.5), calibration.Platt(0.0, 1.0, None)
+    )
 
     def rows(s: np.ndarray, whose: np.ndarray) -> dict:
         part = SimpleNamespace(name="af", y=y, methods={"probe": s}, person=whose, reason=None)

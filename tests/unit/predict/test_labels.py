@@ -172,10 +172,10 @@ def test_a_cohort_in_which_nobody_is_labelled_has_a_row_for_each(cohort):
 def test_a_person_twice_and_sexes(cohort):
     people = cohort / "people.csv"
     people.write_text("person_id,sex\np0,M\np1,f\np2,Female\np3,\np4,unknown\n")
-    assert labels.about(people)["sex"].to_list() == ["male", "female", "female", None, None]
+    assert labels.demographics(people)["sex"].to_list() == ["male", "female", "female", None, None]
     people.write_text("person_id,sex\np0,0\np1,1\n")
     with pytest.raises(UserError, match=r"people\.csv: line 2: sex is 0, a number .* write female, f, male, m"):
-        labels.about(people)
+        labels.demographics(people)
     people.write_text("person_id,sex,mi\np0,m,1\np0,m,1\n")
     with pytest.raises(UserError, match=r"person 'p0' appears more than once"):
         made(cohort, {"mi": config.Outcome(column="mi")}, {})

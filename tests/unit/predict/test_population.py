@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ecgwas.predict.evaluate import population
-from ecgwas.predict.evaluate.population import People
+from ecgwas.predict.evaluate.population import PredictedRisks
 from ecgwas.stats import disclosure
 
 
@@ -66,7 +66,7 @@ def drawn(n=2000, seed=0, years=6, rate=-2.0):
     rng = np.random.default_rng(seed)
     risk = 1 / (1 + np.exp(-(rng.normal(size=n) * 1.5 + rate)))
     time = np.array([f"{2010 + k % years}-{1 + k % 12:02d}-03T08:00:00" for k in range(n)])
-    return People(risk, (rng.random(n) < risk).astype(int), time)
+    return PredictedRisks(risk, (rng.random(n) < risk).astype(int), time)
 
 
 def test_no_view_shows_a_small_number():
@@ -107,7 +107,7 @@ def test_bands_and_screening_say_who_is_at_risk():
 def test_dates_are_years_or_months_and_tell_a_trend():
     people = drawn(years=6)
     risk = np.clip(people.risk + np.array([int(t[:4]) - 2010 for t in people.time]) / 20, 0, 1)
-    rows = population.view(People(risk, people.y, people.time), 5, {})
+    rows = population.view(PredictedRisks(risk, people.y, people.time), 5, {})
     years = [row for row in rows if row.view == "date"]
     assert [row.group for row in years] == [str(year) for year in range(2010, 2016)]
     assert all(a.risk[0] < b.risk[0] for a, b in itertools.pairwise(years))
@@ -122,9 +122,9 @@ def test_each_person_is_told_once_by_the_latest_recording():
 
 
 def test_few_people_or_cases_leave_only_what_is_allowed():
-    few = People(np.array([0.1, 0.2]), np.array([0, 1]), np.array(["", ""]))
+    few = PredictedRisks(np.array([0.1, 0.2]), np.array([0, 1]), np.array(["", ""]))
     assert [(row.view, row.people) for row in population.view(few, 5, {})] == [("total", None)]
-    healthy = People(np.linspace(0.1, 0.2, 50), np.zeros(50, int), np.array([""] * 50))
+    healthy = PredictedRisks(np.linspace(0.1, 0.2, 50), np.zeros(50, int), np.array([""] * 50))
     rows = population.view(healthy, 5, {})
     assert [(row.view, row.group, row.people, row.cases) for row in rows] == [
         ("total", "all", 50, None),

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from ecgwas.predict.evaluate import subgroups
-from ecgwas.predict.evaluate.subgroups import Columns, Scored
+from ecgwas.predict.evaluate.subgroups import GroupTables, ScoredRecordings
 from ecgwas.stats import bootstrap, discrimination
 
 
@@ -15,13 +15,13 @@ def scored(n=600, seed=0, worse=None):
     y = (rng.random(n) < 0.4).astype(int)
     s = y * (1 if worse is None else np.where(worse, 0, 1)) + rng.normal(size=n)
     draws = bootstrap.draw(np.arange(n), y[:, None].astype(float), 200, 1)
-    return Scored(y, s, np.arange(n), draws, 0.5)
+    return ScoredRecordings(y, s, np.arange(n), draws, 0.5)
 
 
 def test_measures_and_gaps_are_those_of_the_groups_taken_alone():
     data = scored()
     group = np.where(np.arange(600) % 3 == 0, "x", "z")
-    made = {(p.group, p.measure): p for p in subgroups.parts(data, group, 5, 5)}
+    made = {(p.group, p.measure): p for p in subgroups.group_measures(data, group, 5, 5)}
     assert len(made) == 8
     inside = group == "x"
     alone = discrimination.auroc(data.y[inside], data.s[inside])
@@ -38,18 +38,18 @@ def test_measures_and_gaps_are_those_of_the_groups_taken_alone():
 
 def test_a_planted_gap_is_found_and_none_is_not():
     group = np.where(np.arange(600) % 2 == 0, "x", "z")
-    planted = next(subgroups.parts(scored(worse=group == "x"), group, 5, 5))
+    planted = next(subgroups.group_measures(scored(worse=group == "x"), group, 5, 5))
     assert planted.gap[2] < 0
     covered = 0
     for seed in range(60):
-        part = next(subgroups.parts(scored(300, seed), group[:300], 5, 5))
+        part = next(subgroups.group_measures(scored(300, seed), group[:300], 5, 5))
         covered += part.gap[1] <= 0 <= part.gap[2]
     assert covered / 60 > 0.85
 
 
 def test_small_groups_show_nothing_and_the_next_smallest_hides_them():
     group = np.r_[["a"] * 3, ["b"] * 97, ["c"] * 200, ["d"] * 300]
-    made = list(subgroups.parts(scored(), group, 5, 5))
+    made = list(subgroups.group_measures(scored(), group, 5, 5))
     hidden = [p for p in made if p.group in "ab"]
     assert [(p.people, p.cases, p.value, p.gap, p.measure) for p in hidden] == [(None,) * 5] * 2
     assert len({p.reason for p in hidden}) == 1  # which of them is the small one is not said
@@ -59,7 +59,7 @@ def test_small_groups_show_nothing_and_the_next_smallest_hides_them():
 def test_too_few_cases_are_not_estimable():
     data = scored()
     group = np.where(np.arange(600) < 40, "few", "many")
-    made = [p for p in subgroups.parts(data, group, 5, 30) if p.group == "few"]
+    made = [p for p in subgroups.group_measures(data, group, 5, 30) if p.group == "few"]
     assert len(made) == 1
     assert made[0].value is None
     assert "fewer than 30" in made[0].reason
@@ -73,7 +73,7 @@ def test_groups_come_from_labels_recordings_people_and_samples(tmp_path):
     pl.DataFrame(recordings).write_parquet(tmp_path / "recordings.parquet")
     pl.DataFrame({"person_id": ["q"], "site": ["north"]}).write_csv(tmp_path / "people.csv")
     pl.DataFrame({"person_id": ["p", "q", "r"], "ancestry": ["EUR", "EUR", None]}).write_parquet(tmp_path / "s.parquet")
-    columns = Columns(tmp_path / "recordings.parquet", tmp_path / "people.csv", tmp_path / "s.parquet")
+    columns = GroupTables(tmp_path / "recordings.parquet", tmp_path / "people.csv", tmp_path / "s.parquet")
 
     def of(name):
         made = subgroups.grouping(name, labels, columns, [45, 75])

@@ -11,7 +11,7 @@ from tests.unit.predict.conftest import predict
 from ecgwas import config
 from ecgwas.checkpoints import checkpoint as files
 from ecgwas.predict import inputs
-from ecgwas.predict.inputs import Cohort, Fit
+from ecgwas.predict.inputs import CohortFiles, FitInputs
 from ecgwas.predict.methods import networks, training, tuning, validation_score
 from ecgwas.signals.order import shuffled
 
@@ -25,12 +25,12 @@ def short_passes(monkeypatch):
 TRAINED = ("finetuned", "attention", "supervised", "xresnet1d")
 
 
-def given(world, method: str, settings: config.Predict | None = None, **options) -> Fit:
+def given(world, method: str, settings: config.Predict | None = None, **options) -> FitInputs:
     """What `fit.main` would hand over."""
     settings = settings or predict()
     examples, unfitted = inputs.read_examples(world.labels, settings, 1.0, 0)
-    cohort = Cohort(**world.signals)
-    return Fit(method, settings, cohort, examples, unfitted, checkpoint=world.checkpoint, **options)
+    cohort = CohortFiles(**world.signals)
+    return FitInputs(method, settings, cohort, examples, unfitted, checkpoint=world.checkpoint, **options)
 
 
 def same(a: dict, b: dict) -> bool:
@@ -112,7 +112,7 @@ def scripted(scores: list[float], monkeypatch, **changed) -> tuple[float, dict]:
     forward = lambda network, rows, *_: network.weight.expand(len(rows), 1) * torch.ones(len(rows), 1)  # noqa: E731
     task = training.Task(forward, np.ones_like(y), rows, rows, settings, 1, 1)
     told = iter(scores)
-    monkeypatch.setattr(training.Trial, "judged", lambda self: next(told))
+    monkeypatch.setattr(training.Trial, "validation_score", lambda self: next(told))
     network, chosen = training.fit(Scripted, task, None)
     return float(network.weight.detach()), chosen
 

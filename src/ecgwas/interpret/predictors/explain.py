@@ -18,7 +18,7 @@ from ecgwas.files import write_parquet
 from ecgwas.interpret.predictors import attention, checks, maps, summary, typical
 from ecgwas.interpret.predictors.maps import Explained
 from ecgwas.interpret.predictors.segments import SEGMENTS, Unexplained
-from ecgwas.predict.inputs import Cohort
+from ecgwas.predict.inputs import CohortFiles
 from ecgwas.predict.methods import networks
 from ecgwas.predict.methods.networks import Network
 from ecgwas.predict.methods.tuning import open_signals, places
@@ -203,7 +203,7 @@ def main(
         raise UserError(f"{scores}: no scores of {', '.join(missing)}; score the cohort with {predictor}")
     for network in loaded:
         network.requires_grad_(False)
-    signals = open_signals(Cohort(recordings, strips, beats), loaded[0].checkpoint, predictor)
+    signals = open_signals(CohortFiles(recordings, strips, beats), loaded[0].checkpoint, predictor)
     setting = Setting(loaded, signals, settings, seed)
     rows = {outcome: outcome_rows(setting, table, scored, outcome) for outcome in loaded[0].outcomes}
     paths = {"occlusion": occlusion, "attributions": attributions, "beat_maps": beat_maps, "checks": checks_table}

@@ -11,8 +11,8 @@ from ecgwas.config import Predict
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
 from ecgwas.predict.evaluate import operating_point, performance, scored, subgroups
-from ecgwas.predict.evaluate.scored import Judged
-from ecgwas.predict.evaluate.subgroups import Columns
+from ecgwas.predict.evaluate.scored import ScoredSplit
+from ecgwas.predict.evaluate.subgroups import GroupTables
 
 SCHEMAS = {
     "performance": tables.PREDICT_PERFORMANCE,
@@ -26,7 +26,7 @@ SCHEMAS = {
 Rows = dict[str, list[dict]]
 
 
-def discriminated(part: Judged, settings: Predict) -> Rows:
+def discriminated(part: ScoredSplit, settings: Predict) -> Rows:
     """Rows of AUROC and average precision, and of the methods' differences."""
     found = {outcome.name: performance.resampled(outcome) for outcome in part.outcomes}
     return {
@@ -35,13 +35,13 @@ def discriminated(part: Judged, settings: Predict) -> Rows:
     }
 
 
-def applied(part: Judged, columns: Columns, fixed: dict, settings: Predict) -> Rows:
+def applied(part: ScoredSplit, columns: GroupTables, fixed: dict, settings: Predict) -> Rows:
     """Rows of what thresholds and probabilities, fixed before, are worth among the people of a test split."""
     made: Rows = {name: [] for name in SCHEMAS}
     groups = {name: subgroups.grouping(name, part.labels, columns, settings.age_bands) for name in settings.subgroups}
     for outcome in part.outcomes:
         for method, s in outcome.methods.items():
-            given = fixed.get((outcome.name, method)) or operating_point.missing()
+            given = fixed.get((outcome.name, method)) or operating_point.not_estimable()
             p = given.platt.probabilities(s)
             made["thresholds"] += operating_point.threshold_rows(outcome, method, given, settings)
             if len(s):
@@ -58,7 +58,7 @@ def applied(part: Judged, columns: Columns, fixed: dict, settings: Predict) -> R
 
 
 def evaluated(
-    cohorts: dict[str, tuple[pl.DataFrame, scored.Scores, Columns]], settings: Predict, seed: int
+    cohorts: dict[str, tuple[pl.DataFrame, scored.CohortScores, GroupTables]], settings: Predict, seed: int
 ) -> Iterator[tuple[str, str, Rows]]:
     """Cohort, split and rows: first the validation split of the training cohort, then every test split."""
     learnt = settings.train or next(iter(cohorts))
@@ -67,17 +67,17 @@ def evaluated(
     labels, scores, _ = cohorts[learnt]
     # A prevalence, or the net benefit of acting on all, tells how many cases there are.
     cases, resamples = max(settings.min_cases, settings.min_cell), settings.resamples
-    validation = scored.judge(learnt, "validation", labels, scores, cases, resamples, seed)
+    validation = scored.scored_split(learnt, "validation", labels, scores, cases, resamples, seed)
     fixed = operating_point.fix(validation, settings)
     made = discriminated(validation, settings)
     made["thresholds"] = []
     for outcome in validation.outcomes:
         for method in outcome.methods:
-            given = fixed.get((outcome.name, method)) or operating_point.missing()
+            given = fixed.get((outcome.name, method)) or operating_point.not_estimable()
             made["thresholds"] += operating_point.threshold_rows(outcome, method, given, settings)
     yield learnt, "validation", made
     for cohort, (labels, scores, columns) in cohorts.items():
-        part = scored.judge(cohort, "test", labels, scores, cases, resamples, seed)
+        part = scored.scored_split(cohort, "test", labels, scores, cases, resamples, seed)
         first, then = discriminated(part, settings), applied(part, columns, fixed, settings)
         yield cohort, "test", {name: first.get(name, []) + then[name] for name in SCHEMAS}
 
@@ -102,9 +102,9 @@ def read(
     methods: list[str],
     labels: list[Path],
     scores: list[Path],
-    columns: list[Columns],
+    columns: list[GroupTables],
     settings: Predict,
-) -> dict[str, tuple[pl.DataFrame, scored.Scores, Columns]]:
+) -> dict[str, tuple[pl.DataFrame, scored.CohortScores, GroupTables]]:
     """Labels, scores and columns by cohort."""
     if len(scores) != len(cohorts) * len(methods):
         raise UserError(
@@ -157,7 +157,7 @@ def main(
         settings: The study's block `predict`.
         seed: Seed of the bootstrap.
     """
-    columns = [Columns(*paths) for paths in zip(recordings, people, samples, strict=True)]
+    columns = [GroupTables(*paths) for paths in zip(recordings, people, samples, strict=True)]
     settings = settings or Predict()
     made = tabled(evaluated(read(cohorts, methods, labels, scores, columns, settings), settings, seed))
     outputs = (

@@ -8,37 +8,39 @@ import numpy as np
 from ecgwas.config import Predict
 from ecgwas.predict.evaluate import population, subgroups
 from ecgwas.predict.evaluate.performance import named
-from ecgwas.predict.evaluate.scored import Judged, Outcome
+from ecgwas.predict.evaluate.scored import ScoredOutcome, ScoredSplit
 from ecgwas.stats import calibration, net_benefit, thresholds
 from ecgwas.stats.calibration import Platt
 from ecgwas.stats.thresholds import Threshold
 
 
 @dataclass(frozen=True)
-class Fixed:
+class OperatingPoint:
     """Threshold and calibration of one method and outcome, fixed in the validation split."""
 
     threshold: Threshold | None
     platt: Platt
 
 
-def fix(validation: Judged, settings: Predict) -> dict[tuple[str, str], Fixed]:
+def fix(validation: ScoredSplit, settings: Predict) -> dict[tuple[str, str], OperatingPoint]:
     """Operating points by (outcome, method); none for an outcome that is not estimable in the validation split."""
     found = {}
     for outcome in validation.outcomes:
         for method, s in outcome.methods.items():
             if outcome.reason is None:
                 chosen = thresholds.select(outcome.y, s, settings.threshold, settings.specificity)
-                found[outcome.name, method] = Fixed(chosen, calibration.platt(outcome.y, s))
+                found[outcome.name, method] = OperatingPoint(chosen, calibration.platt(outcome.y, s))
     return found
 
 
-def missing() -> Fixed:
+def not_estimable() -> OperatingPoint:
     """No threshold, and the logit taken as the log odds: the outcome is not estimable in the validation split."""
-    return Fixed(None, Platt(0.0, 1.0, "probabilities are those of the logits: too few cases in the validation split"))
+    return OperatingPoint(
+        None, Platt(0.0, 1.0, "probabilities are those of the logits: too few cases in the validation split")
+    )
 
 
-def threshold_rows(outcome: Outcome, method: str, fixed: Fixed, settings: Predict) -> Iterator[dict]:
+def threshold_rows(outcome: ScoredOutcome, method: str, fixed: OperatingPoint, settings: Predict) -> Iterator[dict]:
     """Sensitivity, specificity, PPV, NPV and who is called, with Wilson intervals."""
     head = {"outcome": outcome.name, "method": method, "rule": settings.threshold}
     empty = {"threshold": None, "probability": None, "n": None, **named("value", "low", "high", values=(None,) * 3)}
@@ -64,7 +66,7 @@ def threshold_rows(outcome: Outcome, method: str, fixed: Fixed, settings: Predic
             yield head | {"metric": "screened", **ends, "n": n, "reason": why}
 
 
-def reliability_rows(outcome: Outcome, method: str, p: np.ndarray, settings: Predict) -> Iterator[dict]:
+def reliability_rows(outcome: ScoredOutcome, method: str, p: np.ndarray, settings: Predict) -> Iterator[dict]:
     """Groups of neighbouring risk: what was told and what came."""
     head = {"outcome": outcome.name, "method": method, "reason": None}
     for k, group in enumerate(calibration.bins(outcome.y, p, outcome.person, settings.min_cell)):
@@ -75,7 +77,7 @@ def reliability_rows(outcome: Outcome, method: str, p: np.ndarray, settings: Pre
         yield head | about | ends
 
 
-def decision_rows(outcome: Outcome, method: str, p: np.ndarray) -> Iterator[dict]:
+def decision_rows(outcome: ScoredOutcome, method: str, p: np.ndarray) -> Iterator[dict]:
     """Net benefit of the model, of acting on everyone, and the model's advantage over the better of all and nobody."""
     made = net_benefit.curve(outcome.y, p, outcome.person, outcome.draws)
     curves = {"model": made.benefit, "all": made.treat_all, "advantage": made.advantage}
@@ -87,17 +89,17 @@ def decision_rows(outcome: Outcome, method: str, p: np.ndarray) -> Iterator[dict
 
 
 def subgroup_rows(
-    outcome: Outcome, method: str, fixed: Fixed, groups: dict[str, np.ndarray | str], settings: Predict
+    outcome: ScoredOutcome, method: str, fixed: OperatingPoint, groups: dict[str, np.ndarray | str], settings: Predict
 ) -> Iterator[dict]:
     """Each group's measures and gaps; a column that makes no groups has one row, why."""
     at = fixed.threshold.value if fixed.threshold else None
-    scored = subgroups.Scored(outcome.y, outcome.methods[method], outcome.person, outcome.draws, at)
+    scored = subgroups.ScoredRecordings(outcome.y, outcome.methods[method], outcome.person, outcome.draws, at)
     for column, group in groups.items():
         head = {"outcome": outcome.name, "method": method, "column": column}
         found = (
-            [subgroups.Part("all", None, None, None, None, None, group)]
+            [subgroups.GroupMeasure("all", None, None, None, None, None, group)]
             if isinstance(group, str)
-            else subgroups.parts(scored, group[outcome.rows], settings.min_cell, settings.min_cases)
+            else subgroups.group_measures(scored, group[outcome.rows], settings.min_cell, settings.min_cases)
         )
         for part in found:
             value = named("value", "low", "high", values=part.value or (None,) * 3)
@@ -107,13 +109,18 @@ def subgroup_rows(
 
 
 def population_rows(
-    judged: Judged, outcome: Outcome, method: str, p: np.ndarray, groups: dict[str, np.ndarray | str], least: int
+    scored: ScoredSplit,
+    outcome: ScoredOutcome,
+    method: str,
+    p: np.ndarray,
+    groups: dict[str, np.ndarray | str],
+    least: int,
 ) -> Iterator[dict]:
     """Distribution, trend and highest-risk groups of the people's risks."""
-    time = judged.labels["time"].cast(str).fill_null("").to_numpy().astype(str)[outcome.rows]
+    time = scored.labels["time"].cast(str).fill_null("").to_numpy().astype(str)[outcome.rows]
     last = population.latest(outcome.person, time)
     further = {name: group[outcome.rows][last] for name, group in groups.items() if not isinstance(group, str)}
-    people = population.People(p[last], outcome.y[last].astype(int), time[last])
+    people = population.PredictedRisks(p[last], outcome.y[last].astype(int), time[last])
     for row in population.view(people, least, further):
         head = {"outcome": outcome.name, "method": method, "view": row.view, "group": row.group}
         about = {"n_people": row.people, "n_cases": row.cases, "found": row.found, "reason": row.reason}

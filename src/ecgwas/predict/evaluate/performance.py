@@ -1,11 +1,11 @@
-"""Judged recordings -> rows of performance and of paired differences, from one pass over the resamples."""
+"""Scored recordings -> rows of performance and of paired differences, from one pass over the resamples."""
 
 import itertools
 from collections.abc import Iterator
 
 import numpy as np
 
-from ecgwas.predict.evaluate.scored import Judged, Key, Outcome
+from ecgwas.predict.evaluate.scored import Key, ScoredOutcome, ScoredSplit
 from ecgwas.stats import calibration, delong, discrimination
 from ecgwas.stats.bootstrap import interval
 
@@ -14,7 +14,7 @@ MACRO = "macro"
 Resampled = dict[Key, np.ndarray]  # [1 + b, METRICS]: as it is, then in each resample
 
 
-def resampled(outcome: Outcome) -> Resampled:
+def resampled(outcome: ScoredOutcome) -> Resampled:
     """METRICS of every method and share of labels, the mean over its draws; the same resamples for all."""
     ranks = {key: [discrimination.ranking(outcome.y, s) for s in draws] for key, draws in outcome.logits.items()}
     flat = list(itertools.chain.from_iterable(ranks.values()))
@@ -31,7 +31,7 @@ def resampled(outcome: Outcome) -> Resampled:
     return found
 
 
-def counts(outcome: Outcome, least: int) -> dict:
+def counts(outcome: ScoredOutcome, least: int) -> dict:
     """Numbers of recordings and people of an outcome that may be shown."""
     few = min(outcome.cases, outcome.controls) < least
     none = outcome.cases + outcome.controls < least
@@ -39,9 +39,9 @@ def counts(outcome: Outcome, least: int) -> dict:
     return {"n": None if none else len(outcome.y), "n_people": people, "n_cases": None if few else outcome.cases}
 
 
-def discrimination_rows(judged: Judged, found: dict[str, Resampled], least: int) -> Iterator[dict]:
+def discrimination_rows(scored: ScoredSplit, found: dict[str, Resampled], least: int) -> Iterator[dict]:
     """Rows of AUROC and average precision, by outcome and macro, with intervals over people."""
-    for outcome in judged.outcomes:
+    for outcome in scored.outcomes:
         head = {"outcome": outcome.name, **counts(outcome, least), "redrawn": outcome.draws.redrawn}
         for key, why in outcome.unscored.items():
             yield from (_row(head | _key(key), metric, None, why) for metric in METRICS)
@@ -53,49 +53,49 @@ def discrimination_rows(judged: Judged, found: dict[str, Resampled], least: int)
         for method, s in outcome.methods.items():
             if outcome.reason is None:
                 yield _row(head | _key((method, 1.0)), "auroc_delong", _delong(outcome, s), None)
-    yield from _macro(judged, found)
+    yield from _macro(scored, found)
 
 
-def _delong(outcome: Outcome, s: np.ndarray) -> tuple[float, float, float]:
+def _delong(outcome: ScoredOutcome, s: np.ndarray) -> tuple[float, float, float]:
     return delong.auroc_interval(outcome.y, s, outcome.person)
 
 
-def macros(judged: Judged, found: dict[str, Resampled]) -> tuple[Resampled, dict[Key, str | None]]:
+def macros(scored: ScoredSplit, found: dict[str, Resampled]) -> tuple[Resampled, dict[Key, str | None]]:
     """Means over estimable outcomes, [1 + b, METRICS], and what each leaves out; without resamples where it must be.
 
     Incident outcomes are left out, unless there are no others.
     """
     values, left = {}, {}
-    averaged = [outcome for outcome in judged.outcomes if not outcome.incident] or judged.outcomes
-    keys = dict.fromkeys(key for outcome in judged.outcomes for key in [*outcome.logits, *outcome.unscored])
+    averaged = [outcome for outcome in scored.outcomes if not outcome.incident] or scored.outcomes
+    keys = dict.fromkeys(key for outcome in scored.outcomes for key in [*outcome.logits, *outcome.unscored])
     estimable = [outcome.name for outcome in averaged if found[outcome.name]]
     for key in keys:
         if not estimable or any(key not in found[name] for name in estimable):
             left[key] = "not every estimable outcome is scored" if estimable else "no outcome is estimable"
             continue
-        rows = slice(None) if judged.joint.reason is None else slice(1)
+        rows = slice(None) if scored.joint.reason is None else slice(1)
         values[key] = np.mean([found[name][key][rows] for name in estimable], axis=0)
         lost = [outcome.name for outcome in averaged if outcome.name not in estimable]
         notes = [f"without {', '.join(lost)}: not estimable"] if lost else []
-        left[key] = "; ".join(notes + ([judged.joint.reason] if judged.joint.reason else [])) or None
+        left[key] = "; ".join(notes + ([scored.joint.reason] if scored.joint.reason else [])) or None
     return values, left
 
 
-def _macro(judged: Judged, found: dict[str, Resampled]) -> Iterator[dict]:
-    values, left = macros(judged, found)
-    head = {"outcome": MACRO, "n": None, "n_people": None, "n_cases": None, "redrawn": judged.joint.redrawn}
+def _macro(scored: ScoredSplit, found: dict[str, Resampled]) -> Iterator[dict]:
+    values, left = macros(scored, found)
+    head = {"outcome": MACRO, "n": None, "n_people": None, "n_cases": None, "redrawn": scored.joint.redrawn}
     for key, why in left.items():
         for j, metric in enumerate(METRICS):
             yield _row(head | _key(key), metric, _ends(values[key][:, j]) if key in values else None, why)
 
 
-def difference_rows(judged: Judged, found: dict[str, Resampled]) -> Iterator[dict]:
+def difference_rows(scored: ScoredSplit, found: dict[str, Resampled]) -> Iterator[dict]:
     """Rows of each pair of methods that learnt from the same share of labels, by outcome and macro."""
-    for outcome in judged.outcomes:
+    for outcome in scored.outcomes:
         yield from _paired(outcome.name, found[outcome.name], outcome.draws.reason)
         if outcome.reason is None:
             yield from _delong_pairs(outcome)
-    yield from _paired(MACRO, macros(judged, found)[0], judged.joint.reason)
+    yield from _paired(MACRO, macros(scored, found)[0], scored.joint.reason)
 
 
 def _paired(name: str, values: Resampled, why: str | None) -> Iterator[dict]:
@@ -107,7 +107,7 @@ def _paired(name: str, values: Resampled, why: str | None) -> Iterator[dict]:
             yield _row(head, metric, _ends(values[a, share][:, j] - values[b, share][:, j]), why)
 
 
-def _delong_pairs(outcome: Outcome) -> Iterator[dict]:
+def _delong_pairs(outcome: ScoredOutcome) -> Iterator[dict]:
     names = list(outcome.methods)
     if len(names) < 2:
         return
@@ -120,7 +120,7 @@ def _delong_pairs(outcome: Outcome) -> Iterator[dict]:
 
 
 def calibration_rows(
-    outcome: Outcome, method: str, probabilities: np.ndarray, least: int, platt: calibration.Platt
+    outcome: ScoredOutcome, method: str, probabilities: np.ndarray, least: int, platt: calibration.Platt
 ) -> Iterator[dict]:
     """Rows of Brier score, slope, intercept, ECE, prevalence, and of what makes the logits probabilities."""
     head = {"outcome": outcome.name, **counts(outcome, least), "redrawn": outcome.draws.redrawn} | _key((method, 1.0))

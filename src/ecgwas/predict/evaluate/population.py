@@ -17,7 +17,7 @@ MONTHS_UNDER_YEARS = 3  # a span of fewer calendar years is told by month
 
 
 @dataclass(frozen=True)
-class Row:
+class PopulationRow:
     """A group of people: how many, their mean risk, and how many are cases. None is hidden, or does not exist."""
 
     view: str  # total, risk, date, screening, or the column that makes the groups
@@ -32,7 +32,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class People:
+class PredictedRisks:
     """One recording a person, the latest."""
 
     risk: np.ndarray  # [n] probability
@@ -47,12 +47,12 @@ def latest(person: np.ndarray, time: np.ndarray) -> np.ndarray:
     return np.sort(order[last])
 
 
-def view(people: People, least: int, groupings: dict[str, np.ndarray]) -> list[Row]:
+def view(people: PredictedRisks, least: int, groupings: dict[str, np.ndarray]) -> list[PopulationRow]:
     """All views of one outcome and one method's risks; `groupings`: further columns [n] of words."""
     n, cases = len(people.y), int(people.y.sum())
     seen = disclosure.shown(np.array([n]), np.array([cases]), least)
     if not seen.total_people:
-        return [Row("total", "all", reason=f"fewer than {least} people")]
+        return [PopulationRow("total", "all", reason=f"fewer than {least} people")]
     rows = list(partition("total", np.zeros(n, int), ["all"], people, least))
     rows += banded(people, least)
     for name, words in ({"date": dates(people.time)} | groupings).items():
@@ -71,26 +71,28 @@ def dates(time: np.ndarray) -> np.ndarray:
     return np.array([t[:length] if good else UNKNOWN for t, good in zip(time, known, strict=True)], dtype=object)
 
 
-def partition(name: str, code: np.ndarray, words: list[str], people: People, least: int) -> Iterator[Row]:
+def partition(
+    name: str, code: np.ndarray, words: list[str], people: PredictedRisks, least: int
+) -> Iterator[PopulationRow]:
     """Rows of groups that everyone is in one of, `code` [n] the group's place in `words`; empty groups have none."""
     size = np.bincount(code, minlength=len(words))
     cases = np.bincount(code, people.y, minlength=len(words)).astype(int)
     there = np.flatnonzero(size)
     seen = disclosure.shown(size[there], cases[there], least)
     if not seen.total_people:
-        yield Row(name, "all", reason=f"groups of fewer than {least} people")
+        yield PopulationRow(name, "all", reason=f"groups of fewer than {least} people")
         return
     for k, group in enumerate(there):
         if not seen.people[k]:
-            yield Row(name, words[group], reason=f"hidden: fewer than {least} people could be worked out")
+            yield PopulationRow(name, words[group], reason=f"hidden: fewer than {least} people could be worked out")
             continue
         n, c = int(size[group]), int(cases[group])
         risk = mean_risk(people.risk[code == group])
         if not seen.cases[k]:
             why = f"cases hidden: fewer than {least} cases or controls could be worked out"
-            yield Row(name, words[group], n, None, risk, reason=why)
+            yield PopulationRow(name, words[group], n, None, risk, reason=why)
             continue
-        yield Row(name, words[group], n, c, risk, (c / n, *wilson(c, n)))
+        yield PopulationRow(name, words[group], n, c, risk, (c / n, *wilson(c, n)))
 
 
 def mean_risk(risk: np.ndarray) -> tuple[float, float, float]:
@@ -100,7 +102,7 @@ def mean_risk(risk: np.ndarray) -> tuple[float, float, float]:
     return mean, max(0.0, mean - reach), min(1.0, mean + reach)
 
 
-def banded(people: People, least: int) -> Iterator[Row]:
+def banded(people: PredictedRisks, least: int) -> Iterator[PopulationRow]:
     """Bands of risk, each with at least `least` cases and controls; then whom screening the highest bands finds.
 
     Number needed to screen: people screened a case found, 1/PPV (Rembold 1998, BMJ 317:307).
@@ -117,4 +119,4 @@ def banded(people: People, least: int) -> Iterator[Row]:
         found = int(people.y[code >= k].sum())
         low, high = wilson(found, size)
         name, needed = f"highest {100 * (1 - bands[k].start):g} %", (size / found, 1 / high, 1 / low)
-        yield Row("screening", name, size, found, None, (found / size, low, high), needed, found / total)
+        yield PopulationRow("screening", name, size, found, None, (found / size, low, high), needed, found / total)

@@ -16,7 +16,7 @@ Key = tuple[str, float]  # method, share of labels
 
 
 @dataclass(frozen=True)
-class Scores:
+class CohortScores:
     """Logits of one cohort: [draw, recording, outcome] of each method and share of labels, NaN where there is none."""
 
     outcomes: list[str]
@@ -24,7 +24,7 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ScoredOutcome:
     """One outcome in one split of one cohort."""
 
     name: str
@@ -46,13 +46,13 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Judged:
+class ScoredSplit:
     """One split of one cohort."""
 
     cohort: str
     split: str
     labels: pl.DataFrame  # a row a recording
-    outcomes: list[Outcome]
+    outcomes: list[ScoredOutcome]
     joint: Draws  # with both classes of every estimable outcome
 
 
@@ -87,7 +87,7 @@ def outcome_names(labels: pl.DataFrame) -> list[str]:
     return [name.removeprefix("y:") for name in labels.columns if name.startswith("y:")]
 
 
-def read_scores(labels: pl.DataFrame, methods: list[str], paths: list[Path]) -> Scores:
+def read_scores(labels: pl.DataFrame, methods: list[str], paths: list[Path]) -> CohortScores:
     """Scores of each file's method, in the labels' order. Columns share and draw, where there, keep draws apart."""
     outcomes = outcome_names(labels)
     found: dict[Key, list[np.ndarray]] = {}
@@ -112,7 +112,7 @@ def read_scores(labels: pl.DataFrame, methods: list[str], paths: list[Path]) -> 
                     f"{path}: a recording stands more than once; tell draws apart by columns share and draw"
                 )
             found.setdefault((method, float(share)), []).append(_aligned(labels, part, outcomes))
-    return Scores(outcomes, {key: np.stack(draws) for key, draws in found.items()})
+    return CohortScores(outcomes, {key: np.stack(draws) for key, draws in found.items()})
 
 
 def _aligned(labels: pl.DataFrame, scores: pl.DataFrame, outcomes: list[str]) -> np.ndarray:
@@ -124,9 +124,9 @@ def _aligned(labels: pl.DataFrame, scores: pl.DataFrame, outcomes: list[str]) ->
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def judge(
-    cohort: str, split: str, labels: pl.DataFrame, scores: Scores, min_cases: int, resamples: int, seed: int
-) -> Judged:
+def scored_split(
+    cohort: str, split: str, labels: pl.DataFrame, scores: CohortScores, min_cases: int, resamples: int, seed: int
+) -> ScoredSplit:
     """The recordings of a split, and resamples of its people: the same for every method and, if they do, outcome."""
     inside = (labels["split"] == split).fill_null(False).to_numpy()
     chosen = labels.filter(pl.Series(inside))
@@ -138,14 +138,14 @@ def judge(
         parts.append(_outcome(name, y, logits, person, min_cases))
     drawn = _draws(parts, person, people, resamples, seed)
     joined = [
-        Outcome(*part[:5], draws, *part[5:], incident=f"years:{part[0]}" in labels.columns)
+        ScoredOutcome(*part[:5], draws, *part[5:], incident=f"years:{part[0]}" in labels.columns)
         for part, draws in zip(parts, drawn[1:], strict=True)
     ]
-    return Judged(cohort, split, chosen, joined, drawn[0])
+    return ScoredSplit(cohort, split, chosen, joined, drawn[0])
 
 
 def _outcome(name: str, y: np.ndarray, logits: dict[Key, np.ndarray], person: np.ndarray, min_cases: int) -> tuple:
-    """What `Outcome` holds, without the draws."""
+    """What `ScoredOutcome` holds, without the draws."""
     labelled = np.isfinite(y)
     scored = {key: np.isfinite(values).all(0) for key, values in logits.items()}
     any_scored = labelled & np.logical_or.reduce(list(scored.values())) if scored else np.zeros(len(y), bool)

@@ -20,7 +20,7 @@ MOST_GROUPS = 20  # the largest; the rest are one group
 
 
 @dataclass(frozen=True)
-class Columns:
+class GroupTables:
     """What is known of a cohort's recordings, by which they are grouped."""
 
     recordings: Path | None = None
@@ -29,7 +29,7 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredRecordings:
     """One method's scores of one outcome, without the missing."""
 
     y: np.ndarray  # [n], 0 or 1
@@ -40,7 +40,7 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class Part:
+class GroupMeasure:
     """A measure of one group, or why there is none."""
 
     group: str
@@ -52,7 +52,7 @@ class Part:
     reason: str | None
 
 
-def grouping(name: str, labels: pl.DataFrame, columns: Columns, age_bands: list[float]) -> np.ndarray | str:
+def grouping(name: str, labels: pl.DataFrame, columns: GroupTables, age_bands: list[float]) -> np.ndarray | str:
     """Group of each recording of the labels, as words; or why there is none, in one sentence."""
     if name == "age":
         found = labels["age"].cast(pl.Float64)
@@ -68,7 +68,7 @@ def grouping(name: str, labels: pl.DataFrame, columns: Columns, age_bands: list[
     return _largest(values.cast(pl.String).fill_null(UNKNOWN).to_numpy().astype(str))
 
 
-def _looked_up(column: str, labels: pl.DataFrame, columns: Columns) -> pl.Series | None:
+def _looked_up(column: str, labels: pl.DataFrame, columns: GroupTables) -> pl.Series | None:
     """The column, of the recordings, people or samples table, whichever has it first; None where none has."""
     places = (columns.recordings, "recording_id"), (columns.people, "person_id"), (columns.samples, "person_id")
     for path, key in places:
@@ -108,18 +108,18 @@ def counts(group: np.ndarray, names: np.ndarray, y: np.ndarray, person: np.ndarr
     return np.array(people), np.array(cases)
 
 
-def parts(scored: Scored, group: np.ndarray, least: int, min_cases: int) -> Iterator[Part]:
+def group_measures(scored: ScoredRecordings, group: np.ndarray, least: int, min_cases: int) -> Iterator[GroupMeasure]:
     """Each group's measures and gaps to the rest; a group with too few people, cases or controls has one row, why."""
     names = np.unique(group)
     people, cases = counts(group, names, scored.y, scored.person)
     seen = disclosure.shown(people, cases, least)
     if not seen.total_people:
-        yield Part("all", None, None, None, None, None, f"groups of fewer than {least} people")
+        yield GroupMeasure("all", None, None, None, None, None, f"groups of fewer than {least} people")
         return
     shown_people, shown_cases = disclosure.masked(people, seen.people), disclosure.masked(cases, seen.cases)
     needed = max(min_cases, least)
     for k, name in enumerate(names):
-        about = Part(str(name), None, None, None, shown_people[k], shown_cases[k], None)
+        about = GroupMeasure(str(name), None, None, None, shown_people[k], shown_cases[k], None)
         if not seen.cases[k]:
             why = f"hidden: fewer than {least} people with, or without, the outcome could be worked out"
             yield dataclasses.replace(about, reason=why)
@@ -130,7 +130,7 @@ def parts(scored: Scored, group: np.ndarray, least: int, min_cases: int) -> Iter
             yield from _measured(scored, group == name, about, needed)
 
 
-def _measured(scored: Scored, inside: np.ndarray, about: Part, needed: int) -> Iterator[Part]:
+def _measured(scored: ScoredRecordings, inside: np.ndarray, about: GroupMeasure, needed: int) -> Iterator[GroupMeasure]:
     values, again = _both(scored, inside)
     rest = ~inside
     rest_cases = len(np.unique(scored.person[rest & (scored.y == 1)]))
@@ -144,7 +144,7 @@ def _measured(scored: Scored, inside: np.ndarray, about: Part, needed: int) -> I
         yield dataclasses.replace(about, measure=measure, value=value, gap=gap, reason=why)
 
 
-def _both(scored: Scored, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _both(scored: ScoredRecordings, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """MEASURES of the rows: as they are [measure], and in each resample [b, measure]."""
     y, s = scored.y[rows], scored.s[rows]
     ranks, called = discrimination.ranking(y, s), np.zeros(len(y), bool)

@@ -67,11 +67,13 @@ def candidates(recordings: pl.DataFrame, sources: Sources) -> pl.DataFrame:
         table = table.with_columns(absent).with_columns(pl.col("stated").fill_null(False))
     table = table.with_columns(time=pl.coalesce("time", "file_time")).drop("file_time")
     date = pl.col("time").str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
-    table = table.with_columns(date=date).join(about(sources.people), on="person_id", how="left", maintain_order="left")
+    table = table.with_columns(date=date).join(
+        demographics(sources.people), on="person_id", how="left", maintain_order="left"
+    )
     return table.sort("person_id", "time", "recording_id", nulls_last=True)
 
 
-def about(people: Path | None) -> pl.DataFrame:
+def demographics(people: Path | None) -> pl.DataFrame:
     """person_id, age (years) and sex (female, male or null)."""
     schema = {"person_id": pl.String, "age": pl.Float64, "sex": pl.String}
     return pl.DataFrame(schema=schema) if people is None else cohort_people.read(people).select(*schema)

@@ -8,15 +8,15 @@ import torch
 
 from ecgwas import tables
 from ecgwas.errors import UserError
-from ecgwas.predict.inputs import Cohort, Fit, Scores
-from ecgwas.predict.labels.labels import about
+from ecgwas.predict.inputs import CohortFiles, FitInputs, Logits
+from ecgwas.predict.labels.labels import demographics
 from ecgwas.predict.methods import probe
 
 NOT_MEASURED = ("recording_id", "person_id", "n_beats")
 FEWEST = 0.05  # share of the training recordings that must have a feature
 
 
-def features(method: str, cohort: Cohort, ids: pl.DataFrame) -> pl.DataFrame:
+def features(method: str, cohort: CohortFiles, ids: pl.DataFrame) -> pl.DataFrame:
     """A column a feature, rows as in `ids` (recording_id, person_id); null where missing.
 
     demographics: age, its square and male sex. intervals: every number and flag of intervals.parquet but the machine's;
@@ -24,7 +24,7 @@ def features(method: str, cohort: Cohort, ids: pl.DataFrame) -> pl.DataFrame:
     """
     if method == "demographics":
         cohort.need(method, "people")
-        people = ids.join(about(cohort.people), on="person_id", how="left", maintain_order="left")
+        people = ids.join(demographics(cohort.people), on="person_id", how="left", maintain_order="left")
         male = pl.when(pl.col("sex") == "male").then(1.0).when(pl.col("sex") == "female").then(0.0)
         return people.select("age", age_squared=(pl.col("age") / 10) ** 2, male=male)
     cohort.need(method, "intervals")
@@ -73,7 +73,7 @@ class Design(NamedTuple):
         return {"features": self.names, "middle": torch.from_numpy(self.middle)}
 
 
-def fit(given: Fit) -> dict[str, Any]:
+def fit(given: FitInputs) -> dict[str, Any]:
     """What the predictor's file holds: features, their medians, and the weights of a regression for each outcome."""
     examples = given.examples
     train, validation = examples.rows("train"), examples.rows("validation")
@@ -89,7 +89,7 @@ def fit(given: Fit) -> dict[str, Any]:
     return design.to_dict() | {"chosen": chosen} | {name: torch.from_numpy(a) for name, a in tensors.items()}
 
 
-def score(predictor: dict[str, Any], cohort: Cohort, ids: pl.Series, threads: int = 1, batch: int = 0) -> Scores:
+def score(predictor: dict[str, Any], cohort: CohortFiles, ids: pl.Series, threads: int = 1, batch: int = 0) -> Logits:
     """Logits of the recordings named; what a cohort does not have counts as missing."""
     people = pl.read_parquet(cohort.recordings, columns=["recording_id", "person_id"])
     table = pl.DataFrame({"recording_id": ids}).join(people, on="recording_id", how="left", maintain_order="left")
@@ -99,4 +99,4 @@ def score(predictor: dict[str, Any], cohort: Cohort, ids: pl.Series, threads: in
         print(f"without {', '.join(absent)}: taken as missing", flush=True)
     x = x.with_columns(pl.lit(None, pl.Float64).alias(name) for name in absent)
     z = Design(names, predictor["middle"].numpy()).rows(x)
-    return Scores(z @ predictor["weight"].numpy().T + predictor["bias"].numpy(), [None] * table.height)
+    return Logits(z @ predictor["weight"].numpy().T + predictor["bias"].numpy(), [None] * table.height)

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 import torch
 
-from ecgwas.predict.inputs import Cohort, Fit, Scores
+from ecgwas.predict.inputs import CohortFiles, FitInputs, Logits
 from ecgwas.predict.methods import classical, networks, probe, tuning
 
 RATIOS = (1.0, 0.25, 4.0)  # of embeddings to measurements; the first where the validation split is empty
@@ -21,7 +21,7 @@ MEASURED = "intervals"
 BATCH = tuning.BATCH
 
 
-class Joined(NamedTuple):
+class CombinedModel(NamedTuple):
     """logit = bias + z · embedding + x · measured, of raw embeddings z and the design x of measurements."""
 
     embedding: np.ndarray  # [E]
@@ -30,7 +30,9 @@ class Joined(NamedTuple):
     told: dict[str, Any]  # how it was chosen
 
 
-def fit_outcome(z: np.ndarray, x: np.ndarray, y: np.ndarray, train: np.ndarray, validation: np.ndarray) -> Joined:
+def fit_outcome(
+    z: np.ndarray, x: np.ndarray, y: np.ndarray, train: np.ndarray, validation: np.ndarray
+) -> CombinedModel:
     """The regression of one outcome: embeddings z [n, E], measurements x [n, M], labels y [n], NaN unknown."""
     centre, spread = probe.spread(x[train])
     measured = probe.scaled(x, centre, spread)
@@ -44,12 +46,12 @@ def fit_outcome(z: np.ndarray, x: np.ndarray, y: np.ndarray, train: np.ndarray, 
             of_z, of_x = one.weight[: z.shape[1]] * ratio / sd, one.weight[z.shape[1] :] / spread
             bias = one.bias - float(mean @ of_z + centre @ of_x)
             told = {"scale": name, "ratio": ratio, "penalty": one.penalty, "loss": one.loss}
-            found.append(Joined(of_z, of_x, bias, told))
+            found.append(CombinedModel(of_z, of_x, bias, told))
     losses = [one.told["loss"] for one in found]
     return found[int(np.argmin(np.where(np.isnan(losses), np.inf, losses)))]
 
 
-def fit(given: Fit) -> dict[str, Any]:
+def fit(given: FitInputs) -> dict[str, Any]:
     """What the predictor's file holds: a probe's network, and the regression of the measurements."""
     given.cohort.need(given.method, MEASURED)
     examples = given.examples
@@ -68,9 +70,11 @@ def fit(given: Fit) -> dict[str, Any]:
     return {"network": networks.to_dict(network), "measured": measured, "chosen": told}
 
 
-def score(predictor: dict[str, Any], cohort: Cohort, ids: pl.Series, threads: int = 1, batch: int = BATCH) -> Scores:
+def score(
+    predictor: dict[str, Any], cohort: CohortFiles, ids: pl.Series, threads: int = 1, batch: int = BATCH
+) -> Logits:
     """Logits of the recordings named; a recording without an embedding has none."""
     cohort.need(predictor["method"], MEASURED)
     seen = tuning.score(predictor["network"], cohort, ids, threads, batch)
     measured = classical.score(predictor["measured"] | {"method": MEASURED}, cohort, ids)
-    return Scores(seen.logits + measured.logits, seen.reasons)
+    return Logits(seen.logits + measured.logits, seen.reasons)

@@ -28,7 +28,7 @@ from ecgwas.signals.order import shuffled
 LEAST_STEPS = 10  # of a pass
 WARMUP, LOWEST = 0.1, 0.02  # share of the steps with rising rate; last rate over the peak
 CLIP = 1.0  # norm that gradients are clipped to
-JUDGED = 256  # recordings judged at once
+SCORED_AT_ONCE = 256  # recordings judged at once
 TRIED = ("epochs", "patience", "learning_rates", "layer_decay", "batch", "weight_decay", "min_cases")
 
 # (network, places of examples, slots in the batch, step; None: no augmentation) -> logits [b, O]
@@ -77,7 +77,7 @@ def fit(make: Callable[[], Network], task: Task, resume: Path | None) -> tuple[N
                 save_state(state | {"running": trial.state()}, path)
             if all(trial.best > done["score"] for done in state["trials"]):
                 state["weights"] = trial.weights
-            state["trials"].append(trial.told())
+            state["trials"].append(trial.summary())
             state["running"] = None
             save_state(state, path)
     network = make()
@@ -93,7 +93,7 @@ class Trial:
         self.network, self.task, self.rate, self.pool = network, task, rate, pool
         self.optimiser = torch.optim.AdamW(groups(network, task.settings), lr=rate, betas=(0.9, 0.95), fused=True)
         self.passes, self.best_pass, self.diverged = 0, 0, False
-        self.best, self.weights = self.judged(), copied(network)
+        self.best, self.weights = self.validation_score(), copied(network)
 
     @property
     def ended(self) -> bool:
@@ -112,7 +112,7 @@ class Trial:
             self.diverged = True
             return
         self.passes += 1
-        score = self.judged()
+        score = self.validation_score()
         if score > self.best:
             self.best, self.best_pass, self.weights = score, self.passes, copied(self.network)
         print(f"rate {self.rate:g}, pass {self.passes}: {score:.4f}, best {self.best:.4f}", flush=True)
@@ -151,7 +151,7 @@ class Trial:
         found = [[x for x in parts if x is not None] for parts in zip(*self.pool.map(backward, losses), strict=True)]
         return [sum(parts[1:], parts[0]) if parts else None for parts in found]
 
-    def judged(self) -> float:
+    def validation_score(self) -> float:
         """The validation score; that of a network that has diverged is the worst."""
         rows = self.task.validation
         logits = predicted(self.network, self.task, rows, self.pool)
@@ -170,7 +170,7 @@ class Trial:
             state[name] for name in ("weights", "passes", "best_pass", "best")
         )
 
-    def told(self) -> dict[str, float | int]:
+    def summary(self) -> dict[str, float | int]:
         """What is kept of a trial that has ended."""
         return {"learning_rate": self.rate, "score": self.best, "pass": self.best_pass, "passes": self.passes}
 
@@ -190,7 +190,7 @@ def predicted(network: Network, task: Task, rows: np.ndarray, pool: ThreadPoolEx
     def forward(part: np.ndarray) -> np.ndarray:
         return task.forward(network, part, np.arange(len(part)), None).double().cpu().numpy()
 
-    parts = [rows[start : start + JUDGED] for start in range(0, len(rows), JUDGED)]
+    parts = [rows[start : start + SCORED_AT_ONCE] for start in range(0, len(rows), SCORED_AT_ONCE)]
     return np.concatenate([np.empty((0, task.y.shape[1])), *pool.map(forward, parts)])
 
 

@@ -16,7 +16,7 @@ from ecgwas.encoder.augment import Augmenter
 from ecgwas.encoder.tokens import make_grid, on_device
 from ecgwas.encoder.windows import Encoder, of_rows
 from ecgwas.errors import UserError
-from ecgwas.predict.inputs import Cohort, Fit, Scores
+from ecgwas.predict.inputs import CohortFiles, FitInputs, Logits
 from ecgwas.predict.methods import networks, probe, training
 from ecgwas.predict.methods.networks import EncoderNetwork, Network
 from ecgwas.pretrain.train import set_threads
@@ -30,10 +30,10 @@ NOTHING, NO_SIGNALS = "nothing recorded", "no signals"
 
 
 @dataclass(frozen=True)
-class Setting:
+class SignalExamples:
     """The examples of a fit, in the order of their labels, and where their signals are."""
 
-    given: Fit
+    given: FitInputs
     checkpoint: dict[str, Any]
     signals: data.Signals
     rows: np.ndarray  # of the signals' table, int [n]
@@ -48,7 +48,7 @@ class Setting:
         return self.given.examples.rows("validation")
 
 
-def fit(given: Fit) -> dict[str, Any]:
+def fit(given: FitInputs) -> dict[str, Any]:
     """Fit a network method; the dictionary of the predictor."""
     setting = opened(given)
     outcomes = given.examples.outcomes
@@ -60,7 +60,7 @@ def fit(given: Fit) -> dict[str, Any]:
     return networks.to_dict(network) | {"chosen": chosen}
 
 
-def opened(given: Fit) -> Setting:
+def opened(given: FitInputs) -> SignalExamples:
     """Open what a fit reads; raises `UserError` where something is missing."""
     given.cohort.need(given.method, "strips", "beats")
     if given.checkpoint is None:
@@ -75,10 +75,10 @@ def opened(given: Fit) -> Setting:
             f"{given.cohort.recordings}: {len(missing)} labelled recordings are not in it, such as {missing[0]};"
             " make the labels again from these recordings"
         )
-    return Setting(given, checkpoint, signals, rows, device)
+    return SignalExamples(given, checkpoint, signals, rows, device)
 
 
-def open_signals(cohort: Cohort, checkpoint: dict[str, Any], path: Path) -> data.Signals:
+def open_signals(cohort: CohortFiles, checkpoint: dict[str, Any], path: Path) -> data.Signals:
     """The signals of a cohort, ingested as the model's were."""
     signals = data.open_signals([cohort.recordings], list(cohort.strips), list(cohort.beats))
     check_signals(signals, checkpoint, path)
@@ -91,7 +91,7 @@ def places(signals: data.Signals, ids: pl.Series) -> np.ndarray:
     return np.array([row_of.get(name, -1) for name in ids], dtype=int)
 
 
-def fit_outcomes(setting: Setting, columns: list[int]) -> tuple[Network, dict[str, Any]]:
+def fit_outcomes(setting: SignalExamples, columns: list[int]) -> tuple[Network, dict[str, Any]]:
     """One network for these outcomes, and how it was chosen."""
     given = setting.given
     y = given.examples.y[:, columns]
@@ -124,7 +124,7 @@ def fit_outcomes(setting: Setting, columns: list[int]) -> tuple[Network, dict[st
 # ------------------------------------------------------------------------------------------------ frozen encoders
 
 
-def probed(setting: Setting, network: EncoderNetwork, y: np.ndarray) -> tuple[EncoderNetwork, dict[str, Any]]:
+def probed(setting: SignalExamples, network: EncoderNetwork, y: np.ndarray) -> tuple[EncoderNetwork, dict[str, Any]]:
     """The network with the probes of its frozen embeddings as head, standardisation folded in."""
     z, train, validation = embeddings(setting, network), setting.train, setting.validation
     fits = [probe.fit(z[train], labels[train], z[validation], labels[validation]) for labels in y.T]
@@ -138,7 +138,7 @@ def probed(setting: Setting, network: EncoderNetwork, y: np.ndarray) -> tuple[En
     return network, told
 
 
-def embeddings(setting: Setting, network: EncoderNetwork) -> np.ndarray:
+def embeddings(setting: SignalExamples, network: EncoderNetwork) -> np.ndarray:
     """Embeddings [n, E] of the examples, float32, NaN where there is none; read where they are there already."""
     given, encode = setting.given, embedder(network)
     if given.embeddings is not None and given.method != "random":
@@ -175,7 +175,7 @@ def encoded(encode: Encoder, signals: data.Signals, rows: np.ndarray, batch: int
 # ------------------------------------------------------------------------------------------------- forward passes
 
 
-def on_signals(setting: Setting) -> training.Forward:
+def on_signals(setting: SignalExamples) -> training.Forward:
     """Recordings are read and, in training, augmented as in pretraining; of long ones a window at random."""
     given, settings = setting.given, config.Transformer()
     if setting.checkpoint["kind"] == "transformer":
@@ -195,7 +195,7 @@ def on_signals(setting: Setting) -> training.Forward:
     return forward
 
 
-def on_tokens(setting: Setting, network: EncoderNetwork) -> training.Forward:
+def on_tokens(setting: SignalExamples, network: EncoderNetwork) -> training.Forward:
     """Embeddings [n, E] and tokens [n, N, D] of a frozen encoder, and which are there: made once, kept in memory."""
     n, parts = len(setting.rows), []
     for start in range(0, n, BATCH):
@@ -221,7 +221,9 @@ def tokens_of(network: EncoderNetwork, batch: data.Batch) -> tuple[Tensor, Tenso
 # ---------------------------------------------------------------------------------------------------------- scores
 
 
-def score(predictor: dict[str, Any], cohort: Cohort, ids: pl.Series, threads: int = 1, batch: int = BATCH) -> Scores:
+def score(
+    predictor: dict[str, Any], cohort: CohortFiles, ids: pl.Series, threads: int = 1, batch: int = BATCH
+) -> Logits:
     """Logits of the recordings named; of long ones the mean over their windows."""
     device = set_threads(threads)
     cohort.need(predictor["method"], "strips", "beats")
@@ -234,7 +236,7 @@ def score(predictor: dict[str, Any], cohort: Cohort, ids: pl.Series, threads: in
         logits[there] = encoded(scorer(network), signals, rows[there], batch)
     readable = np.isfinite(logits).all(1)
     reasons = [None if ok else (NOTHING if known else NO_SIGNALS) for ok, known in zip(readable, there, strict=True)]
-    return Scores(logits, reasons)
+    return Logits(logits, reasons)
 
 
 def scorer(network: Network) -> Encoder:

@@ -14,7 +14,7 @@ NOT_MEASURED = ("recording_id", "person_id", "n_beats")
 
 
 @dataclass(frozen=True)
-class Survivors:
+class FollowedCohort:
     """A cohort: one recording a person, the first; rows in step."""
 
     name: str
@@ -42,7 +42,7 @@ class Survivors:
         return years.to_numpy().astype(float), event.to_numpy().astype(int)
 
 
-def read(name: str, labels: Path, embeddings: Path, intervals: Path) -> Survivors:
+def read(name: str, labels: Path, embeddings: Path, intervals: Path) -> FollowedCohort:
     """What is known of a cohort."""
     for path in (labels, embeddings, intervals):
         if not path.exists():
@@ -62,11 +62,11 @@ def read(name: str, labels: Path, embeddings: Path, intervals: Path) -> Survivor
         for n, d in measured.schema.items()
         if n not in NOT_MEASURED and not n.startswith("machine_") and (d.is_numeric() or d == pl.Boolean)
     ]
-    return Survivors(name, table, measured.select(pl.col(kept).cast(pl.Float64)), embedding)
+    return FollowedCohort(name, table, measured.select(pl.col(kept).cast(pl.Float64)), embedding)
 
 
 @dataclass(frozen=True)
-class Space:
+class Covariates:
     """Covariates of one model, fixed by those who train: SDs from their mean; axes are the principal ones."""
 
     model: str
@@ -78,14 +78,14 @@ class Space:
     middle: np.ndarray  # [p], of raw covariates, and what stands for a missing one
     scale: np.ndarray  # [p]
 
-    def of(self, cohort: Survivors, rows: np.ndarray) -> np.ndarray:
+    def of(self, cohort: FollowedCohort, rows: np.ndarray) -> np.ndarray:
         """[row, p] of people at these places."""
         raw = _raw(cohort, rows, self.measurements, self.centre, self.axes)
         return (np.where(np.isfinite(raw), raw, self.middle) - self.middle) / self.scale
 
 
 def _raw(
-    cohort: Survivors, rows: np.ndarray, measurements: list[str], centre: np.ndarray, axes: np.ndarray
+    cohort: FollowedCohort, rows: np.ndarray, measurements: list[str], centre: np.ndarray, axes: np.ndarray
 ) -> np.ndarray:
     """Age, male sex, measurements, places on the axes."""
     male = pl.when(pl.col("sex") == "male").then(1.0).when(pl.col("sex") == "female").then(0.0)
@@ -98,7 +98,7 @@ def _raw(
     return np.column_stack(parts)
 
 
-def space(model: str, cohort: Survivors, rows: np.ndarray, axes: int) -> Space:
+def fit_covariates(model: str, cohort: FollowedCohort, rows: np.ndarray, axes: int) -> Covariates:
     """Covariates of one of MODELS, by the people at these places of the training cohort."""
     z = cohort.embedding[rows]
     centre, measurements, directions = z.mean(0), [], np.zeros((z.shape[1], 0))
@@ -117,6 +117,6 @@ def space(model: str, cohort: Survivors, rows: np.ndarray, axes: int) -> Space:
     middle[known], sd[known] = np.nanmean(raw[:, known], 0), np.nanstd(raw[:, known], 0)
     names = ["age", "male", *measurements, *(f"axis_{k + 1}" for k in range(directions.shape[1]))]
     varied = sd > 1e-12  # a constant has coefficient 0: infinite scale
-    return Space(
+    return Covariates(
         model, names, np.arange(len(names)) < 2, measurements, centre, directions, middle, np.where(varied, sd, np.inf)
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecgwas.config import Predict
-from ecgwas.predict.survival.risk_models import Risk
+from ecgwas.predict.survival.risk_models import RiskModel
 from ecgwas.stats import bootstrap
 from ecgwas.stats.survival import curves, metrics
 
@@ -15,7 +15,7 @@ BINS = 10
 
 
 @dataclass(frozen=True)
-class Followed:
+class FollowUp:
     """People of one outcome in a test split."""
 
     years: np.ndarray
@@ -26,19 +26,19 @@ class Followed:
     draws: bootstrap.Draws
 
 
-def followed(years: np.ndarray, event: np.ndarray, settings: Predict, seed: int) -> Followed:
+def follow_up(years: np.ndarray, event: np.ndarray, settings: Predict, seed: int) -> FollowUp:
     """Horizons that at least min_cell people are followed past, and resamples of people with and without the event."""
     horizons = [t for t in sorted(settings.horizons_years) if (years > t).sum() >= settings.min_cell]
     limit = horizons[-1] if horizons else float(np.quantile(years, 0.9))
     hit = (event == 1).astype(float)[:, None]
     draws = bootstrap.draw(np.arange(len(years)), hit, settings.resamples, seed)
-    return Followed(years, event, horizons, limit, metrics.censoring(years, event), draws)
+    return FollowUp(years, event, horizons, limit, metrics.censoring(years, event), draws)
 
 
 Measures = dict[tuple[str, float | None], float]
 
 
-def measures(given: Followed, linear: np.ndarray, told: np.ndarray, weight: np.ndarray | None = None) -> Measures:
+def measures(given: FollowUp, linear: np.ndarray, told: np.ndarray, weight: np.ndarray | None = None) -> Measures:
     """Every measure of one model by name and horizon; told [n, horizon]; `weight` counts people of a resample."""
     years, event, w = given.years, given.event, np.ones(len(linear)) if weight is None else weight
     left = given.left if weight is None else metrics.censoring(years, event, w)
@@ -56,7 +56,7 @@ def measures(given: Followed, linear: np.ndarray, told: np.ndarray, weight: np.n
     return made
 
 
-def judged(given: Followed, risks: list[Risk], x: Callable[[Risk], np.ndarray]) -> Iterator[dict]:
+def performance_rows(given: FollowUp, risks: list[RiskModel], x: Callable[[RiskModel], np.ndarray]) -> Iterator[dict]:
     """Rows of every model's measures, and of differences of both C from the model of age and sex, same resamples."""
     told = {}
     for risk in risks:
@@ -84,7 +84,7 @@ def _row(
     other: str | None,
     value: float,
     drawn: np.ndarray,
-    given: Followed,
+    given: FollowUp,
 ) -> dict:
     ends = [float(v) if np.isfinite(v) else None for v in (value, *bootstrap.interval(drawn))]
     reason = "not estimable: no pair, or no maximum" if ends[0] is None else None
@@ -93,7 +93,7 @@ def _row(
     return who | dict(zip(("value", "low", "high"), ends, strict=True)) | {"n": len(given.years), "reason": reason}
 
 
-def _integrated(key: tuple[str, str], given: Followed, told: np.ndarray) -> Iterator[dict]:
+def _integrated(key: tuple[str, str], given: FollowUp, told: np.ndarray) -> Iterator[dict]:
     """The Brier score over the horizons, where there are several."""
     if len(given.horizons) > 1 and np.isfinite(told).all():
         times = np.array(given.horizons)
@@ -101,7 +101,7 @@ def _integrated(key: tuple[str, str], given: Followed, told: np.ndarray) -> Iter
         yield _row(key, ("integrated_brier", None), None, value, np.zeros(0), given)
 
 
-def calibration(given: Followed, risk: Risk, x: np.ndarray, settings: Predict) -> Iterator[dict]:
+def calibration_rows(given: FollowUp, risk: RiskModel, x: np.ndarray, settings: Predict) -> Iterator[dict]:
     """Rows by group of told risk and horizon: mean told risk and the observed one (Aalen–Johansen)."""
     told = risk.incidence(x, np.array(given.horizons))
     for t, chance in zip(given.horizons, told.T, strict=True):
@@ -124,7 +124,7 @@ def calibration(given: Followed, risk: Risk, x: np.ndarray, settings: Predict) -
             yield row | {"predicted": float(chance[mine].mean()), "reason": None if seen else "few_events"}
 
 
-def grouped(given: Followed, risk: Risk, x: np.ndarray, settings: Predict) -> Iterator[dict]:
+def curve_rows(given: FollowUp, risk: RiskModel, x: np.ndarray, settings: Predict) -> Iterator[dict]:
     """Rows of the curves of each group of risk; none where fewer than min_cell are at risk, or have had the event.
 
     Between two rows nobody, or at least min_cell people, have had the event, and so have left without it: a difference

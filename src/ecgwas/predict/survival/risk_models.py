@@ -8,7 +8,7 @@ import numpy as np
 
 from ecgwas.config import Predict
 from ecgwas.predict.survival import covariates
-from ecgwas.predict.survival.covariates import Space, Survivors
+from ecgwas.predict.survival.covariates import Covariates, FollowedCohort
 from ecgwas.stats.survival import cox, discrete_time
 
 HEADS = ("cox", "discrete")
@@ -19,12 +19,12 @@ GROUPS = 3
 
 
 @dataclass(frozen=True)
-class Risk:
+class RiskModel:
     """One model of one outcome, all of it fixed by the training cohort."""
 
     model: str
     head: str
-    space: Space
+    space: Covariates
     penalty: float
     linear: Callable[[np.ndarray], np.ndarray]  # [n, p] -> log hazard (or odds) [n]
     incidence: Callable[[np.ndarray, np.ndarray], np.ndarray]  # [n, p], years [t] -> [n, t]
@@ -33,7 +33,7 @@ class Risk:
     training: tuple[np.ndarray, np.ndarray, np.ndarray]  # x, years, event
 
 
-def fit(cohort: Survivors, outcome: str, settings: Predict) -> list[Risk]:
+def fit(cohort: FollowedCohort, outcome: str, settings: Predict) -> list[RiskModel]:
     """Every model and head of an outcome."""
     rows, validation = (cohort.followed(outcome, split) for split in ("train", "validation"))
     pairs = itertools.product(covariates.MODELS, HEADS)
@@ -41,19 +41,25 @@ def fit(cohort: Survivors, outcome: str, settings: Predict) -> list[Risk]:
 
 
 def _fit(
-    cohort: Survivors, outcome: str, model: str, head: str, rows: np.ndarray, validation: np.ndarray, settings: Predict
-) -> Risk:
-    made = covariates.space(model, cohort, rows, settings.axes)
+    cohort: FollowedCohort,
+    outcome: str,
+    model: str,
+    head: str,
+    rows: np.ndarray,
+    validation: np.ndarray,
+    settings: Predict,
+) -> RiskModel:
+    made = covariates.fit_covariates(model, cohort, rows, settings.axes)
     training = made.of(cohort, rows), *cohort.times(outcome, rows)
     held_out = made.of(cohort, validation), *cohort.times(outcome, validation)
     penalty = chosen(head, made, training, held_out)
     ridge = np.where(made.free, LEVEL, penalty)
     linear, incidence, fitted = (_cox if head == "cox" else _discrete)(training, ridge)
     cuts = np.quantile(linear(training[0]), np.arange(1, GROUPS) / GROUPS)
-    return Risk(model, head, made, penalty, linear, incidence, cuts, fitted, training)
+    return RiskModel(model, head, made, penalty, linear, incidence, cuts, fitted, training)
 
 
-def chosen(head: str, made: Space, training: tuple, held_out: tuple) -> float:
+def chosen(head: str, made: Covariates, training: tuple, held_out: tuple) -> float:
     """The ridge with the greatest likelihood in the validation split; 0 for age and sex alone."""
     if made.free.all():
         return 0.0
@@ -91,7 +97,7 @@ def _discrete(training: tuple, ridge: np.ndarray) -> tuple:
     )
 
 
-def ratios(risk: Risk) -> Iterator[dict]:
+def ratios(risk: RiskModel) -> Iterator[dict]:
     """Rows of hazard ratios: of the model itself and, where a ridge shrinks it, of the same without one."""
     x, years, event = risk.training
     varied = np.isfinite(risk.space.scale)

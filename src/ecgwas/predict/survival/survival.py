@@ -11,8 +11,8 @@ from ecgwas.config import Predict
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
 from ecgwas.predict.survival import covariates, evaluation, risk_models
-from ecgwas.predict.survival.covariates import Survivors
-from ecgwas.predict.survival.risk_models import Risk
+from ecgwas.predict.survival.covariates import FollowedCohort
+from ecgwas.predict.survival.risk_models import RiskModel
 
 SCHEMAS = {
     "survival": tables.SURVIVAL,
@@ -34,7 +34,7 @@ def lacking(event: np.ndarray, least: int) -> str | None:
     )
 
 
-def judged_rows(cohort: Survivors, outcome: str, risks: list[Risk], settings: Predict, seed: int) -> Rows:
+def cohort_rows(cohort: FollowedCohort, outcome: str, risks: list[RiskModel], settings: Predict, seed: int) -> Rows:
     """Rows of a cohort's test people."""
     rows = cohort.followed(outcome, "test")
     years, event = cohort.times(outcome, rows)
@@ -42,10 +42,10 @@ def judged_rows(cohort: Survivors, outcome: str, risks: list[Risk], settings: Pr
     reason = lacking(event, max(settings.min_cases, settings.min_cell))  # what is told of a cohort tells its events
     if reason:
         return made | {"survival": [_none(reason)]}
-    given = evaluation.followed(years, event, settings, seed)
+    given = evaluation.follow_up(years, event, settings, seed)
     count = int((event == 1).sum())
     shown = count if min(count, len(event) - count) >= settings.min_cell else None
-    found = evaluation.judged(given, risks, lambda risk: risk.space.of(cohort, rows))
+    found = evaluation.performance_rows(given, risks, lambda risk: risk.space.of(cohort, rows))
     made["survival"] = [row | {"n_events": shown} for row in found]
     for t in sorted(set(settings.horizons_years) - set(given.horizons)):
         reason = f"not estimable: fewer than {settings.min_cell} people followed past {t:g} years"
@@ -53,8 +53,8 @@ def judged_rows(cohort: Survivors, outcome: str, risks: list[Risk], settings: Pr
     made["curves"], made["calibration"] = [], []
     for risk in risks:
         x = risk.space.of(cohort, rows)
-        made["curves"] += evaluation.grouped(given, risk, x, settings)
-        made["calibration"] += evaluation.calibration(given, risk, x, settings)
+        made["curves"] += evaluation.curve_rows(given, risk, x, settings)
+        made["calibration"] += evaluation.calibration_rows(given, risk, x, settings)
     return made
 
 
@@ -65,7 +65,7 @@ def _none(reason: str) -> dict:
     return empty | {"reason": reason}
 
 
-def _told(cohort: Survivors, rows: np.ndarray, risks: list[Risk], settings: Predict) -> list[dict]:
+def _told(cohort: FollowedCohort, rows: np.ndarray, risks: list[RiskModel], settings: Predict) -> list[dict]:
     """Rows of risks told, a person, model and horizon."""
     ids = cohort.table[rows.tolist()].select("recording_id", "person_id").to_dicts()
     made = []
@@ -79,7 +79,7 @@ def _told(cohort: Survivors, rows: np.ndarray, risks: list[Risk], settings: Pred
     return made
 
 
-def _left_out(cohort: Survivors, outcome: str, split: str) -> list[dict]:
+def _left_out(cohort: FollowedCohort, outcome: str, split: str) -> list[dict]:
     """Rows of a split's people who have a time, but no embedding."""
     ids = cohort.table[cohort.without_embedding(outcome, split).tolist()].select("recording_id", "person_id").to_dicts()
     empty = dict.fromkeys(("method", "head", "linear", "horizon_years", "risk"))
@@ -87,7 +87,9 @@ def _left_out(cohort: Survivors, outcome: str, split: str) -> list[dict]:
     return [one | empty | who for one in ids]
 
 
-def outcome_rows(cohorts: list[Survivors], learnt: Survivors, outcome: str, settings: Predict, seed: int) -> Rows:
+def outcome_rows(
+    cohorts: list[FollowedCohort], learnt: FollowedCohort, outcome: str, settings: Predict, seed: int
+) -> Rows:
     """Rows of one outcome: fitted in one cohort, judged in all."""
     rows, lost = learnt.followed(outcome, "train"), _left_out(learnt, outcome, "train")
     lost += [row for cohort in cohorts for row in _left_out(cohort, outcome, "test")]
@@ -106,7 +108,7 @@ def outcome_rows(cohorts: list[Survivors], learnt: Survivors, outcome: str, sett
         if not len(cohort.followed(outcome, "test")):
             made["survival"].append(who | _none("not estimable: nobody followed"))
             continue
-        for name, found in judged_rows(cohort, outcome, risks, settings, seed).items():
+        for name, found in cohort_rows(cohort, outcome, risks, settings, seed).items():
             made[name] += [who | row for row in found]
     return made
 
