@@ -18,15 +18,15 @@ NAME := $(if $(filter 1,$(SEED)),demo,demo-seed$(SEED))
 .PHONY: demo run withdrawn test lint bench docs slurm-test clean
 
 demo: $(VENV)/.installed
-	$(BIN)/python workflow/run.py config/demo.yaml --profile $(PROFILE) --config study=$(NAME) seed=$(SEED)
-	@$(BIN)/python -m ecgwas.report.summary --root results/$(NAME)
+	$(BIN)/python -m ecgwas run config/demo.yaml --profile $(PROFILE) --config study=$(NAME) seed=$(SEED)
+	@$(BIN)/python -m ecgwas report results/$(NAME)
 
 run: $(VENV)/.installed
-	$(BIN)/python workflow/run.py $(STUDY) --profile $(PROFILE)
+	$(BIN)/python -m ecgwas run $(STUDY) --profile $(PROFILE)
 
 # Look for ids of the study's lists of withdrawn people in its results (not in simulated/, nor in .snakemake but its logs).
 withdrawn: $(VENV)/.installed
-	$(BIN)/python -m ecgwas.people.withdrawn --study $(STUDY)
+	$(BIN)/python -m ecgwas withdrawn $(STUDY)
 
 test: $(VENV)/.developed
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

@@ -1,5 +1,6 @@
 """A model in Python, and as a released file: the numbers of the pipeline."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import wfdb
 import ecgwas.embed
 from ecgwas import config
 from ecgwas.checkpoints import checkpoint as files
-from ecgwas.embed import embed, release
+from ecgwas.embed import embed, encode, release
 from ecgwas.errors import UserError
 from ecgwas.ingest import shard
 from ecgwas.pretrain import pca, train
@@ -77,6 +78,28 @@ def test_an_array_gets_the_embedding_that_its_file_gets(study: Path, model: str)
         shuffled = np.random.default_rng(1).permutation(12)
         other = encoder.embed(1000 * signal[shuffled], rate_hz, [leads[k] for k in shuffled], "uV")
         np.testing.assert_allclose(other, row, rtol=1e-4, atol=1e-3)  # some samples round to the next microvolt
+
+
+@pytest.mark.parametrize("model", ["tiny", "pca"])
+def test_a_folder_of_files_gets_the_embeddings_of_the_pipeline(study: Path, tmp_path: Path, model: str) -> None:
+    folder = shutil.copytree(study / "wfdb", tmp_path / "ecgs")
+    (folder / "note.txt").write_text("no ECG")
+    (folder / "r05.dat").unlink()
+    encode.main(study / f"{model}.pt", folder, tmp_path / "out.parquet")
+    found, wanted = pl.read_parquet(tmp_path / "out.parquet"), pl.read_parquet(study / f"{model}.parquet")
+    assert found.height == N + 1
+    reasons = dict(zip(found["file"], found["reason"], strict=True))
+    assert reasons["note.txt"].startswith("unknown_format: ")
+    assert reasons["r05.hea"] == "unreadable: file r05.dat is missing"
+    embedded = found.filter(pl.col("reason").is_null())
+    assert embedded["recording_id"].to_list() == [name for name in sorted(wanted["recording_id"]) if name != "r05"]
+    paired = embedded.join(wanted, on="recording_id", suffix="_wanted")
+    axes = [name for name in wanted.columns if name.startswith("e0")]
+    np.testing.assert_allclose(paired.select(axes), paired.select(f"{name}_wanted" for name in axes), atol=1e-5)
+    assert found.filter(pl.col("reason").is_not_null()).select(axes).null_count().sum_horizontal()[0] == 2 * len(axes)
+    (tmp_path / "none").mkdir()
+    with pytest.raises(UserError, match="no file below this folder"):
+        encode.main(study / f"{model}.pt", tmp_path / "none", tmp_path / "none.parquet")
 
 
 @pytest.mark.parametrize(("model", "windows"), [("tiny", [2, 3, 4]), ("pca", [2, 3, 3])])
