@@ -17,9 +17,10 @@ from scipy import stats
 
 from ecgwas.cli import run
 from ecgwas.gwas import trait_groups
-from ecgwas.gwas.engines.torch_linear import Engine
+from ecgwas.gwas.engines.torch_linear import TorchLinear
 from ecgwas.gwas.scan import t_values
 from ecgwas.gwas.step1 import ridge
+from ecgwas.stats import linear
 
 CHROMOSOMES = 22
 POPULATIONS = 4
@@ -113,7 +114,7 @@ def components(cohort: Cohort, k: int = POPULATIONS - 1) -> np.ndarray:
 
 def offsets(cohort: Cohort, y: np.ndarray, c: np.ndarray, block: int, rng: np.random.Generator) -> np.ndarray:
     """Leave-one-chromosome-out predictions [C + 1, person, trait] of step 1."""
-    q = trait_groups.orthonormal(c)
+    q = linear.orthonormal(c)
     starts = [
         (k, first) for k in range(1, CHROMOSOMES + 1) for first in range(0, int((cohort.chromosome == k).sum()), block)
     ]
@@ -125,9 +126,7 @@ def offsets(cohort: Cohort, y: np.ndarray, c: np.ndarray, block: int, rng: np.ra
 
     fold = rng.permutation(np.arange(len(y)) % 5)
     names = [str(k) for k in rows]
-    return ridge.predict(
-        blocks, len(cohort.g), len(starts), trait_groups.project_out(q, y), q, fold, names, y.shape[1]
-    ).loco
+    return ridge.predict(blocks, len(cohort.g), len(starts), linear.project_out(q, y), q, fold, names, y.shape[1]).loco
 
 
 def scan(cohort: Cohort, y: np.ndarray, c: np.ndarray, loco: np.ndarray | None, tested: list[int]) -> np.ndarray:
@@ -136,7 +135,7 @@ def scan(cohort: Cohort, y: np.ndarray, c: np.ndarray, loco: np.ndarray | None, 
     for k in tested:
         made = trait_groups.build(y if loco is None else y - loco[k - 1], c)
         dosage = cohort.g[cohort.chromosome == k].astype(np.float32)
-        out.append(t_values(Engine(made[:1], "float32").block(dosage)[0].r, made[0].df))
+        out.append(t_values(TorchLinear(made[:1], "float32").block(dosage)[0].r, made[0].df))
     return np.stack(out)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from ecgwas.config import Exports
-from ecgwas.gwas import inputs
+from ecgwas.genotype_files.variants import VARIANT
 from ecgwas.gwas.export import formats
 
 CHUNK = 50_000  # variants a part
@@ -49,7 +49,7 @@ def write(work: Path, n: int, n_traits: int) -> list[Path]:
     for first in range(0, n, CHUNK):
         part = table[first : first + CHUNK]
         af, m = rng.uniform(0.01, 0.99, part.height), part.height
-        part = part.select(*inputs.VARIANT, "rsid", "info").with_columns(n=pl.lit(5000), af=af, gg=1e4 * af * (1 - af))
+        part = part.select(*VARIANT, "rsid", "info").with_columns(n=pl.lit(5000), af=af, gg=1e4 * af * (1 - af))
         t = pl.DataFrame(rng.standard_normal((m, n_traits), np.float32), schema=[f"t:{name}" for name in names])
         paths.append(work / f"part-{first}.parquet")
         part.hstack(t).write_parquet(paths[-1])

@@ -25,7 +25,8 @@ from benchmarks.gwas import packed
 
 from ecgwas import config
 from ecgwas.gwas import trait_groups
-from ecgwas.gwas.residuals import unit_residuals
+from ecgwas.stats import linear
+from ecgwas.stats.linear import unit_residuals
 
 STEP_BP, GAP_BP = 500, 3_000_000  # between variants, and between regions
 LENGTH = 25  # variants after which the correlation of haplotypes has fallen to 1/e
@@ -48,7 +49,7 @@ def statistics(calls: np.ndarray, traits: list[int], cause: int, group: trait_gr
     residuals = unit_residuals(calls.astype(np.float32), group.q)
     y = rng.standard_normal((calls.shape[1], group.unit.shape[1]))
     y[:, traits] += 0.2 * np.sqrt(len(y)) * residuals[cause][:, None]
-    y = trait_groups.project_out(group.q, y)
+    y = linear.project_out(group.q, y)
     r = residuals @ (y / np.linalg.norm(y, axis=0))
     return r * np.sqrt(group.df / (1 - r**2))
 

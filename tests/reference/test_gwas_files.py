@@ -13,8 +13,8 @@ import pytest
 from tests.reference import cohorts
 
 from ecgwas.config import GenotypeSource, Step1
+from ecgwas.genotype_files.variants import VARIANT, read_variants
 from ecgwas.genotypes import qc_main
-from ecgwas.gwas import inputs
 from ecgwas.hail_session import hail_session
 
 pytestmark = pytest.mark.hail
@@ -133,7 +133,7 @@ def test_a_vcf_of_1000_genomes_with_variants_nobody_carries(realdata, hail, tmp_
     source = GenotypeSource(format="vcf", paths=[vcf], build="GRCh37")
     converted = qc_main.open_source(source, tmp_path / "converted", 2)
     cohorts.write_tables(cohort, source.model_copy(update={"format": "pgen", "paths": converted.paths}))
-    variants = inputs.read_variants(cohort.table("variants")).select(inputs.VARIANT)
+    variants = read_variants(cohort.table("variants")).select(VARIANT)
     assert variants.select(pl.col("ref").str.len_chars() > 1).sum().item() > 5
     cohort = replace(cohort, variants=variants)
     ours, theirs = cohorts.by_us(cohort, "float64"), cohorts.by_hail(cohort, cohort.y, vcf=vcf)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from ecgwas.gwas import inputs, scan, trait_groups
-from ecgwas.gwas.engines.torch_linear import Engine
+from ecgwas.associations import scan_statistics
+from ecgwas.gwas import scan, trait_groups
+from ecgwas.gwas.engines.torch_linear import TorchLinear
 from ecgwas.hail_session import hail_session
 
 pytestmark = pytest.mark.hail
@@ -29,13 +30,13 @@ def data():
 @pytest.fixture(scope="module")
 def by_hail(data):
     """Statistics of the Hail engine, complete traits and traits with missing values, in one session."""
-    from ecgwas.gwas.engines import hail_linear
+    from ecgwas.gwas.engines import hail_linear, hail_regression
 
     g, y, c = data
     with hail_session(threads=2, memory_gb=1.5):
-        whole = hail_linear.Engine(trait_groups.build(y, c)).block(g)
-        gaps = hail_linear.Engine(trait_groups.build(with_gaps(y), c)).block(g[6:12])
-        direct = hail_linear.regress(g, y, c)
+        whole = hail_linear.HailLinear(trait_groups.build(y, c)).block(g)
+        gaps = hail_linear.HailLinear(trait_groups.build(with_gaps(y), c)).block(g[6:12])
+        direct = hail_regression.linear(g, y, c)
     return whole, gaps, direct
 
 
@@ -48,14 +49,14 @@ def with_gaps(y):
 
 def estimates(stats, group):
     t = scan.t_values(stats.r, group.df)
-    return inputs.effects(t, stats.gg[:, None], group.yy, group.df)
+    return scan_statistics.effects(t, stats.gg[:, None], group.yy, group.df)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-6), ("float32", 1e-3)])
 def test_torch_equals_hail(data, by_hail, dtype, tolerance):
     g, y, c = data
     made = trait_groups.build(y, c)
-    beta, se = estimates(Engine(made, dtype).block(g)[0], made[0])
+    beta, se = estimates(TorchLinear(made, dtype).block(g)[0], made[0])
     theirs, their_se = by_hail[2]
     worst = np.max(np.abs(beta - theirs) / their_se), np.max(np.abs(se - their_se) / their_se)
     print(f"{dtype}: |difference of beta| {worst[0]:.2g} SE, of SE {worst[1]:.2g} SE")
@@ -77,7 +78,7 @@ def test_hail_equals_statsmodels(data, by_hail):
 def test_both_engines_fill_the_same_statistics(data, by_hail):
     g, y, c = data
     made = trait_groups.build(y, c)
-    a, b = Engine(made, "float64").block(g)[0], by_hail[0][0]
+    a, b = TorchLinear(made, "float64").block(g)[0], by_hail[0][0]
     np.testing.assert_array_equal(a.n, b.n)
     np.testing.assert_allclose(a.af, b.af, rtol=1e-6)  # the sum of float32 dosages
     np.testing.assert_allclose(a.gg, b.gg, rtol=1e-6)
@@ -88,6 +89,6 @@ def test_groups_by_missing_values_are_the_same(data, by_hail):
     g, y, c = data
     made = trait_groups.build(with_gaps(y), c)
     assert [group.name for group in made] == ["all", "g1", "g2", "joint"]
-    for a, b in zip(Engine(made, "float64").block(g[6:12]), by_hail[1], strict=True):
+    for a, b in zip(TorchLinear(made, "float64").block(g[6:12]), by_hail[1], strict=True):
         np.testing.assert_allclose(a.r, b.r, atol=1e-8)
         np.testing.assert_allclose(a.gg, b.gg, rtol=1e-6)

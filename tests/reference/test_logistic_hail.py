@@ -7,8 +7,10 @@ import statsmodels.api as sm
 from scipy import special
 from tests.unit.gwas.test_torch_logistic import N, arrays, filled, run, study  # noqa: F401 (a fixture)
 
+from ecgwas.associations import scan_statistics
+from ecgwas.associations.analysed import People
 from ecgwas.config import Gwas
-from ecgwas.gwas import crosscheck_binary, inputs, scan_binary, trait_groups
+from ecgwas.gwas import crosscheck_binary, scan_binary, trait_groups
 from ecgwas.gwas.engines import torch_logistic
 from ecgwas.hail_session import hail_session
 
@@ -30,7 +32,7 @@ def data():
     y[rng.random(n) < 0.3, 1] = np.nan
     g[::2] = np.clip(g[::2] + rng.uniform(-0.1, 0.1, g[::2].shape), 0, 2)
     g[rng.random(g.shape) < 0.01] = np.nan
-    return g, inputs.People(y, c, ["common", "rare"], np.arange(n), binary=True)
+    return g, People(y, c, ["common", "rare"], np.arange(n), binary=True)
 
 
 TESTS = ["score", "wald", "lrt", "firth"]
@@ -39,11 +41,11 @@ TESTS = ["score", "wald", "lrt", "firth"]
 @pytest.fixture(scope="module")
 def from_hail(data):
     """What Hail finds, and what engine `hail` makes of it for each test."""
-    from ecgwas.gwas.engines import hail_linear
+    from ecgwas.gwas.engines import hail_regression
 
     g, people = data
     with hail_session(threads=2, memory_gb=1.5):
-        raw = hail_linear.logistic(g, people.y, people.c, TESTS)
+        raw = hail_regression.logistic(g, people.y, people.c, TESTS)
         made = trait_groups.build(people.y, people.c, axes=False)
         wanted = {test: Gwas(engine="hail", hail_test=test) for test in TESTS}
         return raw, {test: scan_binary.tester(people, "", made, wanted[test])(g) for test in TESTS}
@@ -68,9 +70,9 @@ def test_every_test_is_hails(data, by_hail, dtype, tolerance):
 @pytest.mark.parametrize("test", TESTS)
 def test_the_scan_by_hail_has_its_chi_square_and_a_beta_and_error_that_agree(data, from_hail, test):
     raw, found = from_hail[0], from_hail[1][test]
-    good = found.test == inputs.TESTS.index(test)
+    good = found.test == scan_statistics.TESTS.index(test)
     assert good.sum() >= 14
-    assert np.isin(found.test, [inputs.TESTS.index(test), torch_logistic.FAILED]).all()
+    assert np.isin(found.test, [scan_statistics.TESTS.index(test), torch_logistic.FAILED]).all()
     assert np.isnan(found.z[~good]).all()
     z, v = found.z[good], found.v[good]
     if test == "wald":
@@ -97,11 +99,11 @@ def test_outcomes_go_through_the_scan_by_hail_with_predictions_as_covariates(stu
     found = run(study, loco=study / "loco.parquet", engine="hail", hail_test="wald", block=120)
     y, x, g = arrays(study)
     assert order[0] == f"s{N - 1}"
-    beta, se = inputs.effects(found.t, found.gg(), found.yy(np.arange(240)), found.df)
+    beta, se = scan_statistics.effects(found.t, found.gg(), found.yy(np.arange(240)), found.df)
     for j, t in ((40, 0), (150, 2)):
         seen, own = np.isfinite(y[:, t]), predicted["1" if j < 120 else "2"][::-1][:, t]
         design = np.column_stack([x[seen], own[seen], filled(g[j, seen])])
         theirs = sm.Logit(y[seen, t], design).fit(disp=0, tol=1e-12)
         np.testing.assert_allclose([beta[j, t], se[j, t]], [theirs.params[-1], theirs.bse[-1]], rtol=1e-4)
     assert np.isnan(found.t[7]).all()
-    assert (found.variants["test:hf"].to_numpy()[np.arange(240) != 7] == inputs.TESTS.index("wald")).all()
+    assert (found.variants["test:hf"].to_numpy()[np.arange(240) != 7] == scan_statistics.TESTS.index("wald")).all()

@@ -12,9 +12,9 @@ from ecgwas.cli import run
 from ecgwas.embed import probes
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
-from ecgwas.phenotypes.analysed_people import not_traits
-from ecgwas.phenotypes.repeatability import icc
+from ecgwas.people.values import not_traits
 from ecgwas.stats import circular
+from ecgwas.stats.repeated_measures import icc
 
 WANTED = ["heart_rate_bpm", "pr_ms", "qrs_ms", "qt_ms", "p_frontal_mv", "t_frontal_mv"]
 UNWANTED = ["cohort", "device", "native_lowpass_hz", "native_highpass_hz", "rate_hz", "unit"]

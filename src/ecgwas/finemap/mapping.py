@@ -11,7 +11,7 @@ from ecgwas.finemap.regions import JOINT, Region
 from ecgwas.finemap.shared_effect import shared_effect
 from ecgwas.finemap.susie import adjusted_z, susie
 from ecgwas.gwas import trait_groups as grouping
-from ecgwas.stats import tails
+from ecgwas.stats import linear, tails
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def in_people(dosages: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 def make_panel(region: Region, group: grouping.Group, tested: np.ndarray) -> Panel:
     """LD among the `tested` (mask) variants in the people of `group`."""
-    residuals = ld.unit_residuals(in_people(region.dosages, group.rows), group.q)
+    residuals = linear.unit_residuals(in_people(region.dosages, group.rows), group.q)
     r2 = np.minimum((residuals @ residuals[region.leads()].T) ** 2, 1)
     lead_r2 = r2[np.arange(len(r2)), region.nearest()]
     used = np.flatnonzero(tested & residuals.any(axis=1))
@@ -107,10 +107,10 @@ def given_leads(region: Region, group: grouping.Group, others: np.ndarray) -> gr
     """
     if not len(others):
         return group
-    leads = ld.unit_residuals(in_people(region.dosages, group.rows)[others], group.q)
+    leads = linear.unit_residuals(in_people(region.dosages, group.rows)[others], group.q)
     u, s, _ = np.linalg.svd(leads.T, full_matrices=False)
-    basis = u[:, s > grouping.RANK]
-    axes = grouping.project_out(basis, group.unit @ group.w)
+    basis = u[:, s > linear.RANK]
+    axes = linear.project_out(basis, group.unit @ group.w)
     axes /= np.linalg.norm(axes, axis=0)
     return replace(group, q=np.column_stack([group.q, basis]), unit=axes, w=np.eye(axes.shape[1]))
 

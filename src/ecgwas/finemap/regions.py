@@ -9,7 +9,7 @@ import polars as pl
 from ecgwas.config import Finemap
 from ecgwas.errors import UserError
 from ecgwas.finemap import ld
-from ecgwas.gwas import inputs
+from ecgwas.genotype_files.variants import VARIANT
 
 JOINT = "joint"
 
@@ -116,7 +116,7 @@ def read_region(span: Span, sumstats: list[Path], cohort: ld.Cohort, settings: F
     """
     margin_bp = settings.window_bp
     reach = pl.col("position").is_between(span.start - margin_bp, span.end + margin_bp)
-    columns = [*inputs.VARIANT, "rsid", "joint_neg_log10_p", *(f"t:{trait}" for trait in span.traits())]
+    columns = [*VARIANT, "rsid", "joint_neg_log10_p", *(f"t:{trait}" for trait in span.traits())]
     near = (pl.col("contig") == span.contig) & reach
     table = pl.concat([pl.scan_parquet(path).filter(near).select(columns) for path in sumstats]).collect()
     inside = pl.col("position").is_between(span.start, span.end)
@@ -127,5 +127,5 @@ def read_region(span: Span, sumstats: list[Path], cohort: ld.Cohort, settings: F
     strength[JOINT] = as_floats(others, ["joint_neg_log10_p"])
     outside = {name: float(np.nanmax(value, initial=-np.inf)) for name, value in strength.items()}
     few = variants.height <= settings.max_variants
-    dosages = ld.read_dosages(cohort, variants if few else variants.clear())
+    dosages = cohort.dosages(variants if few else variants.clear())
     return Region(span, variants, dosages, outside)

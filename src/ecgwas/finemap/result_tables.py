@@ -12,7 +12,7 @@ from ecgwas import files
 from ecgwas import tables as schemas
 from ecgwas.finemap.mapping import Mapped, Result
 from ecgwas.finemap.regions import Region
-from ecgwas.gwas import inputs
+from ecgwas.genotype_files.variants import VARIANT
 
 SCHEMAS = (schemas.CREDIBLE_SETS, schemas.FINEMAP_VARIANTS, schemas.LD_DIAGNOSTICS)
 
@@ -33,7 +33,7 @@ def set_rows(region: Region, result: Result) -> Iterator[dict]:
             "min_abs_corr": found.min_abs_corr,
             "mean_abs_corr": found.mean_abs_corr,
             "log10_bf": found.log_bf / np.log(10),
-            "lead": ":".join(str(lead[name]) for name in inputs.VARIANT),
+            "lead": ":".join(str(lead[name]) for name in VARIANT),
             "converged": result.converged,
         }
 
@@ -50,7 +50,7 @@ def variant_rows(region: Region, result: Result) -> pl.DataFrame:
         pl.lit(region.span.name).alias("region"),
         pl.Series("locus", names.tolist(), pl.String),
         pl.lit(result.trait).alias("trait"),
-        *inputs.VARIANT,
+        *VARIANT,
         "rsid",
     )
     table = head.with_columns(pl.Series(k, v, nan_to_null=True) for k, v in columns.items())

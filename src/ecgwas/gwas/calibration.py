@@ -16,12 +16,14 @@ import torch
 from scipy import stats
 
 from ecgwas import tables
+from ecgwas.associations import scan_statistics
+from ecgwas.associations.analysed import EVERY, read_people
 from ecgwas.cli import run
 from ecgwas.config import Gwas
 from ecgwas.files import write_parquet
 from ecgwas.genotype_files import contigs
 from ecgwas.genotype_files.reader import GenotypeReader
-from ecgwas.gwas import inputs
+from ecgwas.genotype_files.variants import read_variants
 from ecgwas.gwas import trait_groups as grouping
 from ecgwas.gwas.permutations import Drawn, draw, everyone
 
@@ -80,7 +82,7 @@ def counts(drawn: Drawn, group: grouping.Group, rows: np.ndarray, n_traits: int)
     return out
 
 
-def observed_lambdas(scan: inputs.Scan, groups: list[grouping.Group], rows: np.ndarray) -> np.ndarray:
+def observed_lambdas(scan: scan_statistics.Scan, groups: list[grouping.Group], rows: np.ndarray) -> np.ndarray:
     """[T + 2] lambda of each trait, the joint test and the mean over traits, over the variants `rows`."""
     df = scan.df
     step = max(1, MAX_CELLS // max(scan.variants.height, 1))
@@ -210,10 +212,10 @@ def main(
         threads: CPU threads.
     """
     torch.set_num_threads(threads)
-    scan, people = inputs.read_scan(sumstats, trait_table), inputs.read_people(traits, covariates, samples, loco)
-    groups = grouping.build(people.on(inputs.EVERY), people.c)
+    scan, people = scan_statistics.read_scan(sumstats, trait_table), read_people(traits, covariates, samples, loco)
+    groups = grouping.build(people.on(EVERY), people.c)
     some = spread(scan.variants)
-    wanted = inputs.same_rows(inputs.read_variants(variants), scan.variants)[some]
+    wanted = scan_statistics.same_rows(read_variants(variants), scan.variants)[some]
     chosen = parts(scan.variants[some], on_contigs(scan.variants, settings.null_chromosomes)[some])
     names, whole = people.traits, everyone(groups, people.c, len(people.traits))
     permutations = settings.permutations if len(whole.traits) else 0  # no trait has a test: nothing to permute

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ecgwas.genotype_files.reader import GenotypeReader
-from ecgwas.gwas import trait_groups
-from ecgwas.gwas.residuals import unit_residuals
+from ecgwas.stats import linear
+from ecgwas.stats.linear import unit_residuals
 
 LD_REACH_BP = 5_000_000  # LD beyond is not looked at
 CACHE_BYTES = 2**28  # residual genotypes kept: leads near each other ask for the same ones
@@ -23,7 +23,7 @@ class Linkage:
     """
 
     def __init__(self, reader: GenotypeReader, covariates: np.ndarray, cache_bytes: int = CACHE_BYTES):
-        self._reader, self._q = reader, trait_groups.orthonormal(covariates)
+        self._reader, self._q = reader, linear.orthonormal(covariates)
         self._room = max(cache_bytes // (8 * max(len(covariates), 1)), BATCH + 1)
         self._kept: OrderedDict[int, np.ndarray] = OrderedDict()
 

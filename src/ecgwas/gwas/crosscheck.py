@@ -5,14 +5,17 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from ecgwas.associations import scan_statistics
+from ecgwas.associations.analysed import People, read_people
 from ecgwas.cli import run
 from ecgwas.config import Gwas
 from ecgwas.files import write_parquet
 from ecgwas.genotype_files.reader import GenotypeReader
-from ecgwas.gwas import crosscheck_binary, inputs
+from ecgwas.genotype_files.variants import VARIANT, read_variants
+from ecgwas.gwas import crosscheck_binary
 from ecgwas.gwas import trait_groups as grouping
-from ecgwas.gwas.engines import hail_linear
-from ecgwas.gwas.engines.torch_linear import Engine
+from ecgwas.gwas.engines import hail_regression
+from ecgwas.gwas.engines.torch_linear import TorchLinear
 from ecgwas.gwas.scan import t_values
 from ecgwas.hail_session import hail_session
 
@@ -20,12 +23,12 @@ WITHOUT_LOCI = 10  # variants checked where there is no locus
 TOLERANCE = {"float32": 1e-3, "float64": 1e-5}  # in standard errors; t is stored in float32
 
 
-def chosen(scan: inputs.Scan, loci: pl.DataFrame) -> np.ndarray:
+def chosen(scan: scan_statistics.Scan, loci: pl.DataFrame) -> np.ndarray:
     """Rows of the scan of each lead; without any, of the variants with the largest joint statistic."""
     table = scan.variants.with_row_index("row")
     if loci.height:
         keys = loci.select("contig", position="lead_position", ref="lead_ref", alt="lead_alt")
-        return table.join(keys, on=inputs.VARIANT, how="semi")["row"].to_numpy()
+        return table.join(keys, on=VARIANT, how="semi")["row"].to_numpy()
     by = "joint_neg_log10_p"
     if not table[by].count():  # 0/1 traits have no joint test
         table = table.with_columns(pl.Series(by, np.nan_to_num(np.abs(scan.t)).max(axis=1)))
@@ -34,9 +37,9 @@ def chosen(scan: inputs.Scan, loci: pl.DataFrame) -> np.ndarray:
     return strongest.head(WITHOUT_LOCI)["row"].sort().to_numpy()
 
 
-def as_scanned(scan: inputs.Scan, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def as_scanned(scan: scan_statistics.Scan, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """beta and standard error [V, T] of the scan's `rows`."""
-    return inputs.effects(scan.t_at(rows), scan.gg(rows), scan.yy(rows), scan.df)
+    return scan_statistics.effects(scan.t_at(rows), scan.gg(rows), scan.yy(rows), scan.df)
 
 
 def without_predictions(
@@ -44,24 +47,26 @@ def without_predictions(
 ) -> tuple[np.ndarray, np.ndarray]:
     """beta and standard error [V, T] of the scan's engine on `dosage` [V, person], the traits as they are."""
     beta, se = np.full((2, len(dosage), n_traits), np.nan)
-    for group, found in zip(groups, Engine(groups, dtype, "cpu").block(dosage), strict=True):
+    for group, found in zip(groups, TorchLinear(groups, dtype, "cpu").block(dosage), strict=True):
         if group.name != "joint" and len(group.traits):
             t = t_values(found.r, group.df)
-            beta[:, group.traits], se[:, group.traits] = inputs.effects(t, found.gg[:, None], group.yy, group.df)
+            beta[:, group.traits], se[:, group.traits] = scan_statistics.effects(
+                t, found.gg[:, None], group.yy, group.df
+            )
     return beta, se
 
 
-def in_hail(dosage: np.ndarray, people: inputs.People, groups: list[grouping.Group]) -> tuple[np.ndarray, np.ndarray]:
+def in_hail(dosage: np.ndarray, people: People, groups: list[grouping.Group]) -> tuple[np.ndarray, np.ndarray]:
     """beta and standard error [V, T] of every trait in Hail, in the people of its group."""
     members = [group.traits.tolist() for group in groups if group.name != "joint" and len(group.traits)]
-    return hail_linear.regress(dosage, people.y, people.c, members)
+    return hail_regression.linear(dosage, people.y, people.c, members)
 
 
 def finish(
-    scan: inputs.Scan, rows: np.ndarray, apart: dict[str, np.ndarray], worst: float, limit: float, path: Path
+    scan: scan_statistics.Scan, rows: np.ndarray, apart: dict[str, np.ndarray], worst: float, limit: float, path: Path
 ) -> None:
     """Write the differences [V] of each kind; raises where the worst is beyond `limit`."""
-    write_parquet(scan.variants[rows].select(*inputs.VARIANT, "rsid").with_columns(**apart), path)
+    write_parquet(scan.variants[rows].select(*VARIANT, "rsid").with_columns(**apart), path)
     print(f"{len(rows)} variants x {len(scan.names)} traits: largest difference to Hail {worst:.2g} SE", flush=True)
     if worst > limit:
         raise RuntimeError(f"the scan and Hail differ by {worst:.2g} SE at a lead; see {path}")
@@ -103,9 +108,9 @@ def main(
         memory_mb: Memory of Hail.
         master: Where Hail runs: local, or the address of a Spark cluster.
     """
-    scan, people = inputs.read_scan(sumstats, trait_table), inputs.read_people(traits, covariates, samples)
+    scan, people = scan_statistics.read_scan(sumstats, trait_table), read_people(traits, covariates, samples)
     rows = chosen(scan, pl.read_parquet(loci))
-    wanted = inputs.same_rows(inputs.read_variants(variants), scan.variants)[rows]
+    wanted = scan_statistics.same_rows(read_variants(variants), scan.variants)[rows]
     with GenotypeReader(manifest, wanted, people.samples) as reader:
         dosage = reader.read(slice(None))
     if people.binary:

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
+from ecgwas.associations.analysed import People
 from ecgwas.config import Gwas
-from ecgwas.gwas import inputs
 from ecgwas.gwas import trait_groups as grouping
-from ecgwas.gwas.engines import hail_linear, torch_logistic
+from ecgwas.gwas.engines import hail_regression, torch_logistic
 from ecgwas.gwas.engines.torch_linear import coded
 from ecgwas.stats import firth, logistic
 
@@ -26,13 +26,13 @@ def tested_traits(loci: pl.DataFrame, names: list[str]) -> list[int]:
     return [names.index(name) for name in (found or names)[:MAX_TRAITS]]
 
 
-def ours(dosage: np.ndarray, people: inputs.People, settings: Gwas) -> dict[str, np.ndarray]:
-    """The numbers of hail_linear.logistic [V, T]: the score test by the scan's engine, the others one by one."""
+def ours(dosage: np.ndarray, people: People, settings: Gwas) -> dict[str, np.ndarray]:
+    """The numbers of hail_regression.logistic [V, T]: the score test by the scan's engine, the others one by one."""
     plain = settings.model_copy(update={"correction": "none"})
     found = grouping.build(people.y, people.c, axes=False)
-    out = {"score_chi_sq_stat": torch_logistic.Engine(people, "", found, plain).block(dosage).z ** 2}
+    out = {"score_chi_sq_stat": torch_logistic.TorchLogistic(people, "", found, plain).block(dosage).z ** 2}
     shape = (len(dosage), people.y.shape[1])
-    names = [f"{test}_{field}" for test in ("wald", "lrt", "firth") for field in hail_linear.LOGISTIC[test]]
+    names = [f"{test}_{field}" for test in ("wald", "lrt", "firth") for field in hail_regression.LOGISTIC[test]]
     out |= {name: np.full(shape, np.nan) for name in names}
     for j in range(shape[1]):
         seen = np.isfinite(people.y[:, j])
@@ -62,12 +62,12 @@ def differences(our: dict[str, np.ndarray], hail: dict[str, np.ndarray]) -> dict
 
 
 def compare(
-    dosage: np.ndarray, people: inputs.People, z: np.ndarray, loci: pl.DataFrame, settings: Gwas
+    dosage: np.ndarray, people: People, z: np.ndarray, loci: pl.DataFrame, settings: Gwas
 ) -> dict[str, np.ndarray]:
     """`differences` of the leads `dosage` [V, n], and how far the scan's own `z` [V, T] is from Hail's Firth test."""
     chosen = tested_traits(loci, people.traits)
     some = replace(people, y=people.y[:, chosen], traits=[people.traits[j] for j in chosen], loco=None)
-    hail = hail_linear.logistic(dosage, some.y, some.c, ["score", "wald", "lrt", "firth"])
+    hail = hail_regression.logistic(dosage, some.y, some.c, ["score", "wald", "lrt", "firth"])
     apart = np.abs(np.abs(z[:, chosen]) - np.sqrt(hail["firth_chi_sq_stat"]))
     scan = np.nanmax(np.nan_to_num(apart), axis=1, initial=0)
     return differences(ours(dosage, some, settings), hail) | {"scan_difference": scan}

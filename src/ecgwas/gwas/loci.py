@@ -8,11 +8,14 @@ import polars as pl
 from scipy import stats
 
 from ecgwas import tables
+from ecgwas.associations import scan_statistics
+from ecgwas.associations.analysed import read_people
 from ecgwas.cli import run
 from ecgwas.config import Gwas
 from ecgwas.files import write_parquet
 from ecgwas.genotype_files.reader import GenotypeReader
-from ecgwas.gwas import inputs, multiplicity, shrinkage
+from ecgwas.genotype_files.variants import read_variants
+from ecgwas.gwas import multiplicity, shrinkage
 from ecgwas.gwas.clump import Linkage, clump
 from ecgwas.stats import tails
 
@@ -39,7 +42,7 @@ def least_t(df: np.ndarray, limit: float) -> np.ndarray:
     return np.nan_to_num(t, nan=0.0, posinf=30.0) * (1 - 1e-6)
 
 
-def significant(scan: inputs.Scan, limit: float) -> tuple[np.ndarray, np.ndarray]:
+def significant(scan: scan_statistics.Scan, limit: float) -> tuple[np.ndarray, np.ndarray]:
     """Variants with the joint or any trait's -log10 p above `limit`, and their p [V', T + 1], joint last.
 
     p is computed where |t| is large enough for it: of millions of t next to none are.
@@ -52,7 +55,7 @@ def significant(scan: inputs.Scan, limit: float) -> tuple[np.ndarray, np.ndarray
     return rows[kept], p[kept]
 
 
-def describe(scan: inputs.Scan, hits: Hits, members: np.ndarray, lead: int, limit: float) -> dict:
+def describe(scan: scan_statistics.Scan, hits: Hits, members: np.ndarray, lead: int, limit: float) -> dict:
     """One row of tables.LOCI_ANY_TRAIT without the effect: `members` and `lead` are places among the hits."""
     top = scan.variants.row(int(hits.rows[lead]), named=True)
     corrected, at_lead = hits.corrected, hits.p[lead]
@@ -81,7 +84,7 @@ def describe(scan: inputs.Scan, hits: Hits, members: np.ndarray, lead: int, limi
     }
 
 
-def effects(scan: inputs.Scan, rows: np.ndarray, traits: list[str]) -> dict[str, np.ndarray]:
+def effects(scan: scan_statistics.Scan, rows: np.ndarray, traits: list[str]) -> dict[str, np.ndarray]:
     """n, minor allele count, beta, its standard error and the beta shrunken [V] of one trait at each of `rows`.
 
     beta, of a copy of ALT, is in units of the trait scanned; NaN where the trait has no test there.
@@ -91,7 +94,7 @@ def effects(scan: inputs.Scan, rows: np.ndarray, traits: list[str]) -> dict[str,
     t = np.empty(len(rows))
     t[order] = scan.t_at(rows[order])[place, which[order]]
     gg, yy, df = scan.gg(rows)[place, which], scan.yy(rows)[place, which], scan.df[which]
-    beta, se = inputs.effects(t, gg, yy, df)
+    beta, se = scan_statistics.effects(t, gg, yy, df)
     z = [shrinkage.z_of(np.abs(t[i : i + 1]), df[i])[0] for i in place]
     n, af = people_at(scan, rows, which)
     mac = ALLELES * n * np.minimum(af, 1 - af)
@@ -99,7 +102,7 @@ def effects(scan: inputs.Scan, rows: np.ndarray, traits: list[str]) -> dict[str,
     return {"n": n, "mac": mac, "beta": beta, "se": se, "beta_shrunken": beta * factor}
 
 
-def people_at(scan: inputs.Scan, rows: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def people_at(scan: scan_statistics.Scan, rows: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """People with a call, and the ALT frequency in them [V], of trait number `which` [V] at each of `rows`."""
     table, groups = scan.variants, scan.traits["group"].to_list()
     names = [f":{groups[j]}" if f"n:{groups[j]}" in table.columns else "" for j in which]
@@ -110,7 +113,7 @@ def people_at(scan: inputs.Scan, rows: np.ndarray, which: np.ndarray) -> tuple[n
     return np.array(n, float), np.array(af, float)
 
 
-def find(scan: inputs.Scan, hits: Hits, linkage: Linkage, settings: Gwas) -> pl.DataFrame:
+def find(scan: scan_statistics.Scan, hits: Hits, linkage: Linkage, settings: Gwas) -> pl.DataFrame:
     """tables.LOCI_ANY_TRAIT from the hits of a scan; `linkage` is of their genotypes, row by row."""
     limit, table = -np.log10(settings.p_threshold), scan.variants[hits.rows]
     contig, position = table["contig"].to_numpy(), table["position"].to_numpy().astype(np.int64)
@@ -154,8 +157,8 @@ def main(
         any_trait: Written: loci with p below the threshold in the joint test or in any single trait, uncorrected.
         tests: Written: numbers of tests, thresholds, and how many loci are expected by chance.
     """
-    scan, people = inputs.read_scan(sumstats, trait_table), inputs.read_people(traits, covariates, samples)
-    known = inputs.same_rows(inputs.read_variants(variants), scan.variants)
+    scan, people = scan_statistics.read_scan(sumstats, trait_table), read_people(traits, covariates, samples)
+    known = scan_statistics.same_rows(read_variants(variants), scan.variants)
     joint = scan.variants["joint_neg_log10_p"].count() > 0
     tested = known.filter(scan.variants["gg"].fill_nan(None).is_not_null())
     number = multiplicity.measure(tested, manifest, people, settings.p_threshold, settings.locus_window_bp, joint)

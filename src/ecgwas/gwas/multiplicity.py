@@ -16,10 +16,11 @@ import polars as pl
 from scipy import special
 
 from ecgwas import tables
+from ecgwas.associations.analysed import People
 from ecgwas.genotype_files.reader import GenotypeReader
-from ecgwas.gwas import inputs
 from ecgwas.gwas import trait_groups as grouping
-from ecgwas.gwas.residuals import unit_residuals
+from ecgwas.stats import linear
+from ecgwas.stats.linear import unit_residuals
 
 DRAWS = 10_000  # of the traits' statistics
 CHUNK = 1_000  # drawn at a time
@@ -95,7 +96,7 @@ def effective_traits(correlation: np.ndarray, p: float, draws: int = DRAWS) -> f
     return float(np.clip(count * np.mean(np.concatenate(found)), 1, count))
 
 
-def trait_correlation(people: inputs.People) -> np.ndarray:
+def trait_correlation(people: People) -> np.ndarray:
     """[T', T']: of the residual traits that have a test, as the statistics of one variant are under the null.
 
     Traits seen in different people are as alike as the people they share make them.
@@ -125,7 +126,7 @@ def effective_variants(reader: GenotypeReader, covariates: np.ndarray, p: float,
     """
     if not reader.variants.height:
         return 0.0
-    rng, q, c = np.random.default_rng(0), grouping.orthonormal(covariates), critical(p)
+    rng, q, c = np.random.default_rng(0), linear.orthonormal(covariates), critical(p)
     found = []
     for rows, own in neighbourhoods(reader.variants, window_bp):
         x = unit_residuals(reader.read(rows), q)
@@ -136,7 +137,7 @@ def effective_variants(reader: GenotypeReader, covariates: np.ndarray, p: float,
 
 
 def measure(
-    tested: pl.DataFrame, manifest: Path, people: inputs.People, p: float, window_bp: int, joint: bool
+    tested: pl.DataFrame, manifest: Path, people: People, p: float, window_bp: int, joint: bool
 ) -> Multiplicity:
     """Of a scan of the variants `tested` (rows of variants.parquet) in `people`; `joint`: it has a joint test."""
     correlation = trait_correlation(people)

@@ -10,19 +10,21 @@ import numpy as np
 import polars as pl
 import torch
 
+from ecgwas.associations.analysed import People, read_people
 from ecgwas.cli import run
 from ecgwas.config import Gwas
 from ecgwas.files import atomic, write_parquet
 from ecgwas.genotype_files import blocks
 from ecgwas.genotype_files.reader import GenotypeReader
-from ecgwas.gwas import inputs, scan_binary
+from ecgwas.genotype_files.variants import contigs_of, read_part
+from ecgwas.gwas import scan_binary
 from ecgwas.gwas import trait_groups as grouping
 from ecgwas.gwas.engines import joint, torch_logistic
-from ecgwas.gwas.engines.torch_linear import Engine, Stats, Tests
+from ecgwas.gwas.engines.torch_linear import Correlations, LinearTests, TorchLinear
 from ecgwas.gwas.sumstats import Writer, rare
 from ecgwas.hail_session import LOCAL, hail_session
 
-Test = Callable[[blocks.Block], list[Tests]]
+Test = Callable[[blocks.Block], list[LinearTests]]
 
 
 def t_values(r: np.ndarray, df: int) -> np.ndarray:
@@ -30,30 +32,30 @@ def t_values(r: np.ndarray, df: int) -> np.ndarray:
     return r * np.sqrt(df / np.maximum(1 - r**2, 1e-30))
 
 
-def of_stats(stats: Stats, group: grouping.Group) -> Tests:
+def of_stats(stats: Correlations, group: grouping.Group) -> LinearTests:
     """What the scan keeps of correlations [V, T]."""
     r2 = None if group.w is None else joint.r_squared(stats.r, group.w)
     t = np.ascontiguousarray(t_values(stats.r, group.df).T, dtype=np.float32)
-    return Tests(stats.n, stats.af, stats.gg, t, r2, stats.carriers)
+    return LinearTests(stats.n, stats.af, stats.gg, t, r2, stats.carriers)
 
 
 @contextlib.contextmanager
 def engine(
     settings: Gwas, threads: int, memory_gb: float = 2.0, master: str = LOCAL
 ) -> Iterator[Callable[[list[grouping.Group]], Test]]:
-    """groups -> (block -> Tests per group), by the engine of the settings; Hail runs with `memory_gb` at `master`."""
+    """groups -> (block -> tests per group), by the engine of the settings; Hail runs with `memory_gb` at `master`."""
     if settings.engine == "hail":
         from ecgwas.gwas.engines import hail_linear
 
         def by_hail(groups: list[grouping.Group]) -> Test:
-            found = hail_linear.Engine(groups)
+            found = hail_linear.HailLinear(groups)
             return lambda block: [of_stats(s, g) for s, g in zip(found.block(block.dosages()), groups, strict=True)]
 
         with hail_session(threads=threads, memory_gb=memory_gb, master=master):
             yield by_hail
     else:
         torch.set_num_threads(threads)
-        yield lambda groups: Engine(groups, settings.dtype).tests
+        yield lambda groups: TorchLinear(groups, settings.dtype).tests
 
 
 def runs(contigs: list[str]) -> Iterator[tuple[str, int, int]]:
@@ -81,7 +83,7 @@ def trait_table(groups: list[grouping.Group], traits: list[str], contig: str | N
 
 def scan(
     reader: GenotypeReader,
-    people: inputs.People,
+    people: People,
     settings: Gwas,
     make: Callable[[list[grouping.Group]], Test],
     path: Path,
@@ -110,7 +112,7 @@ def scan(
     return untested, groups
 
 
-def trait_tables(people: inputs.People, contigs: list[str]) -> pl.DataFrame:
+def trait_tables(people: People, contigs: list[str]) -> pl.DataFrame:
     """`trait_table` of each of `contigs`, where each has traits of its own."""
     groups = {contig: grouping.build(people.on(contig), people.c, axes=False) for contig in contigs}
     return pl.concat(trait_table(made, people.traits, contig) for contig, made in groups.items())
@@ -154,16 +156,16 @@ def main(
         memory_mb: Memory of Hail.
         master: Where Hail runs: local, or the address of a Spark cluster.
     """
-    people = inputs.read_people(traits, covariates, samples, loco).in_file_order()
+    people = read_people(traits, covariates, samples, loco).in_file_order()
     known = json.loads(manifest.read_text())
-    table = inputs.read_part(variants, known["build"], part, settings.parts)
+    table = read_part(variants, known["build"], part, settings.parts)
     reading = GenotypeReader(known, table, people.samples)
     with atomic(sumstats) as path, reading as reader, engine(settings, threads, 0.7 * memory_mb / 1024, master) as make:
         untested, groups = scan(reader, people, settings, make, path)
     if people.binary:
         told = torch_logistic.trait_table(groups, people.traits)
     else:
-        told = trait_tables(people, inputs.contigs_of(variants)) if loco else trait_table(groups, people.traits, None)
+        told = trait_tables(people, contigs_of(variants)) if loco else trait_table(groups, people.traits, None)
     write_parquet(told, traits_out)
     print(f"{table.height} variants, {untested} without a test", flush=True)
 

@@ -9,13 +9,14 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ecgwas.associations.analysed import People
 from ecgwas.config import Gwas
 from ecgwas.genotype_files import blocks
 from ecgwas.genotype_files.reader import GenotypeReader
-from ecgwas.gwas import inputs, sumstats
+from ecgwas.gwas import sumstats
 from ecgwas.gwas import trait_groups as grouping
 from ecgwas.gwas.engines import torch_logistic
-from ecgwas.gwas.engines.torch_linear import Engine, Tests
+from ecgwas.gwas.engines.torch_linear import LinearTests, TorchLinear
 
 
 def schema(groups: list[grouping.Group], traits: list[str]) -> pa.Schema:
@@ -24,19 +25,21 @@ def schema(groups: list[grouping.Group], traits: list[str]) -> pa.Schema:
     return pa.schema([*sumstats.schema(groups, traits), *(pa.field(*one) for one in more)])
 
 
-def floored(found: torch_logistic.Found, tests: list[Tests], groups: list[grouping.Group]) -> torch_logistic.Found:
+def floored(
+    found: torch_logistic.LogisticTests, tests: list[LinearTests], groups: list[grouping.Group]
+) -> torch_logistic.LogisticTests:
     """The same, without tests of the variants that the people of a group have none for."""
     z, v, test = found.z.copy(), found.v.copy(), found.test.copy()
     for group, own in zip(groups, tests, strict=True):
         none = np.ix_(np.isnan(own.gg), group.traits)
         z[none], v[none], test[none] = np.nan, np.nan, torch_logistic.NONE
-    return torch_logistic.Found(z, v, test)
+    return torch_logistic.LogisticTests(z, v, test)
 
 
 def table(
     variants: pl.DataFrame,
-    tests: list[Tests],
-    found: torch_logistic.Found,
+    tests: list[LinearTests],
+    found: torch_logistic.LogisticTests,
     groups: list[grouping.Group],
     traits: list[str],
     least: float = 0.0,
@@ -50,23 +53,23 @@ def table(
 
 
 def tester(
-    people: inputs.People, contig: str, groups: list[grouping.Group], settings: Gwas
-) -> Callable[[np.ndarray], torch_logistic.Found]:
+    people: People, contig: str, groups: list[grouping.Group], settings: Gwas
+) -> Callable[[np.ndarray], torch_logistic.LogisticTests]:
     """ALT dosages -> tests on one contig, by the engine of the settings; for engine hail, Hail must be running."""
     if settings.engine == "hail":
         from ecgwas.gwas.engines import hail_logistic
 
-        return hail_logistic.Engine(people, contig, groups, settings).block
-    return torch_logistic.Engine(people, contig, groups, settings).block
+        return hail_logistic.HailLogistic(people, contig, groups, settings).block
+    return torch_logistic.TorchLogistic(people, contig, groups, settings).block
 
 
 def scan(
-    reader: GenotypeReader, people: inputs.People, settings: Gwas, stretches: list[tuple[str, int, int]], path: Path
+    reader: GenotypeReader, people: People, settings: Gwas, stretches: list[tuple[str, int, int]], path: Path
 ) -> tuple[int, list[grouping.Group]]:
     """Write the part of the reader's variants to `path`; the number of variants without a test, and the groups."""
     groups = grouping.build(people.y, people.c, axes=False)
     traits, kept, size, untested = people.traits, [], 0, 0
-    counts = Engine([without_traits(group) for group in groups], settings.dtype)
+    counts = TorchLinear([without_traits(group) for group in groups], settings.dtype)
     wanted = schema(groups, traits)
     with pq.ParquetWriter(path, wanted, compression="zstd") as file:
         for contig, start, stop in stretches:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
-from ecgwas.gwas import inputs
+from ecgwas.associations import scan_statistics
 
 WIDTH, LAST = 0.1, 40.0  # of a bin of |t|, and where the last one begins
 PRIOR_VARIANCES = np.r_[0.0, 0.25 * 2.0 ** np.arange(14)]  # of true z scores: 0 to 2,048
@@ -35,12 +35,12 @@ class Prior:
         return (weight * PRIOR_VARIANCES / total).sum(axis=1) / weight.sum(axis=1)
 
 
-def count(scan: inputs.Scan) -> tuple[np.ndarray, np.ndarray]:
+def count(scan: scan_statistics.Scan) -> tuple[np.ndarray, np.ndarray]:
     """Edges as z [row, 2] and numbers [row] of all |t| of a scan in bins, apart by degrees of freedom."""
     names, df, bins = [f"t:{name}" for name in scan.names], scan.df, int(LAST / WIDTH) + 1
     kinds, kind = np.unique(df, return_inverse=True)
     counts = np.zeros((len(kinds), bins), np.int64)
-    for file, number, _ in inputs.row_groups(scan.parts):
+    for file, number, _ in scan_statistics.row_groups(scan.parts):
         table = file.read_row_group(number, names)
         for name, row in zip(names, kind, strict=True):
             t = np.abs(table.column(name).to_numpy())
@@ -77,7 +77,7 @@ def fit(edges: np.ndarray, counts: np.ndarray) -> Prior:
     return Prior(weights)
 
 
-def of_scan(scan: inputs.Scan) -> Prior:
+def of_scan(scan: scan_statistics.Scan) -> Prior:
     """The distribution of true z scores in all traits of a scan."""
     edges, counts = count(scan)
     return fit(edges, counts)

@@ -12,9 +12,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ecgwas.genotype_files.variants import VARIANT
 from ecgwas.gwas.engines import joint
-from ecgwas.gwas.engines.torch_linear import Tests
-from ecgwas.gwas.inputs import VARIANT
+from ecgwas.gwas.engines.torch_linear import LinearTests
 from ecgwas.gwas.trait_groups import Group
 
 SLACK = 1e-3  # of an allele count: frequencies are float64, sums of dosages float32
@@ -25,12 +25,12 @@ OWN = {"n": pa.int32(), "af": pa.float64(), "gg": pa.float64()}
 JOINT = {"joint_neg_log10_p": pa.float64(), "joint_df": pa.int32(), "joint_reason": pa.large_string()}
 
 
-def rare(tests: Tests, least: float) -> np.ndarray:
+def rare(tests: LinearTests, least: float) -> np.ndarray:
     """Bool [V]: the people analysed have fewer than `least` minor alleles."""
     return 2 * tests.n * np.minimum(tests.af, 1 - tests.af) < least - SLACK
 
 
-def floored(tests: Tests, least: float) -> Tests:
+def floored(tests: LinearTests, least: float) -> LinearTests:
     """The same, rare variants without a test: the floor of quality control is that of everyone genotyped."""
     few = rare(tests, least)
     if not few.any():
@@ -39,7 +39,7 @@ def floored(tests: Tests, least: float) -> Tests:
     return replace(tests, gg=np.where(few, np.nan, tests.gg), r2=r2)
 
 
-def reason(tests: Tests, least: float = 0.0) -> list[str | None]:
+def reason(tests: LinearTests, least: float = 0.0) -> list[str | None]:
     """Why a variant has no test: no call, one allele only, few minor alleles, or a combination of the covariates."""
     untested, seen = np.isnan(tests.gg), tests.n > 0
     single = seen & ((tests.af <= 0) | (tests.af >= 1))
@@ -48,7 +48,7 @@ def reason(tests: Tests, least: float = 0.0) -> list[str | None]:
     return [str(word) or None for word in words]
 
 
-def joint_reason(tests: Tests, p: np.ndarray, least: float = 0.0) -> list[str | None]:
+def joint_reason(tests: LinearTests, p: np.ndarray, least: float = 0.0) -> list[str | None]:
     """Why a variant has no joint `p` [V]: that it has no test in these people, or few_carriers; None where it has."""
     named = reason(tests, least)
     return [None if np.isfinite(x) else why or "few_carriers" for x, why in zip(p, named, strict=True)]
@@ -66,7 +66,7 @@ def schema(groups: list[Group], traits: list[str]) -> pa.Schema:
     return pa.schema([*fields.items(), *((f"t:{name}", pa.float32()) for name in traits)])
 
 
-def small_columns(tests: list[Tests], groups: list[Group], least: float = 0.0) -> dict[str, np.ndarray | list]:
+def small_columns(tests: list[LinearTests], groups: list[Group], least: float = 0.0) -> dict[str, np.ndarray | list]:
     """Columns of a row group but those of the variants and of t; `least` minor alleles were asked for."""
     everyone = tests[0]
     out = {"n": everyone.n, "af": everyone.af, "gg": everyone.gg, "reason": reason(everyone, least)}
@@ -82,7 +82,7 @@ def small_columns(tests: list[Tests], groups: list[Group], least: float = 0.0) -
     return out
 
 
-def t_columns(t: np.ndarray, tests: list[Tests], groups: list[Group]) -> list[pa.Array]:
+def t_columns(t: np.ndarray, tests: list[LinearTests], groups: list[Group]) -> list[pa.Array]:
     """Columns of t [T, V], without a copy; traits of a group share the list of places that are null."""
     out: list = [None] * len(t)
     for group, found in zip(groups, tests, strict=True):
@@ -94,15 +94,15 @@ def t_columns(t: np.ndarray, tests: list[Tests], groups: list[Group]) -> list[pa
     return out
 
 
-def joined(found: list[list[Tests]], i: int) -> Tests:
-    """Tests of group i over blocks, without t."""
+def joined(found: list[list[LinearTests]], i: int) -> LinearTests:
+    """LinearTests of group i over blocks, without t."""
     parts = [tests[i] for tests in found]
     n, af, gg = (np.concatenate([getattr(p, name) for p in parts]) for name in ("n", "af", "gg"))
     r2, carriers = (
         None if parts[0].r2 is None else np.concatenate([getattr(p, name) for p in parts])
         for name in ("r2", "carriers")
     )
-    return Tests(n, af, gg, np.zeros((0, 0), np.float32), r2, carriers)
+    return LinearTests(n, af, gg, np.zeros((0, 0), np.float32), r2, carriers)
 
 
 class Writer:
@@ -129,7 +129,7 @@ class Writer:
         )  # fmt: skip
         self._rows = max(ROWS // block, 1) * block
         self._buffers = [np.empty((len(traits), self._rows), np.float32) for _ in range(2)]
-        self._found: list[list[Tests]] = []
+        self._found: list[list[LinearTests]] = []
         self._first = self._filled = 0
         self._thread = ThreadPoolExecutor(1)
         self._writing: Future | None = None
@@ -139,8 +139,8 @@ class Writer:
         self.flush()
         self.groups = groups
 
-    def add(self, rows: slice, tests: list[Tests]) -> None:
-        """Tests of the variants `rows`, which follow those added before."""
+    def add(self, rows: slice, tests: list[LinearTests]) -> None:
+        """LinearTests of the variants `rows`, which follow those added before."""
         size = rows.stop - rows.start
         if self._filled + size > self._rows:
             self.flush()
@@ -163,7 +163,7 @@ class Writer:
         self._buffers.reverse()
         self._found, self._filled = [], 0
 
-    def _write(self, rows: slice, found: list[list[Tests]], t: np.ndarray, groups: list[Group]) -> None:
+    def _write(self, rows: slice, found: list[list[LinearTests]], t: np.ndarray, groups: list[Group]) -> None:
         tests = [floored(joined(found, i), self.least) for i in range(len(groups))]
         head = self.variants[rows]
         arrays = [head[name].to_arrow().cast(kind) for name, kind in HEAD.items()]

@@ -1,8 +1,4 @@
-"""Traits and covariates -> groups of traits with the same people, covariates projected out.
-
-Frisch & Waugh 1933 (Econometrica 1:387), Lovell 1963: the coefficient of a genotype in a regression with covariates
-is that of the genotype's residual on the covariates in a regression of the trait's residual.
-"""
+"""Traits and covariates -> groups of traits with the same people, covariates projected out (stats/linear.py)."""
 
 from dataclasses import dataclass, replace
 
@@ -10,11 +6,11 @@ import numpy as np
 
 from ecgwas.errors import UserError
 from ecgwas.gwas.engines.leverages import Leverages, measure
+from ecgwas.stats.linear import orthonormal, project_out
 
 EIGEN_FLOOR = 1e-4  # of the correlation matrix: traits more collinear than this are one trait to the joint test
 MIN_PEOPLE = 10  # degrees of freedom of a test, and one
 ROUNDING = 1e-9  # a trait that varies by less than this share of its size does not vary
-RANK = 1e-8  # a covariate direction below this share of the largest is no direction
 
 
 @dataclass(frozen=True)
@@ -38,18 +34,6 @@ class Group:
     def df(self) -> int:
         """Residual degrees of freedom of one genotype's regression: n - 1 - c - 1."""
         return len(self.rows) - self.q.shape[1] - 1
-
-
-def orthonormal(c: np.ndarray) -> np.ndarray:
-    """[n, rank]: orthonormal basis of an intercept and the columns of `c` [n, c]."""
-    u, s, _ = np.linalg.svd(np.column_stack([np.ones(len(c)), c]), full_matrices=False)
-    return u[:, s > RANK * s[0]]
-
-
-def project_out(q: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """`y` less its part in the span of `q`; twice, so that the rest is orthogonal to rounding."""
-    y = y - q @ (q.T @ y)
-    return y - q @ (q.T @ y)
 
 
 def joint_axes(unit: np.ndarray, floor: float = EIGEN_FLOOR) -> np.ndarray:

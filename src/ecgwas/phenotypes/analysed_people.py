@@ -1,6 +1,6 @@
 """Trait values, people, samples and PCs -> who is analysed, with which covariates, and why others are not."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ from ecgwas import tables, user_tables
 from ecgwas.config import FLAGS
 from ecgwas.errors import UserError
 from ecgwas.people import NOBODY, Withdrawn
-from ecgwas.stats import circular
+from ecgwas.people.values import not_traits, of_others
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,6 @@ class Recordings:
     flags: dict[str, np.ndarray] = field(default_factory=dict)  # bool [recording], False where not known
 
 
-def read_table(path: Path) -> pl.DataFrame:
-    """A table of people or recordings, by the one reader of user tables."""
-    return user_tables.read(path).need(["person_id"]).frame
-
-
 def chosen(names: list[str], wanted: list[str] | str, path: Path) -> list[str]:
     """Of the numeric columns `names` those `wanted`, in the table's order; "all": every one but machine_*."""
     if wanted == "all":
@@ -41,49 +36,6 @@ def chosen(names: list[str], wanted: list[str] | str, path: Path) -> list[str]:
             f" it has {', '.join(names)}"
         )
     return [name for name in names if name in wanted]
-
-
-def not_traits(given: user_tables.UserTable, whole: bool) -> dict[str, tuple[str, str]]:
-    """Columns of a user's table that are no trait: {name: (reason, detail)}; ids that are ours are not named.
-
-    Raises `UserError` where a dimension of an embedding (`whole`) is no number, or has no value: without it the
-    embedding would be another one.
-    """
-    found = {name: ("no_name", "a column without a name, such as row numbers") for name in given.unnamed}
-    for name, series in given.frame.to_dict(as_series=True).items():
-        if name in user_tables.IDS or name.startswith("machine_"):
-            continue
-        if name.lower() in user_tables.ID_HEADERS:
-            found[name] = ("id", "an id is no quantity")
-        elif user_tables.row_number(name, series):
-            found[name] = ("row_number", "the number of the row")
-        elif whole and (not series.dtype.is_numeric() or series.null_count() == len(series)):
-            given.numbers(name)
-            raise UserError(f"{given.path}: column {name} of the embedding has no number; take it out of the table")
-        elif series.dtype == pl.Boolean:
-            found[name] = ("no_number", "true and false, a flag")
-        elif not series.dtype.is_numeric():
-            odd = series.is_not_null() & user_tables.as_numbers(series).is_null()
-            found[name] = ("no_number", f"text, no number, such as in {given.first(odd)}")  # a cell may be a name
-    return found
-
-
-def of_others(given: user_tables.UserTable, withdrawn: Withdrawn) -> user_tables.UserTable:
-    """`given` without the rows of people who withdrew consent; a column that only they made text is of numbers."""
-    if not withdrawn.entries:
-        return given
-    kept = ~withdrawn.flags(given.frame["person_id"])
-    columns = [
-        series if series.name in user_tables.IDS or series.dtype != pl.String else numbers_if_all(series)
-        for series in given.frame.filter(kept).get_columns()
-    ]
-    return replace(given, frame=pl.DataFrame(columns), lines=given.lines[kept.to_numpy()])
-
-
-def numbers_if_all(series: pl.Series) -> pl.Series:
-    """Text as Int64 or Float64 where every value is such a number."""
-    made = (series.cast(pl.Int64, strict=False), user_tables.as_numbers(series))
-    return next((numbers for numbers in made if numbers.null_count() == series.null_count()), series)
 
 
 def recordings(
@@ -123,25 +75,6 @@ def recordings(
     marked = {name: user_tables.as_numbers(table[name]) == 1 for name in FLAGS if name in table.columns}
     flags = {name: flag.fill_null(False).to_numpy()[seen] for name, flag in marked.items()}
     return Recordings(table["person_id"].to_numpy()[seen], values[seen], names, rows, ids, flags)
-
-
-def person_means(
-    person: np.ndarray, values: np.ndarray, angles: list[int] | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sorted person ids and the mean over each one's recordings [person, column]; NaN where there is none.
-
-    `angles`: columns of degrees, whose means are circular.
-    """
-    ids, group = np.unique(person.astype(str), return_inverse=True)
-    seen = np.isfinite(values)
-    total = np.zeros((len(ids), values.shape[1]))
-    count = np.zeros_like(total)
-    np.add.at(total, group, np.where(seen, values, 0.0))
-    np.add.at(count, group, seen)
-    means = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
-    for j in angles or []:
-        means[:, j] = circular.group_means(values[:, j], group, len(ids))
-    return ids, means
 
 
 def reasons(with_trait: np.ndarray, samples: pl.DataFrame) -> pl.DataFrame:

@@ -12,19 +12,21 @@ from ecgwas.config import Phenotypes
 from ecgwas.errors import UserError
 from ecgwas.files import atomic, write_parquet
 from ecgwas.people import read_withdrawn
+from ecgwas.people.outcomes import read_outcomes
 from ecgwas.phenotypes import (
     analysed_people,
     angles,
-    binary,
     design,
     exclusions,
     normalise,
     repeatability,
     study_covariates,
+    testable_outcomes,
 )
 from ecgwas.phenotypes.analysed_people import Recordings
 from ecgwas.phenotypes.formulas import Formulas
 from ecgwas.phenotypes.study_covariates import Covariates
+from ecgwas.stats.repeated_measures import person_means
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def columns(y: np.ndarray, recorded: Recordings, ids: np.ndarray, c: np.ndarray,
 
 def cases(y: np.ndarray, recorded: Recordings, c: np.ndarray, settings: Phenotypes) -> Traits:
     """Each 0/1 column of `y` [person, column] -> one trait as it is; those that cannot be tested are set aside."""
-    kept, excluded = binary.testable(y, recorded.names, c, settings.min_cases)
+    kept, excluded = testable_outcomes.testable(y, recorded.names, c, settings.min_cases)
     names = [recorded.names[j] for j in kept]
     return Traits(y[:, kept], names, tables.empty(tables.RELIABILITY), excluded, {})
 
@@ -167,7 +169,7 @@ def build(
 ) -> Traits:
     """Traits of the people `joined`, whose covariates are `c` [person, covariate]."""
     axes_deg = [] if whiten or outcomes else tables.circular(recorded.names)
-    with_trait, means = analysed_people.person_means(recorded.person, recorded.values, axes_deg)
+    with_trait, means = person_means(recorded.person, recorded.values, axes_deg)
     ids = joined["person_id"].to_numpy().astype(str)
     y = means[np.searchsorted(with_trait, ids)]
     if outcomes:
@@ -225,7 +227,7 @@ def main(
     """
     wanted, gone = settings.intervals if classical else None, read_withdrawn(withdrawn, bridge)
     recorded = (
-        Recordings(*binary.read(values, outcomes))
+        Recordings(*read_outcomes(values, outcomes))
         if outcomes
         else analysed_people.recordings(values, whiten, wanted, gone)
     )

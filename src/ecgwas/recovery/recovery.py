@@ -9,11 +9,12 @@ import numpy as np
 import polars as pl
 
 from ecgwas import files
+from ecgwas.associations import scan_statistics
+from ecgwas.associations.analysed import read_people
 from ecgwas.cli import run
 from ecgwas.errors import UserError
-from ecgwas.finemap import ld
-from ecgwas.gwas import inputs
-from ecgwas.stats import tails
+from ecgwas.genotype_files.variants import VARIANT, read_dosages, read_places
+from ecgwas.stats import linear, tails
 
 NEAR_BP = 1_000_000  # a locus farther from a planted variant is not its locus
 SETS_BP = 500_000  # credible sets of a locus farther away are of another variant: the background is on the same contigs
@@ -38,6 +39,16 @@ RECOVERY = {
 
 
 @dataclass(frozen=True)
+class Genotypes:
+    """Genotypes of the people analysed, and the basis of their covariates [n, 1 + c] that is projected out."""
+
+    manifest: Path
+    variants: pl.DataFrame  # of read_places
+    samples: np.ndarray  # [n] positions in the genotype files
+    q: np.ndarray
+
+
+@dataclass(frozen=True)
 class Neighbourhood:
     """The variants around one planted variant: their tests, and their r² with it in the people analysed."""
 
@@ -59,25 +70,29 @@ def is_near(planted: dict, position: str, reach_bp: int = NEAR_BP) -> pl.Expr:
     return (pl.col("contig") == str(planted["contig"])) & ((pl.col(position) - planted["position"]).abs() <= reach_bp)
 
 
-def neighbourhood(planted: dict, sumstats: list[Path], trait_table: pl.DataFrame, cohort: ld.Cohort) -> Neighbourhood:
+def neighbourhood(
+    planted: dict, sumstats: list[Path], trait_table: pl.DataFrame, genotypes: Genotypes
+) -> Neighbourhood:
     """Tests and LD around one planted variant."""
     traits = trait_table["trait"].to_list()
-    columns = [*inputs.VARIANT, "joint_neg_log10_p", *(f"t:{name}" for name in traits)]
+    columns = [*VARIANT, "joint_neg_log10_p", *(f"t:{name}" for name in traits)]
     parts = [pl.scan_parquet(path).filter(is_near(planted, "position")).select(columns) for path in sumstats]
     table = pl.concat(parts).collect()
     t = table.select(pl.col(columns[5:]).cast(pl.Float64).fill_null(float("nan"))).to_numpy().reshape(len(table), -1)
     joint = table["joint_neg_log10_p"].fill_null(float("nan")).to_numpy()
-    p = np.column_stack([joint, tails.from_t(t, inputs.degrees(trait_table))])
-    return Neighbourhood(table, ["joint", *traits], np.where(np.isnan(p), -np.inf, p), r2_with(planted, table, cohort))
+    p = np.column_stack([joint, tails.from_t(t, scan_statistics.degrees(trait_table))])
+    return Neighbourhood(
+        table, ["joint", *traits], np.where(np.isnan(p), -np.inf, p), r2_with(planted, table, genotypes)
+    )
 
 
-def r2_with(planted: dict, table: pl.DataFrame, cohort: ld.Cohort) -> np.ndarray:
+def r2_with(planted: dict, table: pl.DataFrame, genotypes: Genotypes) -> np.ndarray:
     """r² [variant] of the rows of `table` with the planted variant, covariates projected out; NaN if it is absent."""
     row = table.select(is_variant(planted).arg_true()).to_series().to_list()
     if not row:
         return np.full(len(table), np.nan)
-    everyone = cohort.groups[0]
-    residuals = ld.unit_residuals(ld.read_dosages(cohort, table)[:, everyone.rows], everyone.q)
+    dosages = read_dosages(genotypes.manifest, genotypes.variants, table, genotypes.samples)
+    residuals = linear.unit_residuals(dosages, genotypes.q)
     return np.minimum((residuals @ residuals[row[0]]) ** 2, 1)
 
 
@@ -250,13 +265,11 @@ def main(
         recovery: Written: a row per planted locus (TSV).
         summary: Written: how many were found (JSON).
     """
-    known, scanned, cohort = (
-        read_truth(truth),
-        pl.read_parquet(trait_table).unique("trait", keep="first", maintain_order=True),
-        ld.open_cohort(manifest, variants, samples, traits, covariates),
-    )
+    known, people = read_truth(truth), read_people(traits, covariates, samples)
+    scanned = pl.read_parquet(trait_table).unique("trait", keep="first", maintain_order=True)
+    genotypes = Genotypes(manifest, read_places(variants), people.samples, linear.orthonormal(people.c))
     found, mapped, posterior = pl.read_parquet(loci), pl.read_parquet(credible_sets), pl.read_parquet(pips)
-    around = [neighbourhood(planted, sumstats, scanned, cohort) for planted in known["loci"]]
+    around = [neighbourhood(planted, sumstats, scanned, genotypes) for planted in known["loci"]]
     sets = [sets_near(p, found, mapped, posterior) for p in known["loci"]]
     nothing = sets_near({"contig": "", "position": 0, "ref": "", "alt": ""}, found, mapped, posterior)
     table = recovery_table(known, found, sets, around)

@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 
 from ecgwas import tables
-from ecgwas.finemap.ld import unit_residuals
 from ecgwas.gwas import trait_groups as grouping
 from ecgwas.stats import tails
+from ecgwas.stats.linear import unit_residuals
 
 
 @functools.lru_cache(maxsize=16)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ecgwas.finemap.ld import correlation, smallest_eigenvalue, unit_residuals
-from ecgwas.gwas.trait_groups import orthonormal
+from ecgwas.finemap.ld import correlation, smallest_eigenvalue
+from ecgwas.stats.linear import orthonormal, unit_residuals
 
 
 def test_partial_correlation_with_missing_calls_at_the_mean(genotypes):

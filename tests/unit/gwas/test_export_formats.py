@@ -11,9 +11,9 @@ import pytest
 import yaml
 from tests.unit.gwas.test_scan import files, run_scan, study  # noqa: F401 (a fixture)
 
+from ecgwas.associations import scan_statistics
 from ecgwas.config import Exports, Gwas
 from ecgwas.errors import UserError
-from ecgwas.gwas import inputs
 from ecgwas.gwas.export import formats, validate_ssf
 
 NAMES = ["gwas-ssf", "pheweb", "ldsc", "regenie"]
@@ -45,9 +45,9 @@ def read(path, separator="\t"):
 
 def test_numbers_are_those_of_the_scan(written):
     folder, parts = written
-    scan = inputs.read_scan(parts, folder / "per-trait.parquet")
+    scan = scan_statistics.read_scan(parts, folder / "per-trait.parquet")
     rows = np.arange(scan.variants.height)
-    beta, se = inputs.effects(scan.t, scan.gg(), scan.yy(rows), scan.traits["df"].to_numpy())
+    beta, se = scan_statistics.effects(scan.t, scan.gg(), scan.yy(rows), scan.traits["df"].to_numpy())
     for j, trait in enumerate(scan.names):
         tested = np.isfinite(scan.t[:, j])
         table = read(folder / f"exports/gwas-ssf/{trait}.tsv.gz")

@@ -9,9 +9,10 @@ from tests.unit.genotypes.conftest import write_plink
 from ecgwas.config import Genotypes, GenotypeSource, Gwas
 from ecgwas.files import write_json
 from ecgwas.genotype_files import sources
+from ecgwas.genotype_files.variants import VARIANT
 from ecgwas.genotypes import results
 from ecgwas.genotypes.qc.cohort import Cohort, quality_control
-from ecgwas.gwas import inputs, scan
+from ecgwas.gwas import scan
 
 N, V, X = 160, 640, 40  # people; variants, the last of them on X
 IDS = [f"s{i}" for i in range(N)]
@@ -54,7 +55,7 @@ def sumstats(folder, source) -> pl.DataFrame:
 
 
 def same(found, expected):
-    assert found.select(inputs.VARIANT).equals(expected.select(inputs.VARIANT))
+    assert found.select(VARIANT).equals(expected.select(VARIANT))
     assert found.height > 600
     for name in ("n", "af", "gg", "t:a", "t:b", "t:c", "joint_neg_log10_p"):
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, atol=1e-6, err_msg=name)

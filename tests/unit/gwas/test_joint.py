@@ -7,14 +7,14 @@ from statsmodels.multivariate.manova import MANOVA
 
 from ecgwas.gwas import trait_groups
 from ecgwas.gwas.engines import joint
-from ecgwas.gwas.engines.torch_linear import Engine
+from ecgwas.gwas.engines.torch_linear import TorchLinear
 from ecgwas.stats import tails
 
 
 def test(g, y, c):
     """-log10 p [V] of the joint test."""
     made = trait_groups.build(y, c)
-    found = Engine(made, "float64").block(g)[-1]
+    found = TorchLinear(made, "float64").block(g)[-1]
     return joint.neg_log10_p(joint.r_squared(found.r, made[-1].w), found.carriers, made[-1])
 
 
@@ -26,7 +26,7 @@ def test_equals_manova(arrays):
     g = np.nan_to_num(g)
     found = test(g, y, c)
     made = trait_groups.build(y, c)
-    r2 = joint.r_squared(Engine(made, "float64").block(g)[0].r, made[0].w)
+    r2 = joint.r_squared(TorchLinear(made, "float64").block(g)[0].r, made[0].w)
     for v in range(len(g)):
         frame = pd.DataFrame(np.column_stack([y, c, g[v]]), columns=["a", "b", "c", "d", "x", "z", "w", "g"])
         table = MANOVA.from_formula("a + b + c + d ~ x + z + w + g", frame).mv_test().results["g"]["stat"]
@@ -47,7 +47,7 @@ def test_does_not_change_with_rotation_and_scale_of_the_traits(arrays):
 def test_one_trait_is_its_t_test(arrays):
     g, y, c = arrays(n_traits=1)
     made = trait_groups.build(y, c)
-    r = Engine(made, "float64").block(g)[0].r[:, 0]
+    r = TorchLinear(made, "float64").block(g)[0].r[:, 0]
     np.testing.assert_allclose(test(g, y, c), tails.from_r2(r**2, 1, made[0].df), rtol=1e-9)
 
 
@@ -73,5 +73,5 @@ def test_close_to_summed_chi_square_over_whitened_axes():
     g, y = rng.binomial(2, 0.3, (20, n)).astype(np.float32), rng.normal(size=(n, k))
     made = trait_groups.build(y, np.zeros((n, 0)))[0]
     whitened = made.unit @ made.w
-    r = Engine(trait_groups.build(whitened, np.zeros((n, 0))), "float64").block(g)[0].r
+    r = TorchLinear(trait_groups.build(whitened, np.zeros((n, 0))), "float64").block(g)[0].r
     np.testing.assert_allclose(test(g, y, np.zeros((n, 0))), tails.from_chi2(n * (r**2).sum(axis=1), k), rtol=0.02)

@@ -6,7 +6,7 @@ from scipy import stats
 
 from ecgwas.gwas import trait_groups
 from ecgwas.gwas.engines import joint, leverages
-from ecgwas.gwas.engines.torch_linear import Engine
+from ecgwas.gwas.engines.torch_linear import TorchLinear
 from ecgwas.stats import tails
 
 
@@ -20,7 +20,7 @@ def uneven(n, k, seed, df=6):
 def joint_test(g, y, c, dtype="float64"):
     """R², features and -log10 p [V] of genotypes `g` [V, n]."""
     made = trait_groups.build(y, c)[0]
-    found = Engine([made], dtype).block(g)[0]
+    found = TorchLinear([made], dtype).block(g)[0]
     r2 = joint.r_squared(found.r, made.w)
     return r2, found.carriers, joint.neg_log10_p(r2, found.carriers, made)
 
@@ -64,7 +64,7 @@ def test_moments_are_those_of_brute_force_permutation_within_classes_of_leverage
     chosen = order[np.arange(mac), rng.integers(0, order.shape[1], (len(g), mac))]
     np.put_along_axis(g, chosen, 1, axis=1)
     r2 = np.square((g - mac / n) @ u).sum(axis=1) / (mac * (1 - mac / n))
-    features = Engine([made], "float32").block(g)[0].carriers
+    features = TorchLinear([made], "float32").block(g)[0].carriers
     alone = leverages.Leverages(**(vars(made.leverages) | {"shrinkage": 1.0}))
     m1, m2, m3 = leverages.moments(alone, features)
     sd = np.sqrt(m2 - m1**2)
@@ -106,7 +106,7 @@ def test_p_falls_as_the_effect_grows_and_stays_finite():
     y, g = uneven(n, k, 5), np.zeros((1, n), np.float32)
     g[0, rng.permutation(n)[:25]] = 1
     made = trait_groups.build(y, np.zeros((n, 0)))[0]
-    found, features = made.leverages, Engine([made], "float64").block(g)[0].carriers
+    found, features = made.leverages, TorchLinear([made], "float64").block(g)[0].carriers
     r2 = np.linspace(0.001, 1, 500)
     p = leverages.neg_log10_p(r2, np.repeat(features, 500, axis=0), found)
     assert np.isfinite(p).all()
@@ -126,7 +126,7 @@ def test_dosages_alleles_of_either_strand_and_covariates_enter_as_their_residual
     g[3] = np.where(rng.random(n) < 0.02, 2, 0)
     g[4, :20] = np.nan
     made = trait_groups.build(y, c)[0]
-    found, lev = Engine([made], "float64").block(g)[0].carriers, made.leverages
+    found, lev = TorchLinear([made], "float64").block(g)[0].carriers, made.leverages
     whole = np.where(np.isnan(g), np.nanmean(g, axis=1, keepdims=True), g).astype(float)
     for v, structured in enumerate((False, True, True, False, False, False)):
         rest = whole[v] - whole[v].mean() if not structured else whole[v] - made.q @ (made.q.T @ whole[v])

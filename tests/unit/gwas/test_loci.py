@@ -11,11 +11,13 @@ import pytest
 from scipy import stats
 from tests.unit.finemap.conftest import coalescent_dosages, pack
 
+from ecgwas.associations import scan_statistics
+from ecgwas.associations.analysed import People
 from ecgwas.config import Gwas
 from ecgwas.genotype_files.reader import GenotypeReader
-from ecgwas.gwas import clump, inputs, loci, multiplicity, shrinkage, trait_groups
-from ecgwas.gwas.residuals import unit_residuals
-from ecgwas.stats import tails
+from ecgwas.gwas import clump, loci, multiplicity, shrinkage
+from ecgwas.stats import linear, tails
+from ecgwas.stats.linear import unit_residuals
 
 WITHOUT_TORCH = "import sys, ecgwas.gwas.loci, ecgwas.finemap.finemap; assert not {'torch', 'hail'} & set(sys.modules)"
 
@@ -76,9 +78,7 @@ def test_bounded_clumping_is_that_of_everything_in_memory(tmp_path, cache_bytes)
     contig, c = np.where(np.arange(len(calls)) < 1200, "1", "2"), rng.normal(size=(400, 3))
     strength = 7.3 + rng.exponential(20, len(calls)).round(1)  # with ties
     everything = np.where(calls < 0, np.nan, calls).astype(np.float32)
-    expected = all_at_once(
-        contig, position, strength, unit_residuals(everything, trait_groups.orthonormal(c)), 60_000, 0.1
-    )
+    expected = all_at_once(contig, position, strength, unit_residuals(everything, linear.orthonormal(c)), 60_000, 0.1)
     with reader_of(tmp_path, calls, position, contig) as reader:
         linkage = clump.Linkage(reader, c, cache_bytes)
         found = clump.clump(contig, position, strength, linkage.r2, 60_000, 0.1)
@@ -118,9 +118,7 @@ def test_effective_number_of_traits_keeps_the_level(kind, p):
 def test_whitened_traits_count_each_and_copies_once():
     rng = np.random.default_rng(2)
     y = rng.normal(size=(1500, 40))
-    people = inputs.People(
-        np.column_stack([y, y[:, :3]]), rng.normal(size=(1500, 2)), [f"t{j}" for j in range(43)], None
-    )
+    people = People(np.column_stack([y, y[:, :3]]), rng.normal(size=(1500, 2)), [f"t{j}" for j in range(43)], None)
     number = multiplicity.effective_traits(multiplicity.trait_correlation(people), 5e-8)
     assert number == pytest.approx(40, abs=0.5)
 
@@ -130,7 +128,7 @@ def test_traits_of_other_people_and_without_a_test():
     rng = np.random.default_rng(3)
     y = np.repeat(rng.normal(size=(1000, 1)), 4, axis=1)
     y[:500, 1], y[500:, 2], y[:, 3] = np.nan, np.nan, np.nan
-    R = multiplicity.trait_correlation(inputs.People(y, rng.normal(size=(1000, 1)), list("abcd"), None))
+    R = multiplicity.trait_correlation(People(y, rng.normal(size=(1000, 1)), list("abcd"), None))
     assert R.shape == (3, 3)
     assert abs(R[1, 2]) < 1e-9
     assert R[0, 1] == pytest.approx(0.5**0.5, abs=0.05)
@@ -144,7 +142,7 @@ def test_effective_variants_predict_the_loci_of_a_null_scan(tmp_path):
     c = rng.normal(size=(500, 2))
     with reader_of(tmp_path, calls, position) as reader:
         number = multiplicity.effective_variants(reader, c, p, 500_000)
-    x = unit_residuals(calls.astype(np.float32), trait_groups.orthonormal(c))
+    x = unit_residuals(calls.astype(np.float32), linear.orthonormal(c))
     z = x @ rng.normal(size=(500, 300))
     hits = np.abs(z) > stats.norm.isf(p / 2)
     found = 0
@@ -175,7 +173,7 @@ def scan_of(folder, t, joint, traits="abcdefgh", n=1000):
     table.cast({f"t:{name}": pl.Float32 for name in traits}).write_parquet(folder / "part.parquet")
     scanned = {"trait": list(traits), "group": "all", "n": n, "df": n - 2, "contig": None, "yy": 500.0}
     pl.DataFrame(scanned).cast({"contig": pl.String}).write_parquet(folder / "traits.parquet")
-    return inputs.read_scan([folder / "part.parquet"], folder / "traits.parquet")
+    return scan_statistics.read_scan([folder / "part.parquet"], folder / "traits.parquet")
 
 
 class Apart:

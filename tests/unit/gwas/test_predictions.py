@@ -7,10 +7,13 @@ import polars as pl
 import pytest
 from tests.unit.gwas.test_scan import INPUTS, files, write_bed
 
+from ecgwas.associations import scan_statistics
+from ecgwas.associations.analysed import People, read_people
 from ecgwas.config import Gwas, Step1
 from ecgwas.errors import UserError
-from ecgwas.gwas import inputs, scan, trait_groups
-from ecgwas.gwas.engines.torch_linear import Engine
+from ecgwas.genotype_files.variants import read_variants
+from ecgwas.gwas import scan, trait_groups
+from ecgwas.gwas.engines.torch_linear import TorchLinear
 from ecgwas.gwas.step1 import predictions
 
 STEP1 = Step1(block=25, min_mac=5, dtype="float64")
@@ -68,15 +71,15 @@ def run_scan(folder, loco, part=0, settings=SETTINGS):
 def test_each_chromosome_is_tested_less_the_others(siblings):
     loco = run(siblings)
     part, table = run_scan(siblings, loco)
-    found = inputs.read_scan([part], table)
-    people = inputs.read_people(*(siblings / f"{name}.parquet" for name in ("traits", "covariates", "samples")), loco)
+    found = scan_statistics.read_scan([part], table)
+    people = read_people(*(siblings / f"{name}.parquet" for name in ("traits", "covariates", "samples")), loco)
     predicted = pl.read_parquet(loco)
     assert predicted["contig"].unique(maintain_order=True).to_list() == ["1", "2", "3", "all"]
     for k, contig in enumerate(["1", "2", "3"]):
         rest = people.y - predicted.filter(contig=contig).drop("contig").to_numpy()
         made = trait_groups.build(rest, people.c)
         with inputs_reader(siblings, people) as reader:
-            r = Engine(made, "float64").block(reader.read(slice(200 * k, 200 * k + 200)))[0].r
+            r = TorchLinear(made, "float64").block(reader.read(slice(200 * k, 200 * k + 200)))[0].r
         rows = np.arange(200 * k, 200 * k + 200)
         assert np.allclose(found.t[rows], scan.t_values(r, made[0].df), atol=1e-5)
         assert np.allclose(found.yy(rows), made[0].yy, rtol=1e-10)
@@ -85,7 +88,7 @@ def test_each_chromosome_is_tested_less_the_others(siblings):
 def inputs_reader(folder, people):
     from ecgwas.genotype_files.reader import GenotypeReader
 
-    table = inputs.read_variants(folder / "variants.parquet")
+    table = read_variants(folder / "variants.parquet")
     return GenotypeReader(folder / "manifest.json", table, people.samples)
 
 
@@ -102,7 +105,7 @@ def test_parts_hold_the_same_as_one(siblings):
 def statistics(folder, loco):
     """t [V, T] of the scan."""
     part, table = run_scan(folder, loco)
-    return inputs.read_scan([part], table).t
+    return scan_statistics.read_scan([part], table).t
 
 
 def test_siblings_inflate_a_plain_scan_and_not_this_one(siblings):
@@ -172,7 +175,7 @@ def test_a_variant_without_variance_has_a_row():
 def test_missing_traits_are_at_their_mean():
     y = np.random.default_rng(0).standard_normal((50, 2))
     y[:10, 1] = np.nan
-    people = inputs.People(y, np.zeros((50, 0)), ["a", "b"], np.arange(50))
+    people = People(y, np.zeros((50, 0)), ["a", "b"], np.arange(50))
     rest, _, reasons = predictions.residual(people)
     filled = np.where(np.isnan(y), np.nanmean(y, axis=0), y)
     assert np.allclose(rest, filled - filled.mean(0))

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ecgwas.gwas.step1 import ridge
-from ecgwas.gwas.trait_groups import orthonormal, project_out
+from ecgwas.stats.linear import orthonormal, project_out
 
 CONTIGS = ["1", "2", "3"]
 

@@ -10,9 +10,10 @@ from ecgwas import tables
 from ecgwas.config import Gwas, Step1
 from ecgwas.errors import UserError
 from ecgwas.genotype_files import blocks
-from ecgwas.gwas import calibration, inputs, loci, permutations, scan, sumstats, trait_groups
+from ecgwas.genotype_files.variants import VARIANT
+from ecgwas.gwas import calibration, loci, permutations, scan, sumstats, trait_groups
 from ecgwas.gwas.engines import joint
-from ecgwas.gwas.engines.torch_linear import Engine
+from ecgwas.gwas.engines.torch_linear import TorchLinear
 from ecgwas.gwas.step1 import predictions
 from ecgwas.stats import tails
 
@@ -68,7 +69,7 @@ def test_parts_put_together_are_the_whole(study):
     whole = pl.read_parquet(run_scan(study, Gwas(dtype="float64", block=64)))
     parts = [run_scan(study, Gwas(dtype="float64", parts=7, block=50), part, "slice") for part in range(7)]
     table = pl.concat([pl.read_parquet(part) for part in parts])
-    assert table.select(inputs.VARIANT).equals(whole.select(inputs.VARIANT))
+    assert table.select(VARIANT).equals(whole.select(VARIANT))
     assert table["contig"].unique(maintain_order=True).to_list() == ["1", "2", "10"]
     for name in table.select(pl.selectors.numeric()).columns:
         np.testing.assert_allclose(table[name], whole[name], rtol=1e-6)
@@ -250,17 +251,17 @@ def test_missing_values_make_groups_and_each_trait_is_as_if_alone(arrays):
     y[30:90, 3] = np.nan
     made = trait_groups.build(y, c)
     assert [(m.name, m.traits.tolist()) for m in made[:-1]] == [("all", [0]), ("g1", [1]), ("g2", [2, 3])]
-    found = Engine(made, "float64").tests(blocks.of_dosages(g))
+    found = TorchLinear(made, "float64").tests(blocks.of_dosages(g))
     table = sumstats.small_columns(found, made)
     t = {j: row for m, tests in zip(made[:-1], found, strict=False) for j, row in zip(m.traits, tests.t, strict=True)}
     for j in range(4):
         seen = np.isfinite(y[:, j])
         alone = trait_groups.build(y[seen][:, [j]], c[seen])
-        exact = scan.t_values(Engine(alone, "float64").block(g[:, seen])[0].r[:, 0], alone[0].df)
+        exact = scan.t_values(TorchLinear(alone, "float64").block(g[:, seen])[0].r[:, 0], alone[0].df)
         np.testing.assert_allclose(t[j], exact, rtol=2e-6)
     complete = np.isfinite(y).all(axis=1)
     whole = trait_groups.build(y[complete], c[complete])
-    alone = Engine(whole, "float64").block(g[:, complete])[0]
+    alone = TorchLinear(whole, "float64").block(g[:, complete])[0]
     expected = joint.neg_log10_p(joint.r_squared(alone.r, whole[0].w), alone.carriers, whole[0])
     np.testing.assert_allclose(table["joint_neg_log10_p"], expected, rtol=1e-6)
     few = np.array([why == "few_carriers" for why in table["joint_reason"]])
@@ -287,7 +288,7 @@ def test_stratified_traits_inflate_and_permutation_interval_shows_it():
     keys = rng.random((80, n))
     for c, inflated in ((np.zeros((n, 0)), True), (group[:, None].astype(float), False)):
         made = trait_groups.build(y, c)
-        observed = calibration.lambda_trait(Engine(made).block(g)[0].r.T ** 2, made[0].df)
+        observed = calibration.lambda_trait(TorchLinear(made).block(g)[0].r.T ** 2, made[0].df)
         whole = permutations.everyone(made, c, 4)
         tests = permutations.draw(lambda: iter([(slice(0, v), g)]), v, whole, keys)
         drawn = calibration.lambdas(tests, whole, np.arange(v), 4)
@@ -306,7 +307,7 @@ def test_permuted_joint_p_is_that_of_the_engine_on_the_permuted_traits(arrays):
     moved, _ = permutations.permuted(whole, keys)
     for p in range(3):
         made = trait_groups.build(moved[p], c)[0]
-        found = Engine([made], "float64").block(g)[0]
+        found = TorchLinear([made], "float64").block(g)[0]
         exact = joint.neg_log10_p(joint.r_squared(found.r, made.w), found.carriers, made)
         assert (np.isnan(drawn.joint[p]) == np.isnan(exact)).all()
         np.testing.assert_allclose(drawn.joint[p], exact, rtol=0.05, atol=0.02)

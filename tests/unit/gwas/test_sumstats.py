@@ -8,17 +8,19 @@ import pyarrow.parquet as pq
 import pytest
 from tests.unit.gwas.test_scan import INPUTS, files, run_scan, study, write_bed  # noqa: F401 (a fixture)
 
+from ecgwas.associations import scan_statistics
 from ecgwas.config import Gwas
 from ecgwas.errors import UserError
 from ecgwas.genotype_files import blocks, contigs
 from ecgwas.genotype_files.reader import GenotypeReader
-from ecgwas.gwas import inputs, loci, scan, sumstats, trait_groups
-from ecgwas.gwas.engines.torch_linear import Engine
+from ecgwas.genotype_files.variants import read_variants
+from ecgwas.gwas import loci, scan, sumstats, trait_groups
+from ecgwas.gwas.engines.torch_linear import TorchLinear
 from ecgwas.stats import tails
 
 
 def reader(folder, samples=None):
-    table = inputs.read_variants(folder / "variants.parquet")
+    table = read_variants(folder / "variants.parquet")
     return GenotypeReader(folder / "manifest.json", table, np.arange(400) if samples is None else samples)
 
 
@@ -68,9 +70,9 @@ def test_calls_as_they_are_in_the_file_equal_statsmodels(tmp_path, arrays, ols, 
     who.hstack(pl.DataFrame(y, schema=list("abcd"))).write_parquet(tmp_path / "traits.parquet")
     who.hstack(pl.DataFrame(c, schema=list("xyz"))).write_parquet(tmp_path / "covariates.parquet")
     part = run_scan(tmp_path, Gwas(dtype=dtype, block=5, min_mac=0))
-    found = inputs.read_scan([part], tmp_path / "per-trait.parquet")
+    found = scan_statistics.read_scan([part], tmp_path / "per-trait.parquet")
     every = np.arange(len(g))
-    beta, se = inputs.effects(found.t, found.gg(), found.yy(every), found.traits["df"].to_numpy())
+    beta, se = scan_statistics.effects(found.t, found.gg(), found.yy(every), found.traits["df"].to_numpy())
     exact, exact_se = ols(g, y, c)
     assert np.max(np.abs(beta - exact) / exact_se) < tolerance
     assert np.max(np.abs(se - exact_se) / exact_se) < tolerance
@@ -85,7 +87,7 @@ def test_row_groups_change_nothing_and_rows_and_traits_can_be_read_alone(study, 
     parts = [run_scan(study, Gwas(block=20, parts=3), part, "small") for part in range(3)]
     assert [pq.ParquetFile(path).num_row_groups for path in parts] == [4, 2, 0]
     assert pq.ParquetFile(parts[0]).metadata.row_group(0).num_rows == 60
-    found = inputs.read_scan(parts, study / "per-trait.parquet")
+    found = scan_statistics.read_scan(parts, study / "per-trait.parquet")
     assert found.variants.equals(whole.select(found.variants.columns))
     t = whole.select("t:a", "t:b", "t:c").to_numpy()
     np.testing.assert_allclose(found.t, t, rtol=1e-6)
@@ -104,7 +106,7 @@ def test_no_test_is_null_in_every_trait_of_the_group(arrays, tmp_path):
     table = pl.DataFrame({"contig": "1", "position": np.arange(1, len(g) + 1), "ref": "A", "alt": "C", "rsid": "x"})
     table = table.with_columns(pl.col("position").cast(pl.Int32), info=pl.lit(None, pl.Float64))
     writer = sumstats.Writer(tmp_path / "part.parquet", table, made, list("abcd"), 10)
-    engine = Engine(made)
+    engine = TorchLinear(made)
     for first in range(0, len(g), 10):
         rows = slice(first, min(first + 10, len(g)))
         writer.add(rows, engine.tests(blocks.of_dosages(g[rows])))
@@ -116,7 +118,7 @@ def test_no_test_is_null_in_every_trait_of_the_group(arrays, tmp_path):
     for name, rows in (("a", slice(None)), ("c", slice(50, None))):
         j = "abcd".index(name)
         alone = trait_groups.build(y[rows][:, [j]], c[rows])
-        r = Engine(alone, "float64").block(g[:, rows])[0].r[:, 0]
+        r = TorchLinear(alone, "float64").block(g[:, rows])[0].r[:, 0]
         tested = np.arange(len(g)) != 4
         np.testing.assert_allclose(
             found[f"t:{name}"].to_numpy()[tested], scan.t_values(r, alone[0].df)[tested], atol=1e-4
@@ -152,7 +154,7 @@ def test_spans_hold_every_place_once_in_order(build, parts):
 def test_significant_variants_are_those_of_all_p_values(study, monkeypatch):  # noqa: F811
     monkeypatch.setattr(sumstats, "ROWS", 40)
     part = run_scan(study, Gwas(block=20))
-    found = inputs.read_scan([part], study / "per-trait.parquet")
+    found = scan_statistics.read_scan([part], study / "per-trait.parquet")
     every = tails.from_t(found.t, found.traits["df"].to_numpy().astype(float))
     every = np.column_stack([every, found.variants["joint_neg_log10_p"]])
     for limit in (0.5, 1.3, 3.0, 400.0):

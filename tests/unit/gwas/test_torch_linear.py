@@ -3,16 +3,18 @@
 import numpy as np
 import pytest
 
-from ecgwas.gwas import inputs, scan, sumstats, trait_groups
-from ecgwas.gwas.engines.torch_linear import Engine
+from ecgwas.associations import scan_statistics
+from ecgwas.gwas import scan, sumstats, trait_groups
+from ecgwas.gwas.engines.torch_linear import TorchLinear
+from ecgwas.stats import linear
 
 
-def estimates(g, y, c, dtype, block=Engine):
+def estimates(g, y, c, dtype, block=TorchLinear):
     """beta, SE [V, T] by the engine in one group."""
     made = trait_groups.build(y, c)
     found = block(made, dtype).block(g)[0]
     t = scan.t_values(found.r, made[0].df)
-    return inputs.effects(t, found.gg[:, None], made[0].yy, made[0].df)
+    return scan_statistics.effects(t, found.gg[:, None], made[0].yy, made[0].df)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-6), ("float32", 1e-3)])
@@ -38,10 +40,8 @@ def test_float32_near_collinear_variant_is_computed_in_float64(arrays, ols):
 def test_residual_trait_gives_the_same_numbers(arrays):
     """Frisch-Waugh-Lovell: covariates may be taken out of the trait first, at the same degrees of freedom."""
     g, y, c = arrays()
-    q = trait_groups.orthonormal(c)
-    for a, b in zip(
-        estimates(g, y, c, "float64"), estimates(g, trait_groups.project_out(q, y), c, "float64"), strict=True
-    ):
+    q = linear.orthonormal(c)
+    for a, b in zip(estimates(g, y, c, "float64"), estimates(g, linear.project_out(q, y), c, "float64"), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9)
 
 
@@ -58,7 +58,7 @@ def test_variants_without_information_have_a_reason(arrays):
     g = np.concatenate(
         [g[:2], np.full((1, g.shape[1]), 2.0), np.full((1, g.shape[1]), np.nan), c[None, :, 0] * 0.1 + 1]
     )
-    found = Engine(trait_groups.build(y, c)).block(g.astype(np.float32))[0]
+    found = TorchLinear(trait_groups.build(y, c)).block(g.astype(np.float32))[0]
     assert sumstats.reason(found) == [None, None, "monomorphic", "no_calls", "collinear"]
     assert np.isnan(found.r[2:]).all()
     assert np.isfinite(found.r[:2]).all()

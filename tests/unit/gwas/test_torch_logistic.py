@@ -9,10 +9,11 @@ import statsmodels.api as sm
 from scipy import special, stats
 from tests.unit.gwas.test_scan import INPUTS, files, write_bed
 
+from ecgwas.associations import scan_statistics
 from ecgwas.config import Exports, Finemap, Gwas
 from ecgwas.errors import UserError
 from ecgwas.finemap import finemap
-from ecgwas.gwas import calibration, inputs, loci, scan
+from ecgwas.gwas import calibration, loci, scan
 from ecgwas.gwas.engines import torch_logistic
 from ecgwas.gwas.export import formats
 from ecgwas.stats import firth, tails
@@ -51,7 +52,7 @@ def run(folder, name="part", loco=None, **settings):
     part, per_trait = folder / f"{name}.parquet", folder / "per-trait.parquet"
     settings = Gwas(**{"dtype": "float64", "block": 64, **settings})
     scan.main(*files(folder, *INPUTS), 0, settings, part, per_trait, loco)
-    return inputs.read_scan([part], per_trait)
+    return scan_statistics.read_scan([part], per_trait)
 
 
 def arrays(folder):
@@ -89,12 +90,12 @@ def test_small_p_is_corrected_and_beta_and_error_agree_with_it(study, correction
     plain, found = run(study, "plain", correction="none"), run(study, correction=correction)
     y, x, g = arrays(study)
     names = {"firth": "firth", "exact-firth": "firth", "saddlepoint": "saddlepoint"}
-    code = inputs.TESTS.index(names[correction])
+    code = scan_statistics.TESTS.index(names[correction])
     again = np.abs(plain.t[:, :2]) > stats.norm.isf(0.025)
     tested = found.variants.select("test:hf", "test:mi").to_numpy()
     np.testing.assert_array_equal(tested == code, again)
     np.testing.assert_array_equal(found.t[:, :2][~again], plain.t[:, :2][~again])
-    beta, se = inputs.effects(found.t, found.gg(), found.yy(np.arange(V)), found.df)
+    beta, se = scan_statistics.effects(found.t, found.gg(), found.yy(np.arange(V)), found.df)
     np.testing.assert_allclose(beta / se, found.t, rtol=1e-6)
     for j, t in np.argwhere(again)[:12]:
         exact = firth.exact(y[:, t], x, filled(g[j]))
@@ -151,7 +152,7 @@ def test_loci_calibration_and_exports_read_the_parts(study):
     wanted = Exports(formats=["gwas-ssf", "regenie"])
     formats.main([paths[0]], *paths[1:], study / "manifest.json", wanted, "here", study / "out")
     lines = pl.read_csv(study / "out/gwas-ssf/hf.tsv.gz", separator="\t")
-    beta, se = inputs.effects(found.t, found.gg(), found.yy(np.arange(V)), found.df)
+    beta, se = scan_statistics.effects(found.t, found.gg(), found.yy(np.arange(V)), found.df)
     tested = np.isfinite(found.t[:, 0])
     np.testing.assert_allclose(lines["beta"], beta[tested, 0], rtol=1e-6)
     np.testing.assert_allclose(lines["standard_error"], se[tested, 0], rtol=1e-6)

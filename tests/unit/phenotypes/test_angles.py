@@ -7,10 +7,11 @@ import pytest
 from ecgwas import tables
 from ecgwas.config import Phenotypes
 from ecgwas.interpret.loci import alleles
-from ecgwas.phenotypes import analysed_people, traits
+from ecgwas.phenotypes import traits
 from ecgwas.predict.inputs import CohortFiles
 from ecgwas.predict.methods import classical
 from ecgwas.stats import circular
+from ecgwas.stats.repeated_measures import person_means
 
 N = 150
 
@@ -28,7 +29,7 @@ def test_means_of_angles():
 
 def test_a_person_s_mean_is_circular_for_axes_alone():
     person, values = np.array(["a", "a", "b"]), np.array([[179.0, 400.0], [-177.0, 410.0], [5.0, np.nan]])
-    _, means = analysed_people.person_means(person, values, tables.circular(["qrs_axis_deg", "qt_ms"]))
+    _, means = person_means(person, values, tables.circular(["qrs_axis_deg", "qt_ms"]))
     np.testing.assert_allclose(means, [[-179, 405], [5, np.nan]])
 
 

@@ -8,6 +8,7 @@ import pytest
 from ecgwas import tables, user_tables
 from ecgwas.config import Phenotypes
 from ecgwas.errors import UserError
+from ecgwas.people.values import not_traits
 from ecgwas.phenotypes import analysed_people, exclusions, traits
 
 DEFAULT = Phenotypes().exclude
@@ -156,7 +157,7 @@ def test_rules_that_leave_no_value_are_named(cohort):
 
 def test_flags_of_a_table_are_no_traits_and_are_reported(cohort):
     given = user_tables.read(cohort / "intervals.parquet")
-    assert analysed_people.not_traits(given, whole=False) == {
+    assert not_traits(given, whole=False) == {
         "paced": ("no_number", "true and false, a flag"),
         "af": ("no_number", "true and false, a flag"),
     }

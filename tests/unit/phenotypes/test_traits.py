@@ -8,7 +8,8 @@ from scipy import stats
 from ecgwas import people, tables
 from ecgwas.config import SCANNED_INTERVALS, Phenotypes
 from ecgwas.errors import UserError
-from ecgwas.phenotypes import analysed_people, normalise, repeatability, traits
+from ecgwas.phenotypes import analysed_people, normalise, traits
+from ecgwas.stats.repeated_measures import icc, person_means
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ def test_transform_reproduces_the_axes(cohort):
     made = run(cohort, rank_normalise=False)
     t = np.load(cohort / "out" / "transform.npz")
     recorded = analysed_people.recordings(cohort / "embeddings.parquet", whole=True)
-    ids, means = analysed_people.person_means(recorded.person, recorded.values)
+    ids, means = person_means(recorded.person, recorded.values)
     mean = means[np.searchsorted(ids, made["traits"]["person_id"].to_numpy().astype(str))]
     c = normalise.with_intercept(matrix(made["covariates"]))
     np.testing.assert_allclose((mean - c @ t["coefficients"]) @ t["loadings"], matrix(made["traits"]), atol=1e-9)
@@ -213,16 +214,16 @@ def test_icc_equals_its_anova_and_recovers_the_truth():
     a = 4_000
     person = np.repeat(np.arange(a), 2)
     y = rng.normal(size=a)[person] * np.sqrt(0.7) + rng.normal(size=2 * a) * np.sqrt(0.3)
-    n, value = repeatability.icc(y, person)
+    n, value = icc(y, person)
     f = stats.f_oneway(*y.reshape(a, 2)).statistic
     assert n == a
     assert np.isclose(value, (f - 1) / (f + 1))
     assert abs(value - 0.7) < 0.03
-    assert repeatability.icc(np.arange(5.0), np.arange(5))[0] == 0
+    assert icc(np.arange(5.0), np.arange(5))[0] == 0
 
 
 def test_person_means_leave_missing_values_out():
-    ids, mean = analysed_people.person_means(np.array(["b", "a", "b"]), np.array([[1.0, np.nan], [5, 6], [3, np.nan]]))
+    ids, mean = person_means(np.array(["b", "a", "b"]), np.array([[1.0, np.nan], [5, 6], [3, np.nan]]))
     assert ids.tolist() == ["a", "b"]
     np.testing.assert_array_equal(mean, [[5, 6], [2, np.nan]])
 

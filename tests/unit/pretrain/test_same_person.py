@@ -6,9 +6,9 @@ import pytest
 from ecgwas.checkpoints import checkpoint
 from ecgwas.config import Ingest, Transformer
 from ecgwas.embed.embed import embed, encoder_of
-from ecgwas.phenotypes.repeatability import icc
 from ecgwas.pretrain import train
 from ecgwas.signals import data
+from ecgwas.stats.repeated_measures import icc
 
 RECIPE = Transformer(
     width=16, depth=1, heads=2, embedding=8, steps=80, batch=32, learning_rate=3e-3, rank_floor=1, readout=0.3

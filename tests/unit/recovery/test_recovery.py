@@ -9,10 +9,10 @@ import pytest
 from ecgwas import tables
 from ecgwas.config import Finemap
 from ecgwas.errors import UserError
-from ecgwas.finemap import finemap, ld
+from ecgwas.finemap import finemap
 from ecgwas.gwas import trait_groups as grouping
 from ecgwas.recovery import recovery
-from ecgwas.stats import tails
+from ecgwas.stats import linear, tails
 
 LEADING = ["locus", "parameter", "variance_explained", "found", "lead_distance_bp", "in_credible_set"]
 LEADING += ["best_neg_log10_p"]
@@ -119,7 +119,7 @@ def analysed(tmp_path_factory) -> dict:
     )
     who = pl.DataFrame({"person_id": ids, "sample_id": ids})
     group = grouping.build(y, np.zeros((600, 0)))[0]
-    r = ld.unit_residuals(calls.astype(np.float32), group.q) @ group.unit
+    r = linear.unit_residuals(calls.astype(np.float32), group.q) @ group.unit
     t = r * np.sqrt(group.df / (1 - r**2))
     joint = tails.from_r2(((r @ group.w) ** 2).sum(axis=1), 2, group.df - 1)
     statistics = pl.DataFrame({"joint_neg_log10_p": joint, "t:axis01": t[:, 0], "t:axis02": t[:, 1]})

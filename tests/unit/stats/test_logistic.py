@@ -8,8 +8,8 @@ from scipy import special
 
 from ecgwas.gwas.engines import score_test
 from ecgwas.gwas.engines.torch_linear import coded
-from ecgwas.gwas.trait_groups import orthonormal
 from ecgwas.stats import logistic
+from ecgwas.stats.linear import orthonormal
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from ecgwas.associations import scan_statistics
+from ecgwas.associations.analysed import People
 from ecgwas.config import Gwas
-from ecgwas.gwas import inputs
-from ecgwas.gwas.engines import hail_linear, torch_logistic
+from ecgwas.gwas.engines import hail_regression, torch_logistic
 from ecgwas.gwas.trait_groups import Group
 
 
@@ -33,13 +34,13 @@ def intercept_first(x: np.ndarray) -> np.ndarray:
     return np.column_stack([np.ones(len(x)), u[:, s > 0.5 * np.sqrt(len(x))] * np.sqrt(len(x))])
 
 
-class Engine:
-    """Tests of every block against all 0/1 traits, in the people of each; the interface of torch_logistic.Engine."""
+class HailLogistic:
+    """Tests of every block against all 0/1 traits, in the people of each; the interface of TorchLogistic."""
 
-    def __init__(self, people: inputs.People, contig: str, found: list[Group], settings: Gwas):
+    def __init__(self, people: People, contig: str, found: list[Group], settings: Gwas):
         self.whole, self.test = len(people.y), settings.hail_test
         plain = settings.model_copy(update={"correction": "none", "dtype": "float64"})
-        self.plain = torch_logistic.Engine(people, contig, found, plain)
+        self.plain = torch_logistic.TorchLogistic(people, contig, found, plain)
         predicted = people.predictions(contig)
         self._traits = [
             (int(j), g, intercept_first(torch_logistic.design(g, None if predicted is None else predicted[g.rows, j])))
@@ -47,8 +48,8 @@ class Engine:
             for j in g.traits
         ]
 
-    def block(self, dosage: np.ndarray) -> torch_logistic.Found:
-        """Found for ALT dosages [V, person], NaN missing."""
+    def block(self, dosage: np.ndarray) -> torch_logistic.LogisticTests:
+        """Tests for ALT dosages [V, person], NaN missing."""
         found = self.plain.block(dosage)
         out = replace(found, z=found.z.copy(), v=found.v.copy(), test=found.test.copy())
         for j, group, x in self._traits:
@@ -56,10 +57,10 @@ class Engine:
             if not len(rows):
                 continue
             y = group.y[:, int(np.flatnonzero(group.traits == j)[0])]
-            hail = hail_linear.fit_one(dosage[np.ix_(rows, group.rows)], y, x, [self.test])
+            hail = hail_regression.logistic_one(dosage[np.ix_(rows, group.rows)], y, x, [self.test])
             with np.errstate(divide="ignore", invalid="ignore"):
                 z, v = of_test(self.test, hail, found.z[rows, j], found.v[rows, j])
             good = np.isfinite(z) & np.isfinite(v)
             out.z[rows, j], out.v[rows, j] = np.where(good, z, np.nan), np.where(good, v, np.nan)
-            out.test[rows, j] = np.where(good, inputs.TESTS.index(self.test), torch_logistic.FAILED)
+            out.test[rows, j] = np.where(good, scan_statistics.TESTS.index(self.test), torch_logistic.FAILED)
         return out

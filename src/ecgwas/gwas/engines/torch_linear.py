@@ -17,7 +17,7 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 @dataclass(frozen=True)
-class Stats:
+class Correlations:
     """What a block of V variants yields in one group of T traits."""
 
     n: np.ndarray  # int32 [V] people called
@@ -28,7 +28,7 @@ class Stats:
 
 
 @dataclass(frozen=True)
-class Tests:
+class LinearTests:
     """What the scan keeps of a block of V variants in one group of T traits; NaN where not tested."""
 
     n: np.ndarray  # int32 [V]
@@ -89,7 +89,7 @@ def columns(group: Group) -> np.ndarray:
     return np.ascontiguousarray(np.column_stack([u[:, s > 0.5], group.unit]).T)
 
 
-class Engine:
+class TorchLinear:
     """Holds the covariates and unit traits of each group on the device; one product a block and group."""
 
     def __init__(self, groups: list[Group], dtype: str = "float32", device: str | None = None):
@@ -105,15 +105,15 @@ class Engine:
         ]
         self._memory: dict[str, torch.Tensor] = {}
 
-    def block(self, dosage: np.ndarray) -> list[Stats]:
-        """Stats of each group for ALT dosages [V, person], NaN missing."""
+    def block(self, dosage: np.ndarray) -> list[Correlations]:
+        """Correlations of each group for ALT dosages [V, person], NaN missing."""
         found, block = [], of_dosages(np.ascontiguousarray(dosage))
         for i, (group, part) in enumerate(self._split(block)):
             what, gg, r, carriers = self._correlations(i, part, group)
-            found.append(Stats(*_counts(what), gg.cpu().numpy(), r.T.double().cpu().numpy().copy(), carriers))
+            found.append(Correlations(*_counts(what), gg.cpu().numpy(), r.T.double().cpu().numpy().copy(), carriers))
         return found
 
-    def tests(self, block: Block) -> list[Tests]:
+    def tests(self, block: Block) -> list[LinearTests]:
         """Tests of each group for a block of everyone's genotypes."""
         return [self._tests(i, part, group) for i, (group, part) in enumerate(self._split(block))]
 
@@ -121,14 +121,14 @@ class Engine:
         whole = len(self.groups[0].rows)
         return [(g, block if len(g.rows) == whole else block.people(g.rows)) for g in self.groups]
 
-    def _tests(self, i: int, block: Block, group: Group) -> Tests:
+    def _tests(self, i: int, block: Block, group: Group) -> LinearTests:
         what, gg, r, carriers = self._correlations(i, block, group)
         r2 = None
         if self._axes[i] is not None:
             r2 = torch.mm(self._axes[i], r, out=self._reserve(f"axes{i}", (len(self._axes[i]), r.shape[1])))
             r2 = r2.square_().sum(dim=0).double().cpu().numpy()
         t = t_in_place(r, group.df, self._reserve(f"rest{i}", r.shape))
-        return Tests(*_counts(what), gg.cpu().numpy(), t.float().cpu().numpy(), r2, carriers)
+        return LinearTests(*_counts(what), gg.cpu().numpy(), t.float().cpu().numpy(), r2, carriers)
 
     def _correlations(
         self, i: int, block: Block, group: Group

@@ -13,24 +13,24 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
+from ecgwas.associations.analysed import People
 from ecgwas.config import Gwas
-from ecgwas.gwas import inputs, trait_groups
 from ecgwas.gwas.engines import score_test
 from ecgwas.gwas.engines.torch_linear import DTYPES, coded
 from ecgwas.gwas.trait_groups import Group
-from ecgwas.stats import firth, logistic, saddlepoint, sparse_pairs
+from ecgwas.stats import firth, linear, logistic, saddlepoint, sparse_pairs
 
 NONE, SCORE, FIRTH, SADDLEPOINT, FAILED = range(5)  # the others are Hail's alone
 ZERO = 1e-3  # |z| below this says nothing of the information
 
 
 @dataclass(frozen=True)
-class Found:
+class LogisticTests:
     """Tests of V variants against T traits; NaN where there is none."""
 
     z: np.ndarray  # [V, T] sign of the ALT allele
     v: np.ndarray  # [V, T]
-    test: np.ndarray  # int8 [V, T] places in inputs.TESTS
+    test: np.ndarray  # int8 [V, T] places in statistics.TESTS
 
 
 def design(group: Group, prediction: np.ndarray | None) -> np.ndarray:
@@ -38,9 +38,9 @@ def design(group: Group, prediction: np.ndarray | None) -> np.ndarray:
     x = group.q * np.sqrt(len(group.rows))
     if prediction is None:
         return x
-    rest = trait_groups.project_out(group.q, prediction)
+    rest = linear.project_out(group.q, prediction)
     size = np.sqrt(np.mean(rest**2))
-    return np.column_stack([x, rest / size]) if size > trait_groups.RANK * np.abs(prediction).max(initial=0) else x
+    return np.column_stack([x, rest / size]) if size > linear.RANK * np.abs(prediction).max(initial=0) else x
 
 
 def effective(z: np.ndarray, beta: np.ndarray, information: np.ndarray) -> np.ndarray:
@@ -67,20 +67,20 @@ class _Group:
         self.penalised = [logistic.null_model(y, x, firth=True) for y, x in outcomes] if fast else []
         self._score = score_test.ScoreTest(self.nulls, DTYPES[settings.dtype], device)
 
-    def block(self, dosage: np.ndarray) -> Found:
+    def block(self, dosage: np.ndarray) -> LogisticTests:
         """Tests of ALT dosages [V, n] of the group's people."""
         g, sign, _, af = coded(dosage)
         u, v = self._score.block(g)
         with np.errstate(divide="ignore", invalid="ignore"):
             z = u / np.sqrt(v)
         z[~np.isfinite(z)] = np.nan
-        found = Found(z, np.where(np.isnan(z), np.nan, v), np.where(np.isnan(z), NONE, SCORE).astype(np.int8))
+        found = LogisticTests(z, np.where(np.isnan(z), np.nan, v), np.where(np.isnan(z), NONE, SCORE).astype(np.int8))
         if self.settings.correction != "none":
             again = np.abs(z) > stats.norm.isf(self.settings.correction_p / 2)
             self._correct(g, -2 * np.minimum(af, 1 - af), again, found)
-        return Found(found.z * sign[:, None], found.v, found.test)
+        return LogisticTests(found.z * sign[:, None], found.v, found.test)
 
-    def _correct(self, g: np.ndarray, lowest: np.ndarray, again: np.ndarray, found: Found) -> None:
+    def _correct(self, g: np.ndarray, lowest: np.ndarray, again: np.ndarray, found: LogisticTests) -> None:
         """Test the pairs `again` [V, T] again and put what is found in its place."""
         rows = np.flatnonzero(again.any(axis=1))
         exact = dict(zip(rows, sparse_pairs.carriers(g[rows], lowest[rows]), strict=True))
@@ -122,27 +122,27 @@ class _Group:
         return *firth.approximate(made), made.information
 
 
-class Engine:
+class TorchLogistic:
     """Tests of every block against all 0/1 traits, in the people of each."""
 
-    def __init__(self, people: inputs.People, contig: str, found: list[Group], settings: Gwas, device: str = "cpu"):
+    def __init__(self, people: People, contig: str, found: list[Group], settings: Gwas, device: str = "cpu"):
         self.n_traits, self.whole = people.y.shape[1], len(people.y)
         predicted = people.predictions(contig)
         self._groups = [_Group(g, people.traits, predicted, settings, device) for g in found if len(g.traits)]
 
-    def block(self, dosage: np.ndarray) -> Found:
-        """Found for ALT dosages [V, person], NaN missing."""
+    def block(self, dosage: np.ndarray) -> LogisticTests:
+        """Tests for ALT dosages [V, person], NaN missing."""
         shape = (len(dosage), self.n_traits)
-        out = Found(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, np.int8))
+        out = LogisticTests(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, np.int8))
         for made in self._groups:
             group = made.group
             mine = made.block(dosage if len(group.rows) == self.whole else dosage[:, group.rows])
-            for field in fields(Found):
+            for field in fields(LogisticTests):
                 getattr(out, field.name)[:, group.traits] = getattr(mine, field.name)
         return out
 
 
-def columns(found: Found, traits: list[str]) -> dict[str, np.ndarray]:
+def columns(found: LogisticTests, traits: list[str]) -> dict[str, np.ndarray]:
     """z, information and test as columns t:, v:, test: of a sumstats part."""
     out = {f"t:{name}": found.z[:, j].astype(np.float32) for j, name in enumerate(traits)}
     out |= {f"v:{name}": found.v[:, j].astype(np.float32) for j, name in enumerate(traits)}

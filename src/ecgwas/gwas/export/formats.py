@@ -18,11 +18,12 @@ import pysam
 import yaml
 
 import ecgwas
+from ecgwas.associations import scan_statistics
 from ecgwas.cli import run
 from ecgwas.config import Exports
 from ecgwas.errors import UserError
 from ecgwas.files import atomic
-from ecgwas.gwas import inputs
+from ecgwas.genotype_files.variants import VARIANT, read_variants
 from ecgwas.stats import tails
 
 X_NUMBER = "23"
@@ -168,14 +169,16 @@ def statistics(part: pl.DataFrame, trait: dict, yy: np.ndarray) -> pl.DataFrame:
     """
     group = trait["group"]
     own = {name: pl.col(name if group == "all" else f"{name}:{group}") for name in ("n", "af")}
-    own |= {"gg": pl.col(inputs.gg_name(trait)).cast(pl.Float64)}
-    if inputs.test_name(trait):
-        own["test"] = pl.col(inputs.test_name(trait)).replace_strict(dict(enumerate(inputs.TESTS)), default=None)
+    own |= {"gg": pl.col(scan_statistics.gg_name(trait)).cast(pl.Float64)}
+    if scan_statistics.test_name(trait):
+        own["test"] = pl.col(scan_statistics.test_name(trait)).replace_strict(
+            dict(enumerate(scan_statistics.TESTS)), default=None
+        )
     table = part.select(
-        *inputs.VARIANT, "rsid", "info", "ref_checked", t=pl.col(f"t:{trait['trait']}").cast(pl.Float64), **own
+        *VARIANT, "rsid", "info", "ref_checked", t=pl.col(f"t:{trait['trait']}").cast(pl.Float64), **own
     )
     t, df = table["t"].fill_null(float("nan")).to_numpy(), float(trait["df"] or np.inf)
-    beta, se = inputs.effects(t, table["gg"].fill_null(float("nan")).to_numpy(), yy, np.array(df))
+    beta, se = scan_statistics.effects(t, table["gg"].fill_null(float("nan")).to_numpy(), yy, np.array(df))
     made = {"beta": beta, "se": se, "neg_log10_p": tails.from_t(t, df)}
     return table.with_columns(*(pl.Series(name, x) for name, x in made.items())).fill_nan(None)
 
@@ -184,12 +187,12 @@ def tables(sumstats: list[Path], lengths: pl.DataFrame, checked: pl.Series, trai
     """`statistics` of one trait, part by part; `checked` [V]: ref_checked of all their variants."""
     group, first = trait["group"], 0
     own = ["n", "af"] if group == "all" else [f"n:{group}", f"af:{group}"]
-    own += [name for name in (inputs.gg_name(trait), inputs.test_name(trait)) if name]
+    own += [name for name in (scan_statistics.gg_name(trait), scan_statistics.test_name(trait)) if name]
     for path in sumstats:
-        part = pl.read_parquet(path, columns=[*inputs.VARIANT, "rsid", "info", *own, f"t:{trait['trait']}"])
+        part = pl.read_parquet(path, columns=[*VARIANT, "rsid", "info", *own, f"t:{trait['trait']}"])
         part = part.with_columns(ref_checked=checked[first : first + part.height])
         first += part.height
-        yield statistics(part, trait, inputs.lengths_at(lengths, part, trait["trait"]))
+        yield statistics(part, trait, scan_statistics.lengths_at(lengths, part, trait["trait"]))
 
 
 @dataclass(frozen=True)
@@ -225,10 +228,10 @@ def ref_checked(variants: pl.DataFrame, sumstats: list[Path]) -> pl.Series:
     """Whether REF of each variant is known to be the reference's; the parts must hold these `variants`, row by row."""
     first = 0
     for path in sumstats:
-        part = pl.read_parquet(path, columns=inputs.VARIANT)
-        inputs.same_rows(variants[first : first + part.height], part)
+        part = pl.read_parquet(path, columns=VARIANT)
+        scan_statistics.same_rows(variants[first : first + part.height], part)
         first += part.height
-    inputs.same_rows(variants, variants[:first])
+    scan_statistics.same_rows(variants, variants[:first])
     return (
         variants["ref_checked"] if "ref_checked" in variants.columns else pl.repeat(False, variants.height, eager=True)
     )
@@ -305,7 +308,7 @@ def main(
         exports: Written: a folder with one folder per format.
     """
     lengths = pl.read_parquet(trait_table)
-    table, build = inputs.read_variants(variants), json.loads(manifest.read_text())["build"]
+    table, build = read_variants(variants), json.loads(manifest.read_text())["build"]
     adjusted = [name for name in pl.read_parquet_schema(covariates) if name not in ("person_id", "sample_id")]
     stems = file_names(lengths["trait"].unique(maintain_order=True).to_list())
     formats, checked = list(dict.fromkeys(settings.formats)), ref_checked(table, sumstats)

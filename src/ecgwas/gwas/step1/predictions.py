@@ -8,15 +8,16 @@ import polars as pl
 import torch
 
 from ecgwas import tables
+from ecgwas.associations.analysed import EVERY, People, read_people
 from ecgwas.cli import run
 from ecgwas.config import Step1
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
 from ecgwas.genotype_files.reader import GenotypeReader
-from ecgwas.gwas import inputs
-from ecgwas.gwas import trait_groups as grouping
+from ecgwas.genotype_files.variants import VARIANT, read_variants
 from ecgwas.gwas.engines.torch_linear import DTYPES
 from ecgwas.gwas.step1 import ridge
+from ecgwas.stats import linear
 
 AUTOSOMES = [str(number) for number in range(1, 23)]
 FOLDS = 9  # stream of random numbers
@@ -47,16 +48,16 @@ def blocks_of(contigs: list[str], size: int) -> list[tuple[str, int, int]]:
     ]
 
 
-def residual(people: inputs.People) -> tuple[np.ndarray, np.ndarray, list[str | None]]:
+def residual(people: People) -> tuple[np.ndarray, np.ndarray, list[str | None]]:
     """Traits [n, T] less the covariates, missing ones at their mean; the orthonormal covariates [n, c]; reasons [T].
 
     A trait without values, of one value, or a combination of the covariates has a reason and is 0.
     """
-    q, seen = grouping.orthonormal(people.c), np.isfinite(people.y)
+    q, seen = linear.orthonormal(people.c), np.isfinite(people.y)
     y = np.where(seen, people.y, 0)
     y = np.where(seen, y - y.sum(axis=0) / np.maximum(seen.sum(axis=0), 1), 0)
     size = np.abs(np.where(seen, people.y, 0)).max(axis=0)
-    rest = grouping.project_out(q, y)
+    rest = linear.project_out(q, y)
     flat = np.abs(y).max(axis=0) <= ROUNDING * size
     nothing_left = np.linalg.norm(rest, axis=0) <= ROUNDING * np.linalg.norm(y, axis=0)
     words = np.select([~seen.any(axis=0), flat, nothing_left], ["no_values", "constant", "collinear"], "")
@@ -67,7 +68,7 @@ def residual(people: inputs.People) -> tuple[np.ndarray, np.ndarray, list[str | 
 def excluded(reasons: list[str | None], traits: list[str], table: pl.DataFrame, used: np.ndarray) -> pl.DataFrame:
     """What step 1 set aside: kind (trait, variant), id (contig:position:ref:alt of a variant), reason."""
     names = [name for name, reason in zip(traits, reasons, strict=True) if reason]
-    dropped = table.filter(~pl.Series(used)).select(pl.concat_str(*inputs.VARIANT, separator=":"))
+    dropped = table.filter(~pl.Series(used)).select(pl.concat_str(*VARIANT, separator=":"))
     columns = {
         "kind": ["trait"] * len(names) + ["variant"] * dropped.height,
         "id": [*names, *dropped.to_series()],
@@ -88,7 +89,7 @@ def to_table(loco: np.ndarray, contigs: list[str], traits: list[str], fit: np.nd
     loco [C + 1, n, T] holds the traits at places `fit`; the others are 0.
     """
     n, place = loco.shape[1], {int(j): k for k, j in enumerate(fit)}
-    names = pl.Series("contig", [name for name in [*contigs, inputs.EVERY] for _ in range(n)])
+    names = pl.Series("contig", [name for name in [*contigs, EVERY] for _ in range(n)])
     zero = np.zeros(len(names), np.float32)
     columns = [
         pl.Series(name, loco[:, :, place[j]].ravel() if j in place else zero, dtype=pl.Float32)
@@ -126,7 +127,10 @@ def main(
         excluded_out: Written: traits and variants that were not used, with reasons.
     """
     torch.set_num_threads(threads)
-    people, table = inputs.read_people(traits, covariates, samples), usable(inputs.read_variants(variants), settings)
+    people, table = (
+        read_people(traits, covariates, samples),
+        usable(read_variants(variants), settings),
+    )
     wanted = blocks_of(table["contig"].to_list(), settings.block)
     y, q, reasons = residual(people)
     fit = np.flatnonzero([reason is None for reason in reasons])

@@ -8,17 +8,19 @@ import polars as pl
 from scipy import stats
 
 from ecgwas import config, tables
+from ecgwas.associations.analysed import read_people
 from ecgwas.cli import run
 from ecgwas.config import LEADS
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
 from ecgwas.genotype_files.reader import GenotypeReader
-from ecgwas.gwas import inputs
-from ecgwas.gwas.trait_groups import project_out
+from ecgwas.genotype_files.variants import VARIANT, read_variants
 from ecgwas.interpret.loci import regression
-from ecgwas.phenotypes import analysed_people
+from ecgwas.people.values import read_values
 from ecgwas.signals import people_beats
 from ecgwas.stats import circular, tails
+from ecgwas.stats.linear import project_out
+from ecgwas.stats.repeated_measures import person_means
 
 DRAWS = 1000  # of the multipliers
 FEWEST = 20  # people beyond the covariates that a regression needs
@@ -43,10 +45,10 @@ def strongest(loci: pl.DataFrame, variants: pl.DataFrame, count: int) -> pl.Data
     leads = loci.sort("neg_log10_p", descending=True, nulls_last=True).head(count)
     wanted = leads.select("locus", "contig", position="lead_position", ref="lead_ref", alt="lead_alt")
     wanted = wanted.with_columns(pl.col("position").cast(variants["position"].dtype))
-    known = variants.unique(inputs.VARIANT, keep="first", maintain_order=True)
-    found = wanted.join(known, on=inputs.VARIANT, how="inner", maintain_order="left")
+    known = variants.unique(VARIANT, keep="first", maintain_order=True)
+    found = wanted.join(known, on=VARIANT, how="inner", maintain_order="left")
     if found.height < wanted.height:
-        lost = wanted.join(known, on=inputs.VARIANT, how="anti")["locus"].to_list()
+        lost = wanted.join(known, on=VARIANT, how="anti")["locus"].to_list()
         raise UserError(f"the lead variants of {', '.join(lost)} are not among the kept variants; find the loci again")
     return found
 
@@ -55,11 +57,11 @@ def analysed(
     loci: Path, manifest: Path, variants: Path, samples: Path, traits: Path, covariates: Path, count: int
 ) -> Analysed:
     """People of the trait table that the genotypes call unrelated; where the scan kept relatives, they are left out."""
-    people = inputs.read_people(traits, covariates, samples)
+    people = read_people(traits, covariates, samples)
     ids = pl.read_parquet(traits, columns=["person_id", "sample_id"])
     known = pl.read_parquet(samples).select("sample_id", "unrelated")
     free = ids.join(known, on="sample_id", how="left", maintain_order="left")["unrelated"].fill_null(False).to_numpy()
-    wanted = strongest(pl.read_parquet(loci), inputs.read_variants(variants), count)
+    wanted = strongest(pl.read_parquet(loci), read_variants(variants), count)
     with GenotypeReader(manifest, wanted, people.samples[free]) as reader:
         g = reader.read(slice(None)).astype(float).T if wanted.height else np.empty((int(free.sum()), 0))
     names = wanted.select("locus", effect_allele="alt", other_allele="ref")
@@ -119,13 +121,13 @@ def measurements(intervals: Path, people: list[str]) -> tuple[list[str], np.ndar
 
     Axes are circular means, as deviations from the mean direction of the people.
     """
-    table = analysed_people.read_table(intervals)
+    table = read_values(intervals)
     names = [name for name in MEASURED if name in table.columns]
     if not names:
         raise UserError(f"{intervals}: none of {', '.join(MEASURED)}; give the cohort's intervals.parquet")
     values = table.select(names).cast(pl.Float64).fill_null(np.nan).to_numpy(writable=True)
     axes = tables.circular(names)
-    ids, means = analysed_people.person_means(table["person_id"].to_numpy(), values, axes)
+    ids, means = person_means(table["person_id"].to_numpy(), values, axes)
     places = pl.DataFrame({"person_id": people}).join(
         pl.DataFrame({"person_id": ids, "place": np.arange(len(ids))}),
         on="person_id",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecgwas.gwas.trait_groups import orthonormal, project_out
+from ecgwas.stats.linear import orthonormal, project_out
 
 CHUNK = 4096  # people whose multipliers are drawn together
 SMALLEST = 1e-9  # share of a genotype's length below which nothing of it is left beside the covariates

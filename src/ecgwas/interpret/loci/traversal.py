@@ -17,7 +17,7 @@ from ecgwas.encoder.readout import Readout
 from ecgwas.encoder.tokens import make_grid
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
-from ecgwas.phenotypes import analysed_people
+from ecgwas.people.values import read_values
 from ecgwas.signals import people_beats
 from ecgwas.signals.data import MODEL_LEADS
 
@@ -156,7 +156,7 @@ def main(
         write_parquet(tables.typed(blank.with_columns(missing), tables.TRAVERSAL), traversal)
         print(reason, flush=True)
         return
-    known = analysed_people.read_table(embeddings)
+    known = read_values(embeddings)
     middle, moves = directions(*(people := read_people(known, axes))[:2])
     shards = people_beats.open_shards(recordings, beats)
     time = people_beats.times_ms(config.Ingest(**trained["ingest"]), shards.samples)

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from ecgwas.errors import UserError
-from ecgwas.phenotypes.analysed_people import read_table
+from ecgwas.people.values import read_values
 from ecgwas.stats import disclosure, discrimination
 from ecgwas.stats.bootstrap import Draws, interval
 
@@ -74,7 +74,7 @@ def _looked_up(column: str, labels: pl.DataFrame, columns: GroupTables) -> pl.Se
     for path, key in places:
         if path is None:
             continue
-        table = read_table(path)
+        table = read_values(path)
         if column not in table.columns or table.schema[column].is_nested():
             continue
         if key not in table.columns:

@@ -11,7 +11,7 @@ from ecgwas import people as cohort_people
 from ecgwas.cli import run
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
-from ecgwas.phenotypes.binary import zero_one
+from ecgwas.people.outcomes import zero_one
 from ecgwas.predict.labels import codes, splits
 
 DAYS_A_YEAR = 365.25

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
-from ecgwas.gwas.inputs import degrees
+from ecgwas.associations.scan_statistics import degrees
 from ecgwas.stats.tails import from_t
 
 SCAN = {"contig": pl.String(), "position": pl.Int32(), "joint": pl.Float32(), "axis": pl.Float32()}

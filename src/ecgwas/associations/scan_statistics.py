@@ -1,7 +1,7 @@
-"""Files of earlier stages -> arrays of the people analysed and statistics of the scan."""
+"""Parts of a scan -> association statistics: per variant in memory, t of each trait read when asked for."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,116 +9,10 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from ecgwas.errors import UserError
-from ecgwas.genotype_files import contigs
+from ecgwas.genotype_files.variants import VARIANT
 
-VARIANT = ["contig", "position", "ref", "alt"]
 # What the numbers of column test:{trait} mean.
 TESTS = ("none", "score", "firth", "saddlepoint", "failed", "wald", "lrt")
-EVERY = "all"  # predictions from every chromosome: for contigs that step 1 does not use
-
-
-@dataclass(frozen=True)
-class People:
-    """Traits [n, T] (NaN missing), covariates [n, c] and sample positions [n] of the people analysed, in one order."""
-
-    y: np.ndarray
-    c: np.ndarray
-    traits: list[str]
-    samples: np.ndarray
-    loco: Path | None = None
-    order: np.ndarray | None = None  # [n] rows of the trait table; None: as they are there
-    binary: bool = False  # the traits are 0/1
-
-    def in_file_order(self) -> "People":
-        """The same people in the order of the genotype files, which saves reordering every genotype."""
-        order = np.argsort(self.samples, kind="stable")
-        return replace(self, y=self.y[order], c=self.c[order], samples=self.samples[order], order=order)
-
-    def on(self, contig: str) -> np.ndarray:
-        """Traits [n, T] to be tested on `contig`: less their prediction from all other chromosomes, if there is one.
-
-        0/1 traits stay as they are: their predictions are covariates.
-        """
-        predicted = None if self.binary else self.predictions(contig)
-        return self.y if predicted is None else self.y - predicted
-
-    def predictions(self, contig: str) -> np.ndarray | None:
-        """Predictions [n, T] of the traits from all chromosomes but `contig`, where there are any."""
-        if self.loco is None:
-            return None
-        whole = pl.scan_parquet(self.loco)
-        named = whole.filter(contig=contig).collect()
-        predicted = named if named.height else whole.filter(contig=EVERY).collect()
-        if predicted.height != len(self.y) or predicted.columns != ["contig", *self.traits]:
-            raise UserError(
-                f"{self.loco}: predictions of {predicted.height} people for {predicted.width - 1} traits, but the trait"
-                f" table has {len(self.y)} and {len(self.traits)}; run step 1 again"
-            )
-        offset = predicted.drop("contig").to_numpy()
-        return offset if self.order is None else offset[self.order]
-
-
-def read_people(traits: Path, covariates: Path, samples: Path, loco: Path | None = None) -> People:
-    """People of the trait table, with covariates and the rows of their samples in the genotype files."""
-    y, c, known = pl.read_parquet(traits), pl.read_parquet(covariates), pl.read_parquet(samples)
-    joined = y.select("sample_id").join(
-        known.select("sample_id", "index"), on="sample_id", how="left", maintain_order="left"
-    )
-    lost = joined["index"].null_count()
-    if lost or y.is_empty():
-        raise UserError(
-            f"{traits}: {y.height} people with traits, {known.height} samples in {samples},"
-            f" {y.height - lost} in both; all must have a sample: make the traits again from these samples"
-        )
-    if y["sample_id"].to_list() != c["sample_id"].to_list():
-        raise UserError(
-            f"{covariates}: rows are not the {y.height} people of {traits} in the same order; make both again"
-        )
-    names = [name for name in y.columns if name not in ("person_id", "sample_id")]
-    columns = c.drop("person_id", "sample_id")
-    return People(
-        y.select(pl.col(names).cast(pl.Float64).fill_null(float("nan"))).to_numpy(),
-        columns.to_numpy() if columns.width else np.zeros((y.height, 0)),
-        names,
-        joined["index"].to_numpy().astype(np.int64),
-        loco,
-        binary=is_binary(traits, y.select(names)),
-    )
-
-
-def is_binary(path: Path, traits: pl.DataFrame) -> bool:
-    """Whether the traits are 0/1: boolean columns, all or none."""
-    kinds = {dtype == pl.Boolean for dtype in traits.dtypes}
-    if len(kinds) > 1:
-        raise UserError(f"{path}: boolean and other traits in one table; give 0/1 outcomes a model of their own")
-    return kinds == {True}
-
-
-def read_variants(variants: Path) -> pl.DataFrame:
-    """Kept variants in genome order."""
-    table = pl.read_parquet(variants)
-    order = [contigs.genome_order(), pl.col("position"), pl.col("source"), pl.col("source_index")]
-    return table.sort(order)
-
-
-def read_part(variants: Path, build: str, part: int, parts: int) -> pl.DataFrame:
-    """Kept variants, in genome order, in span `part` of `parts` equal spans of the genome of `build`.
-
-    A span is fixed by the build: a variant more on one chromosome moves no other part's variants.
-    """
-    span = (contigs.place(build) - 1) * parts // (contigs.total(build) + 1)
-    table = pl.scan_parquet(variants).filter(span == part)
-    known = table.collect_schema().names()
-    info = pl.lit(None, pl.Float64) if "info" not in known else pl.col("info").cast(pl.Float64)
-    places = [name for name in ("source", "source_index", "flipped") if name in known]  # what the reader goes by
-    found = table.select(*VARIANT, "rsid", *places, info.alias("info")).collect()
-    return found.sort(contigs.genome_order(), "position", "source", "source_index")
-
-
-def contigs_of(variants: Path) -> list[str]:
-    """Contigs of the kept variants, in genome order."""
-    names = pl.scan_parquet(variants).select("contig").unique().collect()
-    return names.sort(contigs.genome_order(), "contig")["contig"].to_list()
 
 
 def same_rows(variants: pl.DataFrame, scanned: pl.DataFrame) -> pl.DataFrame:

@@ -1,23 +1,20 @@
-"""People table -> 0/1 outcomes that can be tested: enough cases and controls, not told apart by the covariates."""
+"""Columns of a table of people -> 0/1 outcomes."""
 
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from ecgwas import tables
 from ecgwas.errors import UserError
-from ecgwas.gwas.trait_groups import orthonormal
-from ecgwas.phenotypes import analysed_people
-from ecgwas.stats import logistic
+from ecgwas.people.values import read_values
 
 
-def read(path: Path, wanted: list[str]) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def read_outcomes(path: Path, wanted: list[str]) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """person_id [person], the columns `wanted` as 0, 1 or NaN [person, column], and their names; people with any value.
 
     Raises `UserError` where a column is absent, holds another value, or a person stands twice.
     """
-    table = analysed_people.read_table(path).filter(pl.col("person_id").is_not_null()).sort("person_id")
+    table = read_values(path).filter(pl.col("person_id").is_not_null()).sort("person_id")
     missing = [name for name in wanted if name not in table.columns]
     if missing:
         raise UserError(f"{path}: no column {', '.join(missing)} (`outcomes`); it has {', '.join(table.columns)}")
@@ -49,27 +46,3 @@ def zero_one(path: Path, column: pl.Series) -> np.ndarray:
             " write 0 (control), 1 (case) or nothing (unknown); 1/2 coding is not understood"
         )
     return values
-
-
-def testable(y: np.ndarray, names: list[str], c: np.ndarray, min_cases: int) -> tuple[list[int], pl.DataFrame]:
-    """Columns of `y` [person, column] that a logistic model with covariates `c` can test, and why the others cannot."""
-    kept, excluded = [], [tables.empty(tables.TRAITS_EXCLUDED)]
-    for j, name in enumerate(names):
-        seen = np.isfinite(y[:, j])
-        cases, controls = int(y[seen, j].sum()), int((1 - y[seen, j]).sum())
-        if min(cases, controls) < min_cases:
-            detail = f"{cases} cases and {controls} controls; min_cases = {min_cases}"
-            excluded.append(analysed_people.row("trait", name, "too_few_cases", detail))
-            continue
-        # Of the people whose outcome is known a covariate may be constant: prostate cancer has men only.
-        reason = logistic.fit(y[seen, j], orthonormal(c[seen]) * np.sqrt(seen.sum())).reason
-        if reason:
-            detail = f"the logistic model of the covariates is {reason}: one of them tells cases from controls"
-            excluded.append(analysed_people.row("trait", name, "separated", detail))
-            continue
-        kept.append(j)
-    gone = pl.concat(excluded)
-    if not kept:
-        why = "; ".join(f"{r['id']}: {r['reason']} ({r['detail']})" for r in gone.head(5).iter_rows(named=True))
-        raise UserError(f"no outcome is left to analyse of {len(names)}: {why}")
-    return kept, gone

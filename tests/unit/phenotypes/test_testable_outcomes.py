@@ -7,7 +7,8 @@ from tests.unit.phenotypes.test_traits import cohort  # noqa: F401 (a fixture)
 
 from ecgwas.config import Phenotypes
 from ecgwas.errors import UserError
-from ecgwas.phenotypes import binary, design, traits
+from ecgwas.people.outcomes import read_outcomes
+from ecgwas.phenotypes import design, testable_outcomes, traits
 
 
 @pytest.fixture
@@ -69,15 +70,15 @@ def test_what_cannot_be_tested_is_set_aside_with_its_reason(people):
 def test_other_codings_are_refused(tmp_path, values, message):
     pl.DataFrame({"person_id": ["a", "b", "c"], "x": values}).write_parquet(tmp_path / "people.parquet")
     with pytest.raises(UserError, match=message):
-        binary.read(tmp_path / "people.parquet", ["x"])
+        read_outcomes(tmp_path / "people.parquet", ["x"])
 
 
 def test_absent_columns_and_repeated_people_are_named(tmp_path):
     pl.DataFrame({"person_id": ["a", "a"], "x": [0, 1]}).write_parquet(tmp_path / "people.parquet")
     with pytest.raises(UserError, match="person 'a' stands more than once"):
-        binary.read(tmp_path / "people.parquet", ["x"])
+        read_outcomes(tmp_path / "people.parquet", ["x"])
     with pytest.raises(UserError, match="no column heart"):
-        binary.read(tmp_path / "people.parquet", ["heart"])
+        read_outcomes(tmp_path / "people.parquet", ["heart"])
 
 
 def test_an_outcome_known_in_one_sex_is_kept():
@@ -86,6 +87,6 @@ def test_an_outcome_known_in_one_sex_is_kept():
     c = design.standardise(np.column_stack([age, sex, age * (sex - 0.5)]))
     y = rng.integers(0, 2, 2000).astype(float)
     y[sex == 0] = np.nan
-    kept, gone = binary.testable(y[:, None], ["prostate"], c, 50)
+    kept, gone = testable_outcomes.testable(y[:, None], ["prostate"], c, 50)
     assert kept == [0]
     assert gone.is_empty()

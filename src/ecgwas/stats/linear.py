@@ -1,11 +1,26 @@
-"""Dosages and covariates -> residual genotypes of unit length, whose products are in-sample LD."""
+"""Linear regression on arrays: bases of covariates, residuals of traits and of genotypes.
+
+Frisch & Waugh 1933 (Econometrica 1:387), Lovell 1963: the coefficient of a genotype in a regression with covariates
+is that of the genotype's residual on the covariates in a regression of the trait's residual.
+"""
 
 import numpy as np
 
-from ecgwas.gwas.trait_groups import project_out
-
+RANK = 1e-8  # a covariate direction below this share of the largest is no direction
 KEEP_VARIANCE = 1e-6  # share of a genotype's variance that must be left after the covariates
 BLOCK = 256  # variants worked on at a time: temporary arrays do not grow with the variants
+
+
+def orthonormal(c: np.ndarray) -> np.ndarray:
+    """[n, rank]: orthonormal basis of an intercept and the columns of `c` [n, c]."""
+    u, s, _ = np.linalg.svd(np.column_stack([np.ones(len(c)), c]), full_matrices=False)
+    return u[:, s > RANK * s[0]]
+
+
+def project_out(q: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """`y` less its part in the span of `q`; twice, so that the rest is orthogonal to rounding."""
+    y = y - q @ (q.T @ y)
+    return y - q @ (q.T @ y)
 
 
 def unit_residuals(dosages: np.ndarray, q: np.ndarray) -> np.ndarray:

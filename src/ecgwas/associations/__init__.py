@@ -1,0 +1,1 @@
+"""Files of an association analysis: the people analysed, and the statistics of a scan."""
