@@ -58,11 +58,11 @@ def read_people(traits: Path, covariates: Path, samples: Path, loco: Path | None
     joined = y.select("sample_id").join(
         known.select("sample_id", "index"), on="sample_id", how="left", maintain_order="left"
     )
-    lost = joined["index"].null_count()
-    if lost or y.is_empty():
+    n_missing = joined["index"].null_count()
+    if n_missing or y.is_empty():
         raise UserError(
             f"{traits}: {y.height} people with traits, {known.height} samples in {samples},"
-            f" {y.height - lost} in both; all must have a sample: make the traits again from these samples"
+            f" {y.height - n_missing} in both; all must have a sample: make the traits again from these samples"
         )
     if y["sample_id"].to_list() != c["sample_id"].to_list():
         raise UserError(

@@ -1,4 +1,4 @@
-"""Parts of a scan -> association statistics: per variant in memory, t of each trait read when asked for."""
+"""Parts of a scan -> association statistics: per variant in memory, t of each trait read on demand."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ TESTS = ("none", "score", "firth", "saddlepoint", "failed", "wald", "lrt")
 
 
 def same_rows(variants: pl.DataFrame, scanned: pl.DataFrame) -> pl.DataFrame:
-    """`variants`, once they are known to be those of the scan, row by row."""
+    """`variants`, checked to be those of the scan, row by row."""
     if not variants.select(VARIANT).equals(scanned.select(VARIANT)):
         raise UserError(
             f"the scan's {scanned.height} variants are not the {variants.height} kept ones, row by row;"
@@ -27,7 +27,7 @@ def same_rows(variants: pl.DataFrame, scanned: pl.DataFrame) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class Scan:
-    """Statistics of all parts; t, which may be large, stays on disk until rows or traits of it are asked for."""
+    """Statistics of all parts; t, which may be large, stays on disk until rows or traits of it are read."""
 
     variants: pl.DataFrame  # all columns but those of t
     parts: list[Path]

@@ -45,7 +45,7 @@ def credible_sets(
     """Sets of one trait's effects `alpha` [L, p], strongest first.
 
     Effects of zero prior variance have none, equal sets count once, and sets whose purity is below `min_abs_corr`
-    are dropped (Wang et al. 2020, section 3.2): such an effect has not been told from noise.
+    are dropped (Wang et al. 2020, section 3.2): such an effect is not distinguished from noise.
     """
     found, seen = [], set()
     for effect in np.argsort(-log_bf, kind="stable"):

@@ -41,12 +41,12 @@ def in_order(make: Callable[[Item], Made], items: Iterable[Item], threads: int) 
             yield waiting.popleft().result()
 
 
-def said(region: regions.Region, mapped: list[mapping.Mapped]) -> str:
-    """One line a region: its loci, and the sizes of each test's credible sets or why it was not mapped."""
-    told = [
+def summary(region: regions.Region, mapped: list[mapping.Mapped]) -> str:
+    """One line per region: its loci, and the sizes of each test's credible sets or why it was not mapped."""
+    tests = [
         f"{one.locus} {one.trait} {one.reason or [len(found.variants) for found in one.result.sets]}" for one in mapped
     ]
-    return f"{region.span.name}: {region.variants.height} variants; sizes of credible sets: {', '.join(told)}"
+    return f"{region.span.name}: {region.variants.height} variants; sizes of credible sets: {', '.join(tests)}"
 
 
 def main(
@@ -90,7 +90,7 @@ def main(
     def one(span: regions.Span) -> list[pl.DataFrame]:
         region = regions.read_region(span, sumstats, cohort, settings)
         mapped = mapping.map_region(region, on(span.contig), settings)
-        print(said(region, mapped), flush=True)
+        print(summary(region, mapped), flush=True)
         return result_tables.region_tables(region, mapped)
 
     found = regions.spans(pl.read_parquet(loci).to_dicts(), settings.window_bp)

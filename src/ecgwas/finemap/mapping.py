@@ -10,7 +10,7 @@ from ecgwas.finemap.credible_sets import CredibleSet, credible_sets
 from ecgwas.finemap.regions import JOINT, Region
 from ecgwas.finemap.shared_effect import shared_effect
 from ecgwas.finemap.susie import adjusted_z, susie
-from ecgwas.gwas import trait_groups as grouping
+from ecgwas.gwas import trait_groups
 from ecgwas.stats import linear, tails
 
 
@@ -59,7 +59,7 @@ def in_people(dosages: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return dosages if len(rows) == dosages.shape[1] else dosages[:, rows]
 
 
-def make_panel(region: Region, group: grouping.Group, tested: np.ndarray) -> Panel:
+def make_panel(region: Region, group: trait_groups.Group, tested: np.ndarray) -> Panel:
     """LD among the `tested` (mask) variants in the people of `group`."""
     residuals = linear.unit_residuals(in_people(region.dosages, group.rows), group.q)
     r2 = np.minimum((residuals @ residuals[region.leads()].T) ** 2, 1)
@@ -72,7 +72,7 @@ def make_panel(region: Region, group: grouping.Group, tested: np.ndarray) -> Pan
 
 
 def map_axes(
-    region: Region, group: grouping.Group, traits: list[str], settings: Finemap, normal: bool = False
+    region: Region, group: trait_groups.Group, traits: list[str], settings: Finemap, normal: bool = False
 ) -> dict[str, Result]:
     """SuSiE of `traits`, all of one group, on one LD matrix. `normal`: the statistics of 0/1 traits, z and not t."""
     t = region.t(traits)
@@ -100,7 +100,7 @@ def map_axes(
     return found
 
 
-def given_leads(region: Region, group: grouping.Group, others: np.ndarray) -> grouping.Group:
+def given_leads(region: Region, group: trait_groups.Group, others: np.ndarray) -> trait_groups.Group:
     """The group with the genotypes at the rows `others` among the covariates, so that their effects are no part of it.
 
     Its joint axes are again of length 1.
@@ -115,7 +115,7 @@ def given_leads(region: Region, group: grouping.Group, others: np.ndarray) -> gr
     return replace(group, q=np.column_stack([group.q, basis]), unit=axes, w=np.eye(axes.shape[1]))
 
 
-def map_joint(region: Region, group: grouping.Group, locus: int, settings: Finemap) -> Result | None:
+def map_joint(region: Region, group: trait_groups.Group, locus: int, settings: Finemap) -> Result | None:
     """The one causal variant of a locus shared by all axes, in the people and on the axes of the joint test.
 
     Looked for among the variants that are nearer to this lead than to another of the region, given the other leads.

@@ -110,9 +110,9 @@ def as_floats(table: pl.DataFrame, names: list[str]) -> np.ndarray:
 
 
 def read_region(span: Span, sumstats: list[Path], cohort: ld.Cohort, settings: Finemap) -> Region:
-    """Variants of a region in genome order; those up to a further margin away tell only how strong they are.
+    """Variants of a region in genome order; of those up to a further margin away only the strength.
 
-    Of a region of more variants than are mapped no genotypes are read.
+    No genotypes are read of a region with more variants than `finemap.max_variants`.
     """
     margin_bp = settings.window_bp
     reach = pl.col("position").is_between(span.start - margin_bp, span.end + margin_bp)

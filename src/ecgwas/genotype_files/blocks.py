@@ -1,4 +1,4 @@
-"""Genotype files -> blocks of genotypes, read ahead by a thread into buffers that are used again."""
+"""Genotype files -> blocks of genotypes, read ahead by a thread into reused buffers."""
 
 import itertools
 from collections import deque
@@ -11,12 +11,12 @@ import torch
 
 from ecgwas.genotype_files.reader import GenotypeReader
 
-AHEAD = 2  # blocks read before they are asked for
+AHEAD = 2  # blocks read in advance
 
 
 @dataclass(frozen=True)
 class Block:
-    """Genotypes of V variants in N people; its memory is another block's as soon as the next one is asked for."""
+    """Genotypes of V variants in N people; its memory is reused once the next block is requested."""
 
     rows: slice  # of the table of variants
     calls: torch.Tensor  # [V, N] ALT counts int8, or dosages float32; anything where missing

@@ -23,7 +23,7 @@ def read_variants(variants: Path) -> pl.DataFrame:
 def read_part(variants: Path, build: str, part: int, parts: int) -> pl.DataFrame:
     """Kept variants, in genome order, in span `part` of `parts` equal spans of the genome of `build`.
 
-    A span is fixed by the build: a variant more on one chromosome moves no other part's variants.
+    A span is fixed by the build: adding a variant to one chromosome leaves the other parts unchanged.
     """
     span = (contigs.place(build) - 1) * parts // (contigs.total(build) + 1)
     table = pl.scan_parquet(variants).filter(span == part)

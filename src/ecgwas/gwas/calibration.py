@@ -24,7 +24,7 @@ from ecgwas.files import write_parquet
 from ecgwas.genotype_files import contigs
 from ecgwas.genotype_files.reader import GenotypeReader
 from ecgwas.genotype_files.variants import read_variants
-from ecgwas.gwas import trait_groups as grouping
+from ecgwas.gwas import trait_groups
 from ecgwas.gwas.permutations import Drawn, draw, everyone
 
 MAX_VARIANTS = 25_000  # evenly spaced in genome order; more change the interval of a median little
@@ -63,14 +63,14 @@ def one_degree(factor: np.ndarray | float, k: int) -> np.ndarray:
     return stats.chi2.isf(p, 1) / stats.chi2.ppf(0.5, 1)
 
 
-def lambdas(drawn: Drawn, group: grouping.Group, rows: np.ndarray, n_traits: int) -> np.ndarray:
+def lambdas(drawn: Drawn, group: trait_groups.Group, rows: np.ndarray, n_traits: int) -> np.ndarray:
     """[P, T + 2] lambda of each trait, the joint test and the mean over traits; NaN for traits not of the group."""
     each = np.full((len(drawn.single), n_traits), np.nan)
     each[:, group.traits] = lambda_trait(drawn.single[:, :, rows], group.df)
     return np.column_stack([each, lambda_joint(drawn.joint[:, rows], group.w.shape[1]), np.nanmean(each, axis=1)])
 
 
-def counts(drawn: Drawn, group: grouping.Group, rows: np.ndarray, n_traits: int) -> np.ndarray:
+def counts(drawn: Drawn, group: trait_groups.Group, rows: np.ndarray, n_traits: int) -> np.ndarray:
     """[T + 2, 1 + len(COUNTED)] permuted tests and their p below each level: traits, joint, all traits together."""
     df, out = group.df, np.zeros((n_traits + 2, 1 + len(COUNTED)), int)
     single, joint = drawn.single[:, :, rows], drawn.joint[:, rows]
@@ -82,7 +82,7 @@ def counts(drawn: Drawn, group: grouping.Group, rows: np.ndarray, n_traits: int)
     return out
 
 
-def observed_lambdas(scan: scan_statistics.Scan, groups: list[grouping.Group], rows: np.ndarray) -> np.ndarray:
+def observed_lambdas(scan: scan_statistics.Scan, groups: list[trait_groups.Group], rows: np.ndarray) -> np.ndarray:
     """[T + 2] lambda of each trait, the joint test and the mean over traits, over the variants `rows`."""
     df = scan.df
     step = max(1, MAX_CELLS // max(scan.variants.height, 1))
@@ -125,15 +125,17 @@ def table(
     columns |= {name: counted[:, i] for i, name in enumerate(("permuted_tests", *COUNTED))}
     made = pl.DataFrame(columns)
     if axes is None:
-        lost = pl.when(pl.col("trait") != "joint")
-        made = made.with_columns(lost.then(pl.col(*columns.keys() - {"trait", "variants", "mac", "n_variants"})))
+        where_tested = pl.when(pl.col("trait") != "joint")
+        made = made.with_columns(
+            where_tested.then(pl.col(*columns.keys() - {"trait", "variants", "mac", "n_variants"}))
+        )
     if part.mac != ANY:
         made = made.filter(pl.col("trait").is_in(["joint", "mean"]))
     return tables.typed(made.with_columns(pl.col(pl.Float64).fill_nan(None)), tables.CALIBRATION)
 
 
 def on_contigs(variants: pl.DataFrame, names: list[str]) -> np.ndarray:
-    """[V] whether a variant lies on one of the contigs, spelled in any way (chr21, 21, 23); absent ones are told."""
+    """[V] whether a variant lies on one of the contigs, in any spelling (chr21, 21, 23); prints those without one."""
     wanted = pl.DataFrame({"contig": names}, schema={"contig": pl.String}).select(contigs.normalise(pl.col("contig")))
     absent = wanted.join(variants, on="contig", how="anti")["contig"].to_list()
     if absent:
@@ -161,7 +163,7 @@ def parts(variants: pl.DataFrame, null: np.ndarray) -> list[Part]:
 
 
 def permute(
-    reader: GenotypeReader, group: grouping.Group, chosen: list[Part], keys: np.ndarray, size: int, n_traits: int
+    reader: GenotypeReader, group: trait_groups.Group, chosen: list[Part], keys: np.ndarray, size: int, n_traits: int
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Of each part: lambdas [P, T + 2] under permutation by `keys` [P, n], and `counts` over all of them."""
     step = max(1, MAX_COLUMNS // max(n_traits, 1))
@@ -213,7 +215,7 @@ def main(
     """
     torch.set_num_threads(threads)
     scan, people = scan_statistics.read_scan(sumstats, trait_table), read_people(traits, covariates, samples, loco)
-    groups = grouping.build(people.on(EVERY), people.c)
+    groups = trait_groups.build(people.on(EVERY), people.c)
     some = spread(scan.variants)
     wanted = scan_statistics.same_rows(read_variants(variants), scan.variants)[some]
     chosen = parts(scan.variants[some], on_contigs(scan.variants, settings.null_chromosomes)[some])

@@ -9,7 +9,7 @@ from ecgwas.genotype_files.reader import GenotypeReader
 from ecgwas.stats import linear
 from ecgwas.stats.linear import unit_residuals
 
-LD_REACH_BP = 5_000_000  # LD beyond is not looked at
+LD_REACH_BP = 5_000_000  # LD beyond is not computed
 CACHE_BYTES = 2**28  # residual genotypes kept: leads near each other ask for the same ones
 BATCH = 256  # variants read at a time
 
@@ -17,7 +17,7 @@ R2 = Callable[[int, np.ndarray], np.ndarray]  # (variant, other variants) -> the
 
 
 class Linkage:
-    """r² between variants of a reader, covariates projected out; genotypes are read when asked for.
+    """r² between variants of a reader, covariates projected out; genotypes are read on demand.
 
     At most `cache_bytes` of residual genotypes, and one batch, are held, however many variants there are.
     """
@@ -29,9 +29,9 @@ class Linkage:
 
     def genotypes(self, rows: np.ndarray) -> np.ndarray:
         """Residual genotypes of length 1 [row, person]; the rows are at most BATCH."""
-        lacking = np.array([row for row in rows if row not in self._kept], int)
-        if lacking.size:
-            self._kept.update(zip(lacking.tolist(), unit_residuals(self._reader.read(lacking), self._q), strict=True))
+        uncached = np.array([row for row in rows if row not in self._kept], int)
+        if uncached.size:
+            self._kept.update(zip(uncached.tolist(), unit_residuals(self._reader.read(uncached), self._q), strict=True))
         for row in rows:
             self._kept.move_to_end(row)
         found = np.stack([self._kept[row] for row in rows])

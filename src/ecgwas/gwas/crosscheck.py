@@ -12,8 +12,7 @@ from ecgwas.config import Gwas
 from ecgwas.files import write_parquet
 from ecgwas.genotype_files.reader import GenotypeReader
 from ecgwas.genotype_files.variants import VARIANT, read_variants
-from ecgwas.gwas import crosscheck_binary
-from ecgwas.gwas import trait_groups as grouping
+from ecgwas.gwas import crosscheck_binary, trait_groups
 from ecgwas.gwas.engines import hail_regression
 from ecgwas.gwas.engines.torch_linear import TorchLinear
 from ecgwas.gwas.scan import t_values
@@ -43,7 +42,7 @@ def as_scanned(scan: scan_statistics.Scan, rows: np.ndarray) -> tuple[np.ndarray
 
 
 def without_predictions(
-    dosage: np.ndarray, groups: list[grouping.Group], n_traits: int, dtype: str
+    dosage: np.ndarray, groups: list[trait_groups.Group], n_traits: int, dtype: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """beta and standard error [V, T] of the scan's engine on `dosage` [V, person], the traits as they are."""
     beta, se = np.full((2, len(dosage), n_traits), np.nan)
@@ -56,7 +55,7 @@ def without_predictions(
     return beta, se
 
 
-def in_hail(dosage: np.ndarray, people: People, groups: list[grouping.Group]) -> tuple[np.ndarray, np.ndarray]:
+def in_hail(dosage: np.ndarray, people: People, groups: list[trait_groups.Group]) -> tuple[np.ndarray, np.ndarray]:
     """beta and standard error [V, T] of every trait in Hail, in the people of its group."""
     members = [group.traits.tolist() for group in groups if group.name != "joint" and len(group.traits)]
     return hail_regression.linear(dosage, people.y, people.c, members)
@@ -119,7 +118,7 @@ def main(
         strict = max(apart[name].max(initial=0) for name in apart if name != "scan_difference")
         finish(scan, rows, apart, strict, crosscheck_binary.TOLERANCE, crosscheck)
         return
-    groups = grouping.build(people.y, people.c)
+    groups = trait_groups.build(people.y, people.c)
     if loco is None:
         beta, se = as_scanned(scan, rows)
     else:

@@ -10,7 +10,7 @@ import polars as pl
 
 from ecgwas.associations.analysed import People
 from ecgwas.config import Gwas
-from ecgwas.gwas import trait_groups as grouping
+from ecgwas.gwas import trait_groups
 from ecgwas.gwas.engines import hail_regression, torch_logistic
 from ecgwas.gwas.engines.torch_linear import coded
 from ecgwas.stats import firth, logistic
@@ -29,7 +29,7 @@ def tested_traits(loci: pl.DataFrame, names: list[str]) -> list[int]:
 def ours(dosage: np.ndarray, people: People, settings: Gwas) -> dict[str, np.ndarray]:
     """The numbers of hail_regression.logistic [V, T]: the score test by the scan's engine, the others one by one."""
     plain = settings.model_copy(update={"correction": "none"})
-    found = grouping.build(people.y, people.c, axes=False)
+    found = trait_groups.build(people.y, people.c, axes=False)
     out = {"score_chi_sq_stat": torch_logistic.TorchLogistic(people, "", found, plain).block(dosage).z ** 2}
     shape = (len(dosage), people.y.shape[1])
     names = [f"{test}_{field}" for test in ("wald", "lrt", "firth") for field in hail_regression.LOGISTIC[test]]

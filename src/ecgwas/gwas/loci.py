@@ -123,10 +123,10 @@ def find(scan: scan_statistics.Scan, hits: Hits, linkage: Linkage, settings: Gwa
     rows = [describe(scan, hits, np.flatnonzero(lead == i), int(i), limit) for i in leads]
     if not rows:
         return tables.empty(tables.LOCI_ANY_TRAIT)
-    found = pl.DataFrame(rows)
-    told = effects(scan, hits.rows[leads], found["best_trait"].to_list())
-    columns = [pl.Series(name, values).fill_nan(None) for name, values in told.items()]
-    return tables.typed(found.with_columns(columns), tables.LOCI_ANY_TRAIT)
+    loci = pl.DataFrame(rows)
+    estimates = effects(scan, hits.rows[leads], loci["best_trait"].to_list())
+    columns = [pl.Series(name, values).fill_nan(None) for name, values in estimates.items()]
+    return tables.typed(loci.with_columns(columns), tables.LOCI_ANY_TRAIT)
 
 
 def main(

@@ -18,16 +18,16 @@ from scipy import special
 from ecgwas import tables
 from ecgwas.associations.analysed import People
 from ecgwas.genotype_files.reader import GenotypeReader
-from ecgwas.gwas import trait_groups as grouping
+from ecgwas.gwas import trait_groups
 from ecgwas.stats import linear
 from ecgwas.stats.linear import unit_residuals
 
 DRAWS = 10_000  # of the traits' statistics
 CHUNK = 1_000  # drawn at a time
-SAMPLED = 100  # variants whose neighbourhoods are looked at, evenly spaced in genome order
+SAMPLED = 100  # variants whose neighbourhoods are examined, evenly spaced in genome order
 NEIGHBOURS = 150  # on each side of such a variant at most
 NEIGHBOUR_DRAWS = 50  # of the statistics of a neighbourhood
-PEOPLE = 2_000  # whose genotypes tell the LD of neighbourhoods
+PEOPLE = 2_000  # whose genotypes estimate the LD of neighbourhoods
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def trait_correlation(people: People) -> np.ndarray:
     Traits seen in different people are as alike as the people they share make them.
     """
     unit = np.zeros((len(people.y), len(people.traits)))
-    for group in grouping.build(people.y, people.c, axes=False):
+    for group in trait_groups.build(people.y, people.c, axes=False):
         unit[np.ix_(group.rows, group.traits)] = group.unit
     unit = unit[:, np.isfinite(unit).all(axis=0) & unit.any(axis=0)]
     return unit.T @ unit

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from ecgwas.gwas import trait_groups as grouping
+from ecgwas.gwas import trait_groups
 from ecgwas.gwas.engines import leverages
 from ecgwas.gwas.engines.torch_linear import CANCELLED, coded, partial_correlations
 
@@ -26,7 +26,7 @@ class Drawn:
     joint: np.ndarray  # float32 [P, V] -log10 p of the joint test
 
 
-def permuted(group: grouping.Group, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def permuted(group: trait_groups.Group, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Unit residual traits [P, n, T] permuted by the order of `keys` [P, n], and their joint axes [P, T, K]."""
     moved = group.unit[np.argsort(keys, axis=1)]
     moved = moved - group.q @ (group.q.T @ moved)
@@ -49,7 +49,7 @@ def squares(g: torch.Tensor, q: torch.Tensor, found: list[leverages.Leverages]) 
     return leverages.of_sums(sums, of_fourth).transpose(1, 0, 2)
 
 
-def draw(blocks: Blocks, n_variants: int, group: grouping.Group, keys: np.ndarray) -> Drawn:
+def draw(blocks: Blocks, n_variants: int, group: trait_groups.Group, keys: np.ndarray) -> Drawn:
     """Permutations by the order of `keys` [P, n]."""
     moved, w = permuted(group, keys)
     n_perm, n, k = moved.shape
@@ -70,7 +70,7 @@ def draw(blocks: Blocks, n_variants: int, group: grouping.Group, keys: np.ndarra
     return Drawn(single, joint)
 
 
-def everyone(groups: list[grouping.Group], c: np.ndarray, n_traits: int) -> grouping.Group:
+def everyone(groups: list[trait_groups.Group], c: np.ndarray, n_traits: int) -> trait_groups.Group:
     """One group of all people with all traits that have a test: their residuals, 0 (the expectation) where missing.
 
     Missing values change the median of a permuted statistic next to nothing, and one group is one matrix product.
@@ -80,4 +80,4 @@ def everyone(groups: list[grouping.Group], c: np.ndarray, n_traits: int) -> grou
         if group.name != "joint":
             y[np.ix_(group.rows, group.traits)] = group.unit * np.sqrt(len(group.rows))
     tested = np.flatnonzero(np.isfinite(y).all(axis=0))
-    return replace(grouping.build(y[:, tested], c)[0], traits=tested)
+    return replace(trait_groups.build(y[:, tested], c)[0], traits=tested)

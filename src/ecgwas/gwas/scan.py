@@ -17,8 +17,7 @@ from ecgwas.files import atomic, write_parquet
 from ecgwas.genotype_files import blocks
 from ecgwas.genotype_files.reader import GenotypeReader
 from ecgwas.genotype_files.variants import contigs_of, read_part
-from ecgwas.gwas import scan_binary
-from ecgwas.gwas import trait_groups as grouping
+from ecgwas.gwas import scan_binary, trait_groups
 from ecgwas.gwas.engines import joint, torch_logistic
 from ecgwas.gwas.engines.torch_linear import Correlations, LinearTests, TorchLinear
 from ecgwas.gwas.sumstats import Writer, rare
@@ -32,7 +31,7 @@ def t_values(r: np.ndarray, df: int) -> np.ndarray:
     return r * np.sqrt(df / np.maximum(1 - r**2, 1e-30))
 
 
-def of_stats(stats: Correlations, group: grouping.Group) -> LinearTests:
+def of_stats(stats: Correlations, group: trait_groups.Group) -> LinearTests:
     """What the scan keeps of correlations [V, T]."""
     r2 = None if group.w is None else joint.r_squared(stats.r, group.w)
     t = np.ascontiguousarray(t_values(stats.r, group.df).T, dtype=np.float32)
@@ -42,12 +41,12 @@ def of_stats(stats: Correlations, group: grouping.Group) -> LinearTests:
 @contextlib.contextmanager
 def engine(
     settings: Gwas, threads: int, memory_gb: float = 2.0, master: str = LOCAL
-) -> Iterator[Callable[[list[grouping.Group]], Test]]:
+) -> Iterator[Callable[[list[trait_groups.Group]], Test]]:
     """groups -> (block -> tests per group), by the engine of the settings; Hail runs with `memory_gb` at `master`."""
     if settings.engine == "hail":
         from ecgwas.gwas.engines import hail_linear
 
-        def by_hail(groups: list[grouping.Group]) -> Test:
+        def by_hail(groups: list[trait_groups.Group]) -> Test:
             found = hail_linear.HailLinear(groups)
             return lambda block: [of_stats(s, g) for s, g in zip(found.block(block.dosages()), groups, strict=True)]
 
@@ -67,11 +66,11 @@ def runs(contigs: list[str]) -> Iterator[tuple[str, int, int]]:
         first = stop
 
 
-def trait_table(groups: list[grouping.Group], traits: list[str], contig: str | None) -> pl.DataFrame:
+def trait_table(groups: list[trait_groups.Group], traits: list[str], contig: str | None) -> pl.DataFrame:
     """trait, group, n, df, contig (null: any), yy: what turns t into beta and standard error; reason: why no test."""
     rows = {}
     for group in (g for g in groups if g.name != "joint"):
-        reasons = grouping.aside(group.y, group.q.shape[1] + 1 + grouping.MIN_PEOPLE)
+        reasons = trait_groups.untestable(group.y, group.q.shape[1] + 1 + trait_groups.MIN_PEOPLE)
         n = np.isfinite(group.y).sum(axis=0)
         for k, j in enumerate(group.traits):
             why = (reasons[k] or "too_few") if np.isnan(group.yy[k]) else None
@@ -85,19 +84,19 @@ def scan(
     reader: GenotypeReader,
     people: People,
     settings: Gwas,
-    make: Callable[[list[grouping.Group]], Test],
+    make: Callable[[list[trait_groups.Group]], Test],
     path: Path,
-) -> tuple[int, list[grouping.Group]]:
+) -> tuple[int, list[trait_groups.Group]]:
     """Write the part of the reader's variants to `path`; the number of variants without a test, and the groups."""
     table = reader.variants
     stretches = list(runs(table["contig"].to_list())) if people.loco else [("", 0, table.height)]
     if people.binary:
         return scan_binary.scan(reader, people, settings, stretches, path)
-    groups = grouping.build(people.on(stretches[0][0]) if stretches else people.y, people.c)
+    groups = trait_groups.build(people.on(stretches[0][0]) if stretches else people.y, people.c)
     untested, writer = 0, Writer(path, table, groups, people.traits, settings.block, settings.min_mac)
     for number, (contig, start, stop) in enumerate(stretches):
         if number:
-            groups = grouping.build(people.on(contig), people.c)
+            groups = trait_groups.build(people.on(contig), people.c)
             writer.start(groups)
         test = make(groups)
         for count, block in enumerate(blocks.ahead(reader, settings.block, start, stop), start=1):
@@ -114,7 +113,7 @@ def scan(
 
 def trait_tables(people: People, contigs: list[str]) -> pl.DataFrame:
     """`trait_table` of each of `contigs`, where each has traits of its own."""
-    groups = {contig: grouping.build(people.on(contig), people.c, axes=False) for contig in contigs}
+    groups = {contig: trait_groups.build(people.on(contig), people.c, axes=False) for contig in contigs}
     return pl.concat(trait_table(made, people.traits, contig) for contig, made in groups.items())
 
 
@@ -163,10 +162,10 @@ def main(
     with atomic(sumstats) as path, reading as reader, engine(settings, threads, 0.7 * memory_mb / 1024, master) as make:
         untested, groups = scan(reader, people, settings, make, path)
     if people.binary:
-        told = torch_logistic.trait_table(groups, people.traits)
+        trait_rows = torch_logistic.trait_table(groups, people.traits)
     else:
-        told = trait_tables(people, contigs_of(variants)) if loco else trait_table(groups, people.traits, None)
-    write_parquet(told, traits_out)
+        trait_rows = trait_tables(people, contigs_of(variants)) if loco else trait_table(groups, people.traits, None)
+    write_parquet(trait_rows, traits_out)
     print(f"{table.height} variants, {untested} without a test", flush=True)
 
 

@@ -13,20 +13,19 @@ from ecgwas.associations.analysed import People
 from ecgwas.config import Gwas
 from ecgwas.genotype_files import blocks
 from ecgwas.genotype_files.reader import GenotypeReader
-from ecgwas.gwas import sumstats
-from ecgwas.gwas import trait_groups as grouping
+from ecgwas.gwas import sumstats, trait_groups
 from ecgwas.gwas.engines import torch_logistic
 from ecgwas.gwas.engines.torch_linear import LinearTests, TorchLinear
 
 
-def schema(groups: list[grouping.Group], traits: list[str]) -> pa.Schema:
+def schema(groups: list[trait_groups.Group], traits: list[str]) -> pa.Schema:
     """Columns of a part: those of a quantitative scan, then information and test of each trait."""
     more = [(f"v:{name}", pa.float32()) for name in traits] + [(f"test:{name}", pa.int8()) for name in traits]
     return pa.schema([*sumstats.schema(groups, traits), *(pa.field(*one) for one in more)])
 
 
 def floored(
-    found: torch_logistic.LogisticTests, tests: list[LinearTests], groups: list[grouping.Group]
+    found: torch_logistic.LogisticTests, tests: list[LinearTests], groups: list[trait_groups.Group]
 ) -> torch_logistic.LogisticTests:
     """The same, without tests of the variants that the people of a group have none for."""
     z, v, test = found.z.copy(), found.v.copy(), found.test.copy()
@@ -40,11 +39,11 @@ def table(
     variants: pl.DataFrame,
     tests: list[LinearTests],
     found: torch_logistic.LogisticTests,
-    groups: list[grouping.Group],
+    groups: list[trait_groups.Group],
     traits: list[str],
     least: float = 0.0,
 ) -> pa.Table:
-    """One block as rows of a part; `least` minor alleles were asked for."""
+    """One block as rows of a part; `least`: the smallest minor allele count tested."""
     wanted = schema(groups, traits)
     head = {name: variants[name].to_arrow().cast(kind) for name, kind in sumstats.HEAD.items()}
     rest = sumstats.small_columns(tests, groups, least) | torch_logistic.columns(found, traits)
@@ -53,7 +52,7 @@ def table(
 
 
 def tester(
-    people: People, contig: str, groups: list[grouping.Group], settings: Gwas
+    people: People, contig: str, groups: list[trait_groups.Group], settings: Gwas
 ) -> Callable[[np.ndarray], torch_logistic.LogisticTests]:
     """ALT dosages -> tests on one contig, by the engine of the settings; for engine hail, Hail must be running."""
     if settings.engine == "hail":
@@ -65,9 +64,9 @@ def tester(
 
 def scan(
     reader: GenotypeReader, people: People, settings: Gwas, stretches: list[tuple[str, int, int]], path: Path
-) -> tuple[int, list[grouping.Group]]:
+) -> tuple[int, list[trait_groups.Group]]:
     """Write the part of the reader's variants to `path`; the number of variants without a test, and the groups."""
-    groups = grouping.build(people.y, people.c, axes=False)
+    groups = trait_groups.build(people.y, people.c, axes=False)
     traits, kept, size, untested = people.traits, [], 0, 0
     counts = TorchLinear([without_traits(group) for group in groups], settings.dtype)
     wanted = schema(groups, traits)
@@ -87,6 +86,6 @@ def scan(
     return untested, groups
 
 
-def without_traits(group: grouping.Group) -> grouping.Group:
+def without_traits(group: trait_groups.Group) -> trait_groups.Group:
     """The same people and covariates: only the genotype's own numbers are wanted."""
     return replace(group, traits=np.arange(0), y=group.y[:, :0], unit=group.unit[:, :0], yy=group.yy[:0])

@@ -17,7 +17,7 @@ WIDTH, LAST = 0.1, 40.0  # of a bin of |t|, and where the last one begins
 PRIOR_VARIANCES = np.r_[0.0, 0.25 * 2.0 ** np.arange(14)]  # of true z scores: 0 to 2,048
 NULL_WEIGHT = 10.0  # observations of no effect added to the data, as in ashr
 ITERATIONS, TOLERANCE = 500, 1e-9
-FURTHEST_Z = 37.0  # beyond, p underflows and nothing is left to shrink
+FURTHEST_Z = 37.0  # beyond, p underflows and shrinkage is negligible
 
 
 @dataclass(frozen=True)

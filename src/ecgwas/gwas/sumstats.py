@@ -67,7 +67,7 @@ def schema(groups: list[Group], traits: list[str]) -> pa.Schema:
 
 
 def small_columns(tests: list[LinearTests], groups: list[Group], least: float = 0.0) -> dict[str, np.ndarray | list]:
-    """Columns of a row group but those of the variants and of t; `least` minor alleles were asked for."""
+    """Columns of a row group but those of the variants and of t; `least`: the smallest minor allele count tested."""
     everyone = tests[0]
     out = {"n": everyone.n, "af": everyone.af, "gg": everyone.gg, "reason": reason(everyone, least)}
     out |= {"joint_neg_log10_p": np.full(len(everyone.n), np.nan), "joint_df": np.zeros(len(everyone.n), np.int32)}

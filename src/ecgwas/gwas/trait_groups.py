@@ -39,7 +39,7 @@ class Group:
 def joint_axes(unit: np.ndarray, floor: float = EIGEN_FLOOR) -> np.ndarray:
     """[T, K]: weights that turn unit residual traits [n, T] into K orthonormal columns spanning them.
 
-    Directions with an eigenvalue of the correlation matrix below `floor` are left out.
+    Directions with an eigenvalue of the correlation matrix below `floor` are excluded.
     """
     value, vector = np.linalg.eigh(unit.T @ unit)
     kept = value > floor
@@ -56,8 +56,8 @@ def make(name: str, rows: np.ndarray, traits: np.ndarray, y: np.ndarray, c: np.n
     return Group(name, rows, traits, y, c, q, unit, length**2)
 
 
-def aside(y: np.ndarray, fewest: int) -> list[str | None]:
-    """Why each trait of `y` [n, T] has no test: no values, fewer than `fewest`, one value; None where it has one."""
+def untestable(y: np.ndarray, fewest: int) -> list[str | None]:
+    """Why each trait of `y` [n, T] has no test (no_values, too_few, constant); None where it has one."""
     seen = np.isfinite(y)
     n, size = seen.sum(axis=0), np.abs(np.where(seen, y, 0)).max(axis=0, initial=0)
     top, bottom = np.where(seen, y, -np.inf).max(axis=0), np.where(seen, y, np.inf).min(axis=0)
@@ -69,10 +69,10 @@ def aside(y: np.ndarray, fewest: int) -> list[str | None]:
 def build(y: np.ndarray, c: np.ndarray, min_people: int = MIN_PEOPLE, axes: bool = True) -> list[Group]:
     """Groups for traits `y` [n, T] (NaN missing) and covariates `c` [n, c].
 
-    The first is "all": everyone, with the traits that miss nobody, and those set `aside`, whose statistics are NaN.
-    Then g1, g2, … one a pattern of missing values.
+    The first is "all": everyone, with the traits observed in all of them and the `untestable` ones, whose statistics
+    are NaN. Then g1, g2, …, one per pattern of missing values.
     The joint test runs on people complete in all traits: in "all" where nothing is missing, else in a last group
-    "joint", whose single-trait numbers nobody reports. It is left out where those people are too few, or
+    "joint", whose single-trait statistics are not reported; there is none where those people are too few, or
     without `axes`.
     """
     seen = np.isfinite(y)
@@ -80,7 +80,7 @@ def build(y: np.ndarray, c: np.ndarray, min_people: int = MIN_PEOPLE, axes: bool
     spare = c.shape[1] + 2 + min_people
     if len(y) < spare:
         raise UserError(f"{len(y)} people for {c.shape[1]} covariates: too few; give fewer covariates or more people")
-    dropped = np.array([reason is not None for reason in aside(y, spare)], bool)
+    dropped = np.array([reason is not None for reason in untestable(y, spare)], bool)
     tested = np.flatnonzero(~dropped)
     patterns: dict[bytes, list[int]] = {}
     for j in tested:

@@ -10,9 +10,9 @@ from ecgwas.people.values import read_values
 
 
 def read_outcomes(path: Path, wanted: list[str]) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """person_id [person], the columns `wanted` as 0, 1 or NaN [person, column], and their names; people with any value.
+    """person_id [person], the columns `wanted` as 0, 1 or NaN [person, column], and their names; of people with any.
 
-    Raises `UserError` where a column is absent, holds another value, or a person stands twice.
+    Raises `UserError` where a column is missing or has another value, or a person appears more than once.
     """
     table = read_values(path).filter(pl.col("person_id").is_not_null()).sort("person_id")
     missing = [name for name in wanted if name not in table.columns]
@@ -20,12 +20,12 @@ def read_outcomes(path: Path, wanted: list[str]) -> tuple[np.ndarray, np.ndarray
         raise UserError(f"{path}: no column {', '.join(missing)} (`outcomes`); it has {', '.join(table.columns)}")
     twice = table.filter(pl.col("person_id").is_duplicated())
     if twice.height:
-        raise UserError(f"{path}: person {twice['person_id'][0]!r} stands more than once; keep one row a person")
+        raise UserError(f"{path}: person {twice['person_id'][0]!r} appears more than once; keep one row per person")
     columns = [zero_one(path, table[name]) for name in wanted]
     values = np.column_stack(columns)
     seen = np.isfinite(values).any(axis=1)
     if not seen.any():
-        raise UserError(f"{path}: nobody has a value of {', '.join(wanted)}")
+        raise UserError(f"{path}: no person has a value of {', '.join(wanted)}")
     return table["person_id"].to_numpy()[seen], values[seen], list(wanted)
 
 

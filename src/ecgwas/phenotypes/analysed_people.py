@@ -44,8 +44,8 @@ def recordings(
     """The recordings of a table with their values.
 
     Every numeric column is a trait, or those `wanted` of the classical measurements, but for `machine_…`: what the
-    recorder measured itself stands beside ours to be compared. Other columns, and those that are ids or row numbers,
-    are reported in `excluded`. `whole`: a recording with any value missing is left out (an embedding is one thing);
+    recorder measured itself is kept beside ours for comparison. Other columns, and those that are ids or row numbers,
+    are reported in `excluded`. `whole`: a recording with any value missing is excluded (an embedding is used whole);
     otherwise only one with all values missing. Rows of people who withdrew consent are not read.
     """
     given = of_others(user_tables.read(path).need(["person_id"]).complete("person_id"), withdrawn)
@@ -86,7 +86,7 @@ def reasons(with_trait: np.ndarray, samples: pl.DataFrame) -> pl.DataFrame:
     )
     joined = pl.DataFrame({"person_id": with_trait}).join(state, on="person_id", how="full", coalesce=True)
     traits = pl.Series("person_id", with_trait)
-    lost = joined.with_columns(has=pl.col("person_id").is_in(traits.implode())).with_columns(
+    excluded_rows = joined.with_columns(has=pl.col("person_id").is_in(traits.implode())).with_columns(
         reason=pl.when(pl.col("keep").is_null())
         .then(pl.lit("no_genotypes"))
         .when(~pl.col("has") & pl.col("free"))
@@ -105,9 +105,12 @@ def reasons(with_trait: np.ndarray, samples: pl.DataFrame) -> pl.DataFrame:
         "duplicate": "another person has the same genotypes (a twin, or one person twice) and stands for both",
         "related": "a relative in the unrelated set stands for the family",
     }
-    lost = lost.filter(pl.col("reason").is_not_null())
+    excluded_rows = excluded_rows.filter(pl.col("reason").is_not_null())
     return _rows(
-        "person", lost["person_id"], lost["reason"], lost["reason"].replace_strict(detail, return_dtype=pl.String)
+        "person",
+        excluded_rows["person_id"],
+        excluded_rows["reason"],
+        excluded_rows["reason"].replace_strict(detail, return_dtype=pl.String),
     )
 
 
@@ -159,7 +162,7 @@ def complete(
     absent_of = [pl.when(pl.col(c).is_null()).then(pl.lit(name)) for c, name in names.items()]
     detail = joined.select(pl.concat_list(absent_of).list.drop_nulls().list.unique(maintain_order=True).list.join(", "))
     detail = detail.to_series().rename("detail")
-    lost = detail != ""
-    why = pl.Series(["missing_covariate"] * int(lost.sum()), dtype=pl.String)
-    excluded = _rows("person", joined["person_id"].filter(lost), why, detail.filter(lost))
-    return joined.filter(~lost), excluded
+    excluded_rows = detail != ""
+    why = pl.Series(["missing_covariate"] * int(excluded_rows.sum()), dtype=pl.String)
+    excluded = _rows("person", joined["person_id"].filter(excluded_rows), why, detail.filter(excluded_rows))
+    return joined.filter(~excluded_rows), excluded

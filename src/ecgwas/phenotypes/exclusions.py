@@ -19,11 +19,11 @@ def flags_of(trait: str, rules: dict[str, list[str]]) -> list[str]:
 
 
 def applied(recorded: Recordings, rules: dict[str, list[str]]) -> tuple[Recordings, pl.DataFrame]:
-    """`recorded` with the values of flagged recordings missing, and tables.TRAITS_EXCLUDED: a row per trait and flag.
+    """`recorded` with the values of flagged recordings missing, and tables.TRAITS_EXCLUDED: rows by trait and flag.
 
-    Recordings whose flag is not known keep their values; those of which nothing is left leave, and a person all of
-    whose recordings do has a row. A table without flags stays as it is. Raises `UserError` where no recording keeps a
-    value.
+    Recordings with an unknown flag keep their values. A recording without any value left is excluded, and a person
+    without any recording left has a row. A table without flags is returned unchanged. Raises `UserError` where no
+    recording keeps a value.
     """
     values, rows = recorded.values.copy(), [tables.empty(tables.TRAITS_EXCLUDED)]
     for j, trait in enumerate(recorded.names):

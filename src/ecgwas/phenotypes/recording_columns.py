@@ -48,7 +48,7 @@ def births(given: UserTable) -> pl.DataFrame | None:
     """person_id and born (date) of a people table; the middle of the year where it has years of birth alone.
 
     None where it says neither. Raises `UserError` that names the line of what is no date, or no year of `YEARS`; only
-    for a study that uses age_at_recording is a table asked for this.
+    for a study that uses age_at_recording is this checked.
     """
     person = given.frame["person_id"].cast(pl.String)
     for name in BIRTH_DATES:
@@ -76,6 +76,6 @@ def _check(given: UserTable, name: str, odd: pl.Series, form: str) -> None:
 
 
 def remedy(name: str) -> str:
-    """What to do where a derived column is asked for and is not there."""
+    """What to do where a requested derived column is missing."""
     births = f"{', '.join(BIRTH_DATES)} (YYYY-MM-DD) or {', '.join(BIRTH_YEARS)}"
     return f"; for {name} the people table needs a column {births}" if name == AGE else ""

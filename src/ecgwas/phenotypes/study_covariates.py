@@ -1,4 +1,4 @@
-"""People and recordings tables with the study's formulas -> the covariates of whoever has a trait."""
+"""People and recordings tables with the study's formulas -> the covariates of everyone with a trait."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Covariates:
     def values(self, recorded: Recordings) -> pl.DataFrame:
         """person_id and a column per alias, null where missing: of everyone in the people table or in `recorded`.
 
-        Of the recordings those count that the traits are made of: of a person's other recordings nothing is used.
+        Only the recordings that the traits are made of count, not a person's other recordings.
         """
         of_recordings = {a: use for a, use in self.formulas.uses.items() if use.column not in self.people.columns}
         of_people = {a: use for a, use in self.formulas.uses.items() if a not in of_recordings}
@@ -70,7 +70,7 @@ def check(people: Path, terms: list[str], n_pcs: int) -> list[dict[str, str | in
     """How each covariate is used: its column, number or levels, distinct values and people with one.
 
     Raises `UserError` as `read` does, and where a value of the people table cannot be read, births for
-    age_at_recording among them; columns of recordings, which need not be there yet, are taken on trust.
+    age_at_recording among them; columns of recordings, which need not exist yet, are not checked.
     """
     table = user_tables.read(people).need(["person_id"])
     mine = Source(cohort_people.read(people), str(people), table)

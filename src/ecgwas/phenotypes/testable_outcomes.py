@@ -1,4 +1,4 @@
-"""People table -> 0/1 outcomes that can be tested: enough cases and controls, not told apart by the covariates."""
+"""People table -> 0/1 outcomes that can be tested: enough cases and controls, not separated by the covariates."""
 
 import numpy as np
 import polars as pl
@@ -27,8 +27,10 @@ def testable(y: np.ndarray, names: list[str], c: np.ndarray, min_cases: int) -> 
             excluded.append(analysed_people.row("trait", name, "separated", detail))
             continue
         kept.append(j)
-    gone = pl.concat(excluded)
+    excluded_traits = pl.concat(excluded)
     if not kept:
-        why = "; ".join(f"{r['id']}: {r['reason']} ({r['detail']})" for r in gone.head(5).iter_rows(named=True))
+        why = "; ".join(
+            f"{r['id']}: {r['reason']} ({r['detail']})" for r in excluded_traits.head(5).iter_rows(named=True)
+        )
         raise UserError(f"no outcome is left to analyse of {len(names)}: {why}")
-    return kept, gone
+    return kept, excluded_traits

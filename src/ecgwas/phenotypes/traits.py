@@ -1,4 +1,4 @@
-"""Embeddings, intervals or any table of numbers -> traits, covariates and who is left out."""
+"""Embeddings, intervals or any table of numbers -> traits, covariates, and the excluded with reasons."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,15 +43,15 @@ class Traits:
 def covariate_columns(
     joined: pl.DataFrame, formulas: Formulas, n_pcs: int, where: str
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The design [person, column] without intercept, standardised, and a row for each collinear column left out."""
+    """The design [person, column] without intercept, standardised, and a row for each excluded collinear column."""
     pcs = [f"pc{k + 1}" for k in range(n_pcs)]
     made = design.design(joined, formulas, where)
     names = [*made.names, *pcs]
     x = np.column_stack([made.x, design.standardise(joined.select(pcs).to_numpy())]) if pcs else made.x
     kept = design.independent(x)
     detail = "constant, or a combination of the columns before it"
-    left_out = [name for j, name in enumerate(names) if j not in kept]
-    rows = [analysed_people.row("covariate", name, "collinear", detail) for name in left_out]
+    collinear = [name for j, name in enumerate(names) if j not in kept]
+    rows = [analysed_people.row("covariate", name, "collinear", detail) for name in collinear]
     rows += [analysed_people.row("covariate", name, "few_people", which) for name, which in made.joined.items()]
     twice = next((names[j] for j in kept if [names[k] for k in kept].count(names[j]) > 1), None)
     if twice:
@@ -105,7 +105,7 @@ def axes(y: np.ndarray, recorded: Recordings, ids: np.ndarray, c: np.ndarray, se
 
 
 def columns(y: np.ndarray, recorded: Recordings, ids: np.ndarray, c: np.ndarray, settings: Phenotypes) -> Traits:
-    """Each column of means `y` [person, column] -> one trait; constant or rare ones are set aside."""
+    """Each column of means `y` [person, column] -> one trait; constant or rare ones are excluded."""
     coefficients = np.zeros((1 + c.shape[1], y.shape[1]))
     kept, values, excluded = [], [], [tables.empty(tables.TRAITS_EXCLUDED)]
     for j, name in enumerate(recorded.names):
@@ -123,18 +123,20 @@ def columns(y: np.ndarray, recorded: Recordings, ids: np.ndarray, c: np.ndarray,
         kept.append(j)
         values.append(np.full(len(y), np.nan))
         values[-1][seen] = normalise.normal_scores(resid) if settings.rank_normalise else resid
-    gone = pl.concat(excluded)
+    excluded_traits = pl.concat(excluded)
     if not kept:
-        why = "; ".join(f"{r['id']}: {r['reason']} ({r['detail']})" for r in gone.head(5).iter_rows(named=True))
+        why = "; ".join(
+            f"{r['id']}: {r['reason']} ({r['detail']})" for r in excluded_traits.head(5).iter_rows(named=True)
+        )
         raise UserError(f"no trait is left to analyse of {len(recorded.names)}: {why}")
     names = [recorded.names[j] for j in kept]
     person, rest = adjusted(recorded, ids, c, coefficients)
     repeatable = repeatability.table(rest[:, kept], person, names)
-    return Traits(np.column_stack(values), names, repeatable, gone, {"coefficients": coefficients[:, kept]})
+    return Traits(np.column_stack(values), names, repeatable, excluded_traits, {"coefficients": coefficients[:, kept]})
 
 
 def cases(y: np.ndarray, recorded: Recordings, c: np.ndarray, settings: Phenotypes) -> Traits:
-    """Each 0/1 column of `y` [person, column] -> one trait as it is; those that cannot be tested are set aside."""
+    """Each 0/1 column of `y` [person, column] -> one trait as it is; those that cannot be tested are excluded."""
     kept, excluded = testable_outcomes.testable(y, recorded.names, c, settings.min_cases)
     names = [recorded.names[j] for j in kept]
     return Traits(y[:, kept], names, tables.empty(tables.RELIABILITY), excluded, {})
@@ -148,7 +150,7 @@ def analysed(
     settings: Phenotypes,
     where: str,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """People with trait, covariates and genotypes, in the order of the genotypes, and the excluded of the others."""
+    """People with trait, covariates and genotypes, in the order of the genotypes, and the excluded with reasons."""
     with_trait = np.unique(recorded.person.astype(str))
     chosen = analysed_people.analysable(with_trait, samples, where)
     base = adjusting.values(recorded)
@@ -159,7 +161,7 @@ def analysed(
         counted = ", ".join(f"{count} {reason}" for reason, count in counts)
         raise UserError(
             f"{where}: {joined.height} people have trait, covariates and genotypes, fewer than"
-            f" `phenotypes.min_people` = {settings.min_people} (left out: {counted or 'nobody'})"
+            f" `phenotypes.min_people` = {settings.min_people} (excluded: {counted or 'nobody'})"
         )
     return joined, excluded
 
@@ -225,11 +227,11 @@ def main(
         withdrawn: list of person or sample ids of people who withdrew consent, whose values are not read.
         bridge: table of person_id and sample_id.
     """
-    wanted, gone = settings.intervals if classical else None, read_withdrawn(withdrawn, bridge)
+    wanted, consent = settings.intervals if classical else None, read_withdrawn(withdrawn, bridge)
     recorded = (
         Recordings(*read_outcomes(values, outcomes))
         if outcomes
-        else analysed_people.recordings(values, whiten, wanted, gone)
+        else analysed_people.recordings(values, whiten, wanted, consent)
     )
     recorded, unmeasured = exclusions.applied(recorded, settings.exclude)
     known = pl.read_parquet(samples)

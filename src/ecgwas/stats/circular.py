@@ -16,7 +16,7 @@ def wrap(angles: np.ndarray) -> np.ndarray:
 
 
 def mean(angles: np.ndarray) -> float:
-    """Mean direction of [angle], degrees in [-180, 180), NaN left out; NaN where there is none."""
+    """Mean direction of [angle], degrees in [-180, 180), NaN excluded; NaN where there is none."""
     angles = angles[np.isfinite(angles)]
     if not len(angles):
         return float("nan")
@@ -25,7 +25,7 @@ def mean(angles: np.ndarray) -> float:
 
 
 def group_means(angles: np.ndarray, group: np.ndarray, n: int) -> np.ndarray:
-    """[group] mean directions of [angle], degrees, of which `group` says 0 to n - 1; NaN where there is none."""
+    """[group] mean directions of [angle], degrees, by `group` [angle], 0 to n - 1; NaN where there is none."""
     seen = np.isfinite(angles)
     x, y = (np.bincount(group[seen], f(np.radians(angles[seen])), n) for f in (np.cos, np.sin))
     count = np.bincount(group[seen], minlength=n)

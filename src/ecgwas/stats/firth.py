@@ -14,7 +14,7 @@ from ecgwas.stats.sparse_pairs import Pairs, tilted
 
 ITERATIONS = 100
 MAX_STEP = 2.0  # log odds ratio
-DONE = 1e-5  # the step left out, in standard errors
+DONE = 1e-5  # the step not taken, in standard errors
 
 
 def exact(y: np.ndarray, x: np.ndarray, g: np.ndarray, offset: np.ndarray | None = None) -> tuple[float, float, float]:

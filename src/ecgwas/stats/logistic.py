@@ -18,7 +18,7 @@ EXTREME = 12.0  # fitted log odds further out than this, with twice that as stan
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted model of n people and c coefficients; `reason` says why the numbers are not to be used."""
+    """A fitted model of n people and c coefficients; `reason`: why it is not usable."""
 
     beta: np.ndarray  # [c] log odds ratios
     mu: np.ndarray  # [n] fitted probabilities

@@ -4,7 +4,7 @@ import numpy as np
 
 from ecgwas.stats import circular
 
-MIN_PEOPLE = 10
+MIN_PEOPLE = 10  # with several values: fewer have no ICC
 
 
 def person_means(

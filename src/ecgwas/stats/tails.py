@@ -138,7 +138,7 @@ def from_chi2(chi2: np.ndarray | float, df: np.ndarray | float) -> np.ndarray:
 
 
 NEARLY_GAMMA = 1e-9  # of the mean: below this difference a scaled beta distribution is a gamma distribution
-LARGE = 1e9  # stands for an infinite parameter of the beta distribution
+LARGE = 1e9  # in place of an infinite parameter of the beta distribution
 
 
 def beta_of_moments(m1: np.ndarray, m2: np.ndarray, m3: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

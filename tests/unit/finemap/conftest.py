@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from ecgwas import tables
-from ecgwas.gwas import trait_groups as grouping
+from ecgwas.gwas import trait_groups
 from ecgwas.stats import tails
 from ecgwas.stats.linear import unit_residuals
 
@@ -96,7 +96,7 @@ def locus_row(table: pl.DataFrame, p: np.ndarray, names: list[str], contig: str)
 
 def simulated_scan(calls: np.ndarray, y: np.ndarray, c: np.ndarray) -> tuple[pl.DataFrame, np.ndarray, int]:
     """Statistics of calls [variant, person] (-1 missing): table of a sumstats part, -log10 p [variant, trait], df."""
-    group = grouping.build(y, c)[0]
+    group = trait_groups.build(y, c)[0]
     residuals = unit_residuals(np.where(calls < 0, np.nan, calls).astype(np.float32), group.q)
     r = residuals @ group.unit
     t = r * np.sqrt(group.df / (1 - r**2))

@@ -1,4 +1,4 @@
-"""0/1 outcomes of the people table: read as written, or set aside with a reason."""
+"""0/1 outcomes of the people table: read as written, or excluded with a reason."""
 
 import numpy as np
 import polars as pl
@@ -64,7 +64,7 @@ def test_what_cannot_be_tested_is_set_aside_with_its_reason(people):
     [
         ([1, 2, 1], "outcome x of row 2 by person_id is neither 0 nor 1"),
         (["0", "yes", ""], "outcome x of row 2"),
-        ([None, None, None], "nobody has a value of x"),
+        ([None, None, None], "no person has a value of x"),
     ],
 )
 def test_other_codings_are_refused(tmp_path, values, message):
@@ -75,7 +75,7 @@ def test_other_codings_are_refused(tmp_path, values, message):
 
 def test_absent_columns_and_repeated_people_are_named(tmp_path):
     pl.DataFrame({"person_id": ["a", "a"], "x": [0, 1]}).write_parquet(tmp_path / "people.parquet")
-    with pytest.raises(UserError, match="person 'a' stands more than once"):
+    with pytest.raises(UserError, match="person 'a' appears more than once"):
         read_outcomes(tmp_path / "people.parquet", ["x"])
     with pytest.raises(UserError, match="no column heart"):
         read_outcomes(tmp_path / "people.parquet", ["heart"])
@@ -87,6 +87,6 @@ def test_an_outcome_known_in_one_sex_is_kept():
     c = design.standardise(np.column_stack([age, sex, age * (sex - 0.5)]))
     y = rng.integers(0, 2, 2000).astype(float)
     y[sex == 0] = np.nan
-    kept, gone = testable_outcomes.testable(y[:, None], ["prostate"], c, 50)
+    kept, excluded = testable_outcomes.testable(y[:, None], ["prostate"], c, 50)
     assert kept == [0]
-    assert gone.is_empty()
+    assert excluded.is_empty()

@@ -139,7 +139,7 @@ def test_transform_reproduces_the_axes(cohort):
     assert (t["loadings"][np.abs(t["loadings"]).argmax(axis=0), range(4)] > 0).all()
 
 
-def test_columns_are_traits_nulls_stay_and_a_constant_one_is_set_aside(cohort):
+def test_columns_are_traits_nulls_stay_and_a_constant_one_is_excluded(cohort):
     made = run(cohort, values="intervals", whiten=False)
     assert made["traits"].columns == ["person_id", "sample_id", "qt", "pr"]
     assert made["excluded"].filter(kind="trait").select("id", "reason").rows() == [("flat", "constant")]
@@ -179,7 +179,7 @@ def test_ids_that_do_not_overlap_are_counted(cohort):
 def test_too_few_people_are_counted_by_reason(cohort):
     with pytest.raises(
         UserError,
-        match=r"196 people .* = 198 \(left out: 1 duplicate, 1 genotype_qc, 1 missing_covariate, 1 related\)",
+        match=r"196 people .* = 198 \(excluded: 1 duplicate, 1 genotype_qc, 1 missing_covariate, 1 related\)",
     ):
         run(cohort, min_people=198)
 

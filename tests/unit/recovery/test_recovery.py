@@ -10,7 +10,7 @@ from ecgwas import tables
 from ecgwas.config import Finemap
 from ecgwas.errors import UserError
 from ecgwas.finemap import finemap
-from ecgwas.gwas import trait_groups as grouping
+from ecgwas.gwas import trait_groups
 from ecgwas.recovery import recovery
 from ecgwas.stats import linear, tails
 
@@ -118,7 +118,7 @@ def analysed(tmp_path_factory) -> dict:
         ref=pl.lit("A"), alt=pl.lit("G"), rsid=pl.lit("."), source=pl.lit(0), source_index=pl.int_range(pl.len())
     )
     who = pl.DataFrame({"person_id": ids, "sample_id": ids})
-    group = grouping.build(y, np.zeros((600, 0)))[0]
+    group = trait_groups.build(y, np.zeros((600, 0)))[0]
     r = linear.unit_residuals(calls.astype(np.float32), group.q) @ group.unit
     t = r * np.sqrt(group.df / (1 - r**2))
     joint = tails.from_r2(((r @ group.w) ** 2).sum(axis=1), 2, group.df - 1)

@@ -38,7 +38,7 @@ class ScoreTest:
         self._dtype, self._device = dtype, device
 
     def block(self, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """U and V [V, T] of minor-allele dosages `g` [V, n], missing at the mean; V is NaN where nothing is left."""
+        """U and V [V, T] of minor-allele dosages `g` [V, n], missing at the mean; V is NaN where collinear."""
         u, v, raw = score_block(torch.from_numpy(g).to(self._device, self._dtype), self._right, self._w)
         weak = np.flatnonzero(((v < CANCELLED * raw) & (raw > 0)).any(axis=1))
         if len(weak) and self._dtype != torch.float64:

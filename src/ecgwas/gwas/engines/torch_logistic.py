@@ -21,7 +21,7 @@ from ecgwas.gwas.trait_groups import Group
 from ecgwas.stats import firth, linear, logistic, saddlepoint, sparse_pairs
 
 NONE, SCORE, FIRTH, SADDLEPOINT, FAILED = range(5)  # the others are Hail's alone
-ZERO = 1e-3  # |z| below this says nothing of the information
+ZERO = 1e-3  # below this |z| the ratio (z/beta)^2 is not used
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class LogisticTests:
 
     z: np.ndarray  # [V, T] sign of the ALT allele
     v: np.ndarray  # [V, T]
-    test: np.ndarray  # int8 [V, T] places in statistics.TESTS
+    test: np.ndarray  # int8 [V, T] places in scan_statistics.TESTS
 
 
 def design(group: Group, prediction: np.ndarray | None) -> np.ndarray:
@@ -81,7 +81,7 @@ class _Group:
         return LogisticTests(found.z * sign[:, None], found.v, found.test)
 
     def _correct(self, g: np.ndarray, lowest: np.ndarray, again: np.ndarray, found: LogisticTests) -> None:
-        """Test the pairs `again` [V, T] again and put what is found in its place."""
+        """Test the pairs `again` [V, T] again and replace their statistics."""
         rows = np.flatnonzero(again.any(axis=1))
         exact = dict(zip(rows, sparse_pairs.carriers(g[rows], lowest[rows]), strict=True))
         for t in range(again.shape[1]):

@@ -1,7 +1,7 @@
 """Sumstats -> files other tools read: GWAS-SSF v1, PheWeb, LDSC and REGENIE, one a trait, sorted and block-gzipped.
 
 The effect allele is ALT in every format. p is given as -log10 p where the format has it, and else written from it, so
-that nothing is 0. Variants without a test have no line.
+that nothing is 0. Variants without a test are not written.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ X_NUMBER = "23"
 # t is stored in float32; plink2 and REGENIE print six digits. All of float64's would double the files.
 DIGITS = 7
 MODE = "wb2"  # of BGZF: level 6, the default, takes four times as long for 9 % less
-SAME_STRANDS = ["AT", "TA", "CG", "GC"]  # alleles that do not tell the strand
+SAME_STRANDS = ["AT", "TA", "CG", "GC"]  # alleles of ambiguous strand
 MUNGE_INFO, MUNGE_MAF = 0.9, 0.01  # defaults of munge_sumstats.py of LDSC: --info-min and --maf-min
 
 
@@ -139,18 +139,18 @@ def _minor() -> pl.Expr:
 
 def _bases() -> pl.Expr:
     """Tested, of bases alone: the standard has no *, no <DEL> and no N."""
-    told = [pl.col(name).str.contains("^[ACGT]+$") for name in ("ref", "alt")]
-    return _tested() & pl.all_horizontal(told)
+    of_bases = [pl.col(name).str.contains("^[ACGT]+$") for name in ("ref", "alt")]
+    return _tested() & pl.all_horizontal(of_bases)
 
 
 def _munged() -> pl.Expr:
-    """What munge_sumstats.py of LDSC keeps: SNPs with an rs number, once each, whose alleles tell the strand, of
+    """What munge_sumstats.py of LDSC keeps: SNPs with an rs number, once each, with alleles of unambiguous strand, of
     INFO >= 0.9 (calls have none and stay) and a minor allele frequency in the people analysed > 0.01.
     """
     pair = pl.concat_str("ref", "alt")
-    told = pair.str.contains("^[ACGT]{2}$") & ~pair.is_in(SAME_STRANDS)
+    unambiguous = pair.str.contains("^[ACGT]{2}$") & ~pair.is_in(SAME_STRANDS)
     sure = (pl.col("info") >= MUNGE_INFO).fill_null(True) & (_minor() > MUNGE_MAF)
-    good = _tested() & told & sure & pl.col("rsid").str.contains(r"^rs\d+$").fill_null(False)
+    good = _tested() & unambiguous & sure & pl.col("rsid").str.contains(r"^rs\d+$").fill_null(False)
     return good & pl.when(good).then("rsid").is_first_distinct()
 
 

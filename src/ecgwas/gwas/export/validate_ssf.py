@@ -110,7 +110,7 @@ def main(file: Path, min_rows: int = 100_000, check_metadata: bool = True) -> No
 
     Args:
         file: the table, .tsv or .tsv.gz.
-        min_rows: fewer rows are a fault (the GWAS Catalog asks for 100,000).
+        min_rows: fewer rows are an error (the GWAS Catalog requires 100,000).
         check_metadata: also check {file}-meta.yaml.
     """
     if not file.is_file():

@@ -1,4 +1,4 @@
-"""Genotypes, traits, covariates -> each trait's prediction from all chromosomes but one, for the scan to take away."""
+"""Genotypes, traits, covariates -> each trait's prediction from all chromosomes but one, which the scan subtracts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,7 +66,7 @@ def residual(people: People) -> tuple[np.ndarray, np.ndarray, list[str | None]]:
 
 
 def excluded(reasons: list[str | None], traits: list[str], table: pl.DataFrame, used: np.ndarray) -> pl.DataFrame:
-    """What step 1 set aside: kind (trait, variant), id (contig:position:ref:alt of a variant), reason."""
+    """What step 1 excluded: kind (trait, variant), id (contig:position:ref:alt of a variant), reason."""
     names = [name for name, reason in zip(traits, reasons, strict=True) if reason]
     dropped = table.filter(~pl.Series(used)).select(pl.concat_str(*VARIANT, separator=":"))
     columns = {
@@ -112,7 +112,7 @@ def main(
 ) -> None:
     """Leave-one-chromosome-out predictions of every trait by whole-genome ridge regression.
 
-    Traits set aside are predicted 0; `excluded_out` lists them and the variants that were not used, with reasons.
+    Excluded traits are predicted 0; `excluded_out` lists them and the unused variants, with reasons.
 
     Args:
         manifest: manifest.json of the genotypes.
@@ -161,12 +161,12 @@ def main(
         )
     explained = 1 - found.errors.min(axis=1) / len(y)
     print(f"share of variance predicted out of fold: median {np.median(explained):.3f}", flush=True)
-    aside = excluded(reasons, people.traits, table, found.used)
-    for kind, reason, count in aside.group_by("kind", "reason").len().sort("kind", "reason").iter_rows():
-        print(f"set aside: {count} {kind}s, {reason}", flush=True)
+    excluded_rows = excluded(reasons, people.traits, table, found.used)
+    for kind, reason, count in excluded_rows.group_by("kind", "reason").len().sort("kind", "reason").iter_rows():
+        print(f"excluded: {count} {kind}s, {reason}", flush=True)
     write_parquet(to_table(found.loco, contigs, people.traits, fit), loco)
     if excluded_out is not None:
-        write_parquet(aside, excluded_out)
+        write_parquet(excluded_rows, excluded_out)
 
 
 if __name__ == "__main__":
