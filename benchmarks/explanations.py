@@ -15,12 +15,12 @@ import torch
 
 from ecgwas import config
 from ecgwas.config import LEADS
-from ecgwas.embed.encoder import as_recording
+from ecgwas.embed.embedder import as_recording
 from ecgwas.encoder.statistics import statistics
 from ecgwas.encoder.tokens import Signals as Tensors
 from ecgwas.encoder.tokens import on_device
 from ecgwas.ingest.process import Processed, process
-from ecgwas.interpret.predictors import checks, maps, summary, typical
+from ecgwas.interpret.predictors import maps, reference_shapes, sanity_checks, summary
 from ecgwas.interpret.predictors.segments import SEGMENTS, Layout, Unexplained, layout, time_shares
 from ecgwas.predict.methods.networks import EncoderNetwork, Network, make_network
 from ecgwas.signals.data import Batch, Signals, coded, in_units
@@ -178,8 +178,10 @@ def main() -> None:
             logits = network.logits(world.tensors[torch.from_numpy(np.concatenate([test, test + n]))])[:, 0].numpy()
         out[f"{disease}_auroc"] = auroc(np.arange(len(logits)) >= given.tested, logits)
         healthy = layouts(world, train[:100])
-        shape = typical.mean_shapes([typical.shapes(world.tensors.strip[r].numpy(), f.strip) for r, f in healthy])
-        for name, one in (("", network), ("random_", checks.randomised(network, 1))):
+        shape = reference_shapes.mean_shapes(
+            [reference_shapes.shapes(world.tensors.strip[r].numpy(), f.strip) for r, f in healthy]
+        )
+        for name, one in (("", network), ("random_", sanity_checks.randomised(network, 1))):
             told = measured(one, world, disease, test + n, shape)
             out |= {f"{disease}_{name}{key}": round(value, 3) for key, value in told.items()}
         print({key: value for key, value in out.items() if key.startswith(disease)}, flush=True)

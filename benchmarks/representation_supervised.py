@@ -20,9 +20,9 @@ from torch import Tensor, nn
 
 from ecgwas import config
 from ecgwas.checkpoints import checkpoint as files
-from ecgwas.encoder.encoders import make_encoder
-from ecgwas.encoder.model import whole
+from ecgwas.encoder.backbones import make_encoder
 from ecgwas.encoder.tokens import make_grid, on_device
+from ecgwas.encoder.transformer import whole
 from ecgwas.files import atomic
 from ecgwas.predict.methods.xresnet import WIDTH, XResNet1d
 from ecgwas.signals import data

@@ -93,7 +93,7 @@ rule readout:
         seed=STUDY.seed,
         code=source("embed"),
     shell:
-        "python -m ecgwas.embed.readout --model {wildcards.model} --cohorts {params.cohorts:q}"
+        "python -m ecgwas.embed.probing --model {wildcards.model} --cohorts {params.cohorts:q}"
         " --values {params.lists[values]:q} --recordings {params.lists[recordings]:q}"
         " --intervals {params.lists[intervals]:q} --classical {params.classical} --seed {params.seed}"
         " --readout_out {output.readout} > {log} 2>&1"

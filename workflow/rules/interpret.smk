@@ -81,7 +81,7 @@ rule alleles:
         seed=STUDY.seed,
         code=source("interpret"),
     shell:
-        "python -m ecgwas.interpret.loci.alleles --loci {input.loci} --recordings {input.recordings}"
+        "python -m ecgwas.interpret.loci.allele_effects --loci {input.loci} --recordings {input.recordings}"
         " --beats {params.lists[beats]:q} --intervals {input.intervals} --manifest {input.manifest}"
         " --variants {input.variants} --samples {input.samples} --traits {input.traits} --covariates {input.covariates}"
         " --settings {params.settings:q} --ingest {params.ingest:q} --seed {params.seed}"

@@ -11,9 +11,9 @@ import torch
 from ecgwas import config
 from ecgwas.checkpoints import checkpoint as files
 from ecgwas.cli import run
-from ecgwas.encoder.encoders import make_encoder
-from ecgwas.encoder.model import whole
+from ecgwas.encoder.backbones import make_encoder
 from ecgwas.encoder.tokens import make_grid, on_device
+from ecgwas.encoder.transformer import whole
 from ecgwas.encoder.windows import Encoder, Summary, summarise
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ecgwas import config
-from ecgwas.encoder.model import take
 from ecgwas.encoder.tokens import Grid, Tokenizer, Tokens, named
+from ecgwas.encoder.transformer import take
 
 FILTERS = 256  # F of the paper's stem
 TOKEN_S = 0.032  # of the paper: 16 samples at 500 Hz

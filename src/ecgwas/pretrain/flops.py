@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from ecgwas.encoder.model import Encoder
 from ecgwas.encoder.tokens import Grid
+from ecgwas.encoder.transformer import Encoder
 from ecgwas.pretrain.objectives.base import View
 
 if TYPE_CHECKING:

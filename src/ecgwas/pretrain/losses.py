@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from ecgwas import config
-from ecgwas.encoder import masks, readout
-from ecgwas.encoder.augment import Augmenter
-from ecgwas.encoder.model import Encoder
+from ecgwas.encoder import decoder, masks
+from ecgwas.encoder.augmentation import Augmenter
 from ecgwas.encoder.tokens import on_device
+from ecgwas.encoder.transformer import Encoder
 from ecgwas.pretrain import flops
 from ecgwas.pretrain.objectives import make_objective, pooled
 from ecgwas.pretrain.objectives.base import Sums, View, add
@@ -34,11 +34,11 @@ class Learner(nn.Module):
         super().__init__()
         self.encoder, self.average = encoder, average.requires_grad_(False)
         self.objective = make_objective(settings, encoder)
-        self.readout = readout.Readout(settings, encoder.tokenizer) if settings.readout else None
+        self.readout = decoder.Readout(settings, encoder.tokenizer) if settings.readout else None
         self.settings = settings
         self.weights = dict(self.objective.weights)
         if self.readout is not None:
-            self.weights |= {name: settings.readout * w for name, w in readout.WEIGHTS.items()}
+            self.weights |= {name: settings.readout * w for name, w in decoder.WEIGHTS.items()}
 
     def trained(self) -> list[nn.Parameter]:
         """The weights that gradients are for."""

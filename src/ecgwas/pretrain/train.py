@@ -11,7 +11,7 @@ from torch import Tensor
 from ecgwas import config
 from ecgwas.checkpoints import checkpoint as files
 from ecgwas.cli import run
-from ecgwas.encoder.encoders import make_encoder
+from ecgwas.encoder.backbones import make_encoder
 from ecgwas.encoder.statistics import statistics as signal_statistics
 from ecgwas.encoder.tokens import make_grid
 from ecgwas.errors import UserError

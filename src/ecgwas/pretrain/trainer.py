@@ -17,8 +17,8 @@ from torch import Tensor
 
 from ecgwas import config
 from ecgwas.checkpoints import checkpoint as files
-from ecgwas.encoder.augment import Augmenter
-from ecgwas.encoder.compiling import allow_recompiles, compile_blocks
+from ecgwas.encoder.augmentation import Augmenter
+from ecgwas.encoder.compilation import allow_recompiles, compile_blocks
 from ecgwas.errors import UserError
 from ecgwas.pretrain import flops, losses, schedule
 from ecgwas.pretrain.processes import Processes

@@ -14,10 +14,10 @@ import ecgwas
 from ecgwas import config, provenance
 from ecgwas.cli import run
 from ecgwas.files import atomic
-from ecgwas.report import genes, inputs, words
-from ecgwas.report.figures import figures
+from ecgwas.report import format, genes, inputs, scan
+from ecgwas.report.figures import manhattan
 from ecgwas.report.inputs import CohortInputs
-from ecgwas.report.sections import calibrated, flow, held, predicted, recovered, scan, sections
+from ecgwas.report.sections import calibration, cohort, embedding, flow, prediction, recovery
 from ecgwas.report.sections import loci as locus_rows
 
 CONTENTS = {
@@ -39,14 +39,14 @@ def cohort_context(
     """All that the template says of one cohort."""
     settings = study.report
     found = inputs.read_cohort(root, cohort, model)
-    truth = recovered.read_recovery(root, cohort, models, model)
+    truth = recovery.read_recovery(root, cohort, models, model)
     associations = scan.read_scan(found.sumstats, found.traits)
     analysed = None if found.traits is None or found.traits.is_empty() else int(found.traits["n"].max())
     threshold = -math.log10(study.gwas.p_threshold)
-    regions = sections.regions(found, settings.regions, threshold, gene_table)
+    regions = cohort.regions(found, settings.regions, threshold, gene_table)
     context = {
         "name": cohort,
-        "id": words.anchor(cohort),
+        "id": format.anchor(cohort),
         "lanes": flow.lanes(found, analysed),
         "loci": locus_rows.loci_rows(found.rows("loci"), gene_table),
         "wider": locus_rows.wider_rows(found.rows("loci_any_trait"), gene_table),
@@ -55,28 +55,28 @@ def cohort_context(
         "regions": regions,
         "plotted": {region["anchor"] for region in regions},
         "n_more_regions": max(found.rows("loci").height - settings.regions, 0),
-        "sets": sections.set_rows(found.rows("credible_sets"), found.rows("finemapped")),
+        "sets": cohort.set_rows(found.rows("credible_sets"), found.rows("finemapped")),
         "unmapped": locus_rows.unmapped_rows(found.rows("ld_diagnostics")),
-        "reliability": sections.reliability_rows(found.rows("reliability")),
-        "compared": sections.compared_rows(inputs.read_compared(root, cohort, models), truth, settings.labels),
-        "crosscheck": sections.crosscheck_words(found.crosscheck),
+        "reliability": cohort.reliability_rows(found.rows("reliability")),
+        "compared": cohort.compared_rows(inputs.read_compared(root, cohort, models), truth, settings.labels),
+        "crosscheck": cohort.crosscheck_words(found.crosscheck),
         "recovery": _recovery(truth, settings.labels),
-        "hearts": predicted.loci(root, cohort, model, settings.regions),
-        "tiles": sections.tiles(found, truth, analysed, associations.height),
+        "hearts": prediction.loci(root, cohort, model, settings.regions),
+        "tiles": cohort.tiles(found, truth, analysed, associations.height),
         **_scan_context(found, associations, truth, threshold),
     }
     return context | {"contents": _contents(context)}
 
 
 def _scan_context(
-    found: CohortInputs, associations: pl.DataFrame, truth: recovered.Recovery | None, threshold: float
+    found: CohortInputs, associations: pl.DataFrame, truth: recovery.Recovery | None, threshold: float
 ) -> dict[str, Any]:
     n_traits = 0 if found.traits is None else found.traits.height
-    marks = sections.scan_marks(found.rows("loci"), truth)
-    calibration = found.rows("calibration")
+    marks = cohort.scan_marks(found.rows("loci"), truth)
+    lambdas = found.rows("calibration")
     pictures = {
-        "joint": figures.manhattan(associations, "joint", threshold, marks, "Manhattan plot of the joint test"),
-        "axis": figures.manhattan(
+        "joint": manhattan.manhattan(associations, "joint", threshold, marks, "Manhattan plot of the joint test"),
+        "axis": manhattan.manhattan(
             associations,
             "axis",
             locus_rows.trait_threshold(found, threshold + math.log10(max(n_traits, 1))),
@@ -85,29 +85,29 @@ def _scan_context(
             230,
         ),
     }
-    rows = calibrated.calibration_rows(calibration)
+    rows = calibration.calibration_rows(lambdas)
     return {
         "n_traits": n_traits,
         "manhattan": pictures if any(pictures.values()) else None,
-        "qq": figures.qq(
-            associations["joint"].to_numpy(), calibrated.lambda_words(calibration, "joint"), "QQ plot, joint test"
+        "qq": manhattan.qq(
+            associations["joint"].to_numpy(), calibration.lambda_words(lambdas, "joint"), "QQ plot, joint test"
         ),
-        "scan_words": sections.scan_words(associations, found.traits),
+        "scan_words": cohort.scan_words(associations, found.traits),
         "calibration": rows,
-        "calibration_counts": calibrated.count_rows(calibration),
-        "calibration_kinds": calibrated.calibration_kinds(calibration),
+        "calibration_counts": calibration.count_rows(lambdas),
+        "calibration_kinds": calibration.calibration_kinds(lambdas),
     }
 
 
-def _recovery(truth: recovered.Recovery | None, labels: dict[str, str]) -> dict[str, Any] | None:
+def _recovery(truth: recovery.Recovery | None, labels: dict[str, str]) -> dict[str, Any] | None:
     if truth is None:
         return None
-    rows = recovered.comparison(truth)
+    rows = recovery.comparison(truth)
     return {
         "planted": next(iter(truth.summaries.values()))["n_planted"],
         "labels": [labels.get(name, name) for name in truth.tables],
         "rows": rows,
-        "totals": [recovered.found_words(truth.summaries[name]) for name in truth.tables],
+        "totals": [recovery.found_words(truth.summaries[name]) for name in truth.tables],
         "has_maf": any(row["maf"] != "–" for row in rows),
         "has_power": any(row["power"] != "–" for row in rows),
     }
@@ -129,18 +129,18 @@ def unit_of(model: str, rank_normalise: bool) -> tuple[str, str]:
 def study_context(study: config.Study, made: dict[str, Any], history: pl.DataFrame | None) -> dict[str, Any]:
     """What the template says of the study as a whole."""
     packages = ", ".join(f"{name} {version}" for name, version in made["packages"].items())
-    picture = "" if history is None else figures.loss(history)
+    picture = "" if history is None else manhattan.loss(history)
     unit, short = unit_of(study.report.model or study.models[0], study.phenotypes.rank_normalise)
     return {
         "study": study.study,
         "seed": study.seed,
-        "p_threshold": words.p_value(-math.log10(study.gwas.p_threshold)).replace(".0", ""),
+        "p_threshold": format.p_value(-math.log10(study.gwas.p_threshold)).replace(".0", ""),
         "null_contigs": ", ".join(study.gwas.null_chromosomes),
         "permutations": study.gwas.permutations,
-        "coverage": words.percent(study.finemap.coverage, 1).replace(".0", ""),
+        "coverage": format.percent(study.finemap.coverage, 1).replace(".0", ""),
         "trait_unit": unit,
         "trait_unit_short": short,
-        "history": {"picture": picture, "words": sections.history_words(history)} if picture else None,
+        "history": {"picture": picture, "words": cohort.history_words(history)} if picture else None,
         "made_with": [
             ("ecgwas", made["ecgwas"]),
             ("git commit", made["git_commit"] or "not a checkout"),
@@ -167,7 +167,7 @@ def ungenotyped(
     return [
         {
             "name": name,
-            "id": words.anchor(name),
+            "id": format.anchor(name),
             "description": described[name].description,
             "lanes": flow.lanes(inputs.read_cohort(root, name, model), None),
         }
@@ -181,7 +181,7 @@ def render(context: dict[str, Any]) -> str:
     files = resources.files("ecgwas.report")
     loader = jinja2.FunctionLoader(lambda name: files.joinpath(name).read_text())
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters |= {"count": words.count, "plural": words.plural, "test_name": words.test_name}
+    environment.filters |= {"count": format.count, "plural": format.plural, "test_name": format.test_name}
     template = environment.get_template("page.html.j2")
     return template.render(css=files.joinpath("page.css").read_text(), **context) + "\n"
 
@@ -223,9 +223,9 @@ def main(
         "title": settings.title,
         "model": model,
         "label": settings.labels.get(model, model),
-        "predicted": predicted.section(root, study, cohorts),
-        "held": held.section(root, cohorts, models, roles or {}, settings.labels),
-        "cohorts": [tell(name) | sections.described(described.get(name)) for name in scanned(cohorts, described)],
+        "predicted": prediction.section(root, study, cohorts),
+        "held": embedding.section(root, cohorts, models, roles or {}, settings.labels),
+        "cohorts": [tell(name) | cohort.described(described.get(name)) for name in scanned(cohorts, described)],
         "ungenotyped": ungenotyped(root, cohorts, described, model),
     }
     page = render(context)

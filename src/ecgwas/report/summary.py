@@ -7,8 +7,8 @@ import polars as pl
 
 from ecgwas.cli import run
 from ecgwas.errors import UserError
-from ecgwas.report import inputs, words
-from ecgwas.report.sections import recovered
+from ecgwas.report import format, inputs
+from ecgwas.report.sections import recovery
 
 
 def lines(root: Path, cohort: str, models: list[str], model: str, labels: dict[str, str]) -> list[str]:
@@ -18,7 +18,7 @@ def lines(root: Path, cohort: str, models: list[str], model: str, labels: dict[s
         return [f"cohort {cohort}: {_recordings(found)}, no genotypes"]
     people = None if found.traits is None or found.traits.is_empty() else int(found.traits["n"].max())
     sets = found.rows("credible_sets")
-    said = [f"cohort {cohort}: {_plain(words.count(people))} people, {_loci(found.rows('loci'))}"]
+    said = [f"cohort {cohort}: {_plain(format.count(people))} people, {_loci(found.rows('loci'))}"]
     said += _wider(found.rows("loci_any_trait"), found.rows("multiplicity"))
     for kind, where in (("all", "all variants"), ("null", "null chromosomes")):
         values = found.rows("calibration").filter((pl.col("trait") == "mean") & (pl.col("variants") == kind))
@@ -26,29 +26,29 @@ def lines(root: Path, cohort: str, models: list[str], model: str, labels: dict[s
             said.append(f"  λGC, mean of traits, {where}: {values['lambda_gc'][0]:.3f}")
     if sets.height:
         said.append(f"  credible sets: {sets.height}, median size {sets['size'].median():g} variants")
-    truth = recovered.read_recovery(root, cohort, models, model)
+    truth = recovery.read_recovery(root, cohort, models, model)
     for name, summary in truth.summaries.items() if truth else ():
-        said.append(f"  planted loci found by {labels.get(name, name)}: {recovered.found_words(summary)}")
+        said.append(f"  planted loci found by {labels.get(name, name)}: {recovery.found_words(summary)}")
     return said
 
 
 def _recordings(found: inputs.CohortInputs) -> str:
     kept, excluded = found.rows("recordings"), found.rows("recordings_excluded")["recording_id"].n_unique()
-    people = words.plural(kept["person_id"].n_unique(), "person", "people")
-    return _plain(f"{words.count(kept.height)} of {words.count(kept.height + excluded)} recordings kept, of {people}")
+    people = format.plural(kept["person_id"].n_unique(), "person", "people")
+    return _plain(f"{format.count(kept.height)} of {format.count(kept.height + excluded)} recordings kept, of {people}")
 
 
 def _loci(loci: pl.DataFrame) -> str:
     names = ", ".join(loci["locus"].head(12)) + (", …" if loci.height > 12 else "")
-    return _plain(words.plural(loci.height, "study-wide locus", "study-wide loci")) + (f" ({names})" if names else "")
+    return _plain(format.plural(loci.height, "study-wide locus", "study-wide loci")) + (f" ({names})" if names else "")
 
 
 def _wider(loci: pl.DataFrame, numbers: pl.DataFrame) -> list[str]:
     """The list without correction for the number of traits, and how many loci chance would give."""
     if numbers.is_empty():
         return []
-    chance = words.significant(numbers["expected_any_trait"][0], 2)
-    listed = _plain(words.plural(loci.height, "locus", "loci"))
+    chance = format.significant(numbers["expected_any_trait"][0], 2)
+    listed = _plain(format.plural(loci.height, "locus", "loci"))
     return [f"  {listed} at p < {numbers['p_threshold'][0]:.0e} in any test, uncorrected; {chance} expected by chance"]
 
 

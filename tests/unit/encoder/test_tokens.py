@@ -6,7 +6,7 @@ import torch
 
 from ecgwas.config import LEADS, Augment, Ingest, Transformer
 from ecgwas.encoder import leads
-from ecgwas.encoder.augment import Augmenter, lowpass
+from ecgwas.encoder.augmentation import Augmenter, lowpass
 from ecgwas.encoder.statistics import statistics
 from ecgwas.encoder.tokens import Tokenizer, make_grid, on_device, recorded_leads
 from ecgwas.signals import data

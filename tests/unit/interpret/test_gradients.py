@@ -6,8 +6,8 @@ import torch
 from benchmarks import explanations as bench
 from tests.unit.interpret.conftest import CHANNELS, network
 
-from ecgwas.encoder.model import Block
-from ecgwas.interpret.predictors import attention, checks, gradients, typical
+from ecgwas.encoder.transformer import Block
+from ecgwas.interpret.predictors import attention, integrated_gradients, reference_shapes, sanity_checks
 from ecgwas.interpret.predictors.segments import SEGMENTS
 
 
@@ -15,8 +15,10 @@ from ecgwas.interpret.predictors.segments import SEGMENTS
 def usual(small_world, one):
     """The recording with the usual shapes of the world."""
     found = bench.layouts(small_world, np.arange(6))
-    shape = typical.mean_shapes([typical.shapes(small_world.tensors.strip[r].numpy(), f.strip) for r, f in found])
-    return typical.usual(*one, shape)
+    shape = reference_shapes.mean_shapes(
+        [reference_shapes.shapes(small_world.tensors.strip[r].numpy(), f.strip) for r, f in found]
+    )
+    return reference_shapes.usual(*one, shape)
 
 
 @pytest.mark.parametrize("baseline", ["flat", "usual"])
@@ -25,14 +27,14 @@ def test_attributions_sum_to_the_change_of_a_smooth_function(one, usual, baselin
         return torch.tanh(x.strip.mean((1, 2)) * 9 + x.beat.square().mean((1, 2)))[:, None]
 
     signals, _ = one
-    start = gradients.flat(signals) if baseline == "flat" else usual
-    found = gradients.integrated(logits, signals, start, 0, 32)
+    start = integrated_gradients.flat(signals) if baseline == "flat" else usual
+    found = integrated_gradients.integrated(logits, signals, start, 0, 32)
     assert abs(found.residual) < 1e-5
     np.testing.assert_allclose(found.strip.sum() + found.beat.sum(), found.total, atol=1e-5)
 
 
 def test_completeness_of_a_network(untrained, one, usual):
-    found = gradients.integrated(untrained.logits, one[0], usual, 1, 64)
+    found = integrated_gradients.integrated(untrained.logits, one[0], usual, 1, 64)
     assert abs(found.residual) < 0.05 * np.abs(found.strip).sum()
 
 
@@ -46,7 +48,7 @@ def test_linear_and_symmetric(one):
     def logits(x):
         return ((x.strip * weight).sum((1, 2)) + 0 * x.beat.sum((1, 2)))[:, None]
 
-    found = gradients.integrated(logits, signals, gradients.flat(signals), 0, 4)
+    found = integrated_gradients.integrated(logits, signals, integrated_gradients.flat(signals), 0, 4)
     np.testing.assert_allclose(found.strip, (signals.strip[0] * weight).numpy(), atol=1e-5)
     np.testing.assert_array_equal(found.strip[0], found.strip[1])
     assert not found.beat.any()
@@ -57,12 +59,12 @@ def test_as_captum(untrained, one, usual):
     signals, _ = one
 
     def forward(strip, beat):
-        return untrained.logits(gradients.many(signals, strip, beat))[:, :1]
+        return untrained.logits(integrated_gradients.many(signals, strip, beat))[:, :1]
 
     theirs = attr.IntegratedGradients(forward).attribute(
         (signals.strip, signals.beat), (usual.strip, usual.beat), target=0, n_steps=16, internal_batch_size=16
     )
-    ours = gradients.integrated(untrained.logits, signals, usual, 0, 16)
+    ours = integrated_gradients.integrated(untrained.logits, signals, usual, 0, 16)
     np.testing.assert_allclose(ours.strip, theirs[0][0].detach().numpy(), atol=1e-5)
     np.testing.assert_allclose(ours.beat, theirs[1][0].detach().numpy(), atol=1e-5)
 
@@ -70,21 +72,21 @@ def test_as_captum(untrained, one, usual):
 def test_folding_and_cells_keep_the_mass(one):
     signals, found = one
     values = np.random.default_rng(1).standard_normal(signals.strip.shape[1:])
-    cells = gradients.by_segment(values, np.zeros(signals.beat.shape[1:]), found)
+    cells = integrated_gradients.by_segment(values, np.zeros(signals.beat.shape[1:]), found)
     np.testing.assert_allclose(cells.sum(1), values.sum(1))
     wide = np.arange(-200, 200) / 100
-    np.testing.assert_allclose(gradients.folded(values, found, wide).sum(1), values.sum(1))
+    np.testing.assert_allclose(integrated_gradients.folded(values, found, wide).sum(1), values.sum(1))
 
 
 def test_usual_shapes_of_itself_change_little(one):
     signals, found = one
-    shape = typical.shapes(signals.strip[0].numpy(), found.strip)
-    made = typical.with_shapes(signals.strip[0].numpy(), found.strip, shape)
+    shape = reference_shapes.shapes(signals.strip[0].numpy(), found.strip)
+    made = reference_shapes.with_shapes(signals.strip[0].numpy(), found.strip, shape)
     inside = np.isin(found.strip, [SEGMENTS.index("QRS"), SEGMENTS.index("T")])
     rest = made[:, inside] - signals.strip[0].numpy()[:, inside]
     own = signals.strip[0].numpy()[:, inside]
     assert (rest**2).mean() < 0.25 * own.var()  # beats fall differently between the samples
-    np.testing.assert_allclose(typical.with_shapes(made, found.strip, 0 * shape)[0, 0], made[0, 0])
+    np.testing.assert_allclose(reference_shapes.with_shapes(made, found.strip, 0 * shape)[0, 0], made[0, 0])
 
 
 def test_explicit_attention_gives_the_same_numbers(untrained, one):
@@ -122,17 +124,17 @@ def test_true_maps_fall_faster_than_random_orders(one):
     values = np.zeros((12, 6))
     values[k, SEGMENTS.index("T")] = 1
     rng = np.random.default_rng(1)
-    told = checks.faithfulness(logits, signals, found, CHANNELS, values, 0, rng)
+    told = sanity_checks.faithfulness(logits, signals, found, CHANNELS, values, 0, rng)
     assert told["deletion"] < told["deletion_random"]
     assert told["insertion"] > told["insertion_random"]
 
 
 def test_random_weights_keep_their_size_and_lose_the_map(untrained):
-    other = checks.randomised(untrained, 3)
+    other = sanity_checks.randomised(untrained, 3)
     for one, two in zip(untrained.parameters(), other.parameters(), strict=True):
         torch.testing.assert_close(one.flatten().sort().values, two.flatten().sort().values)
     assert not torch.equal(untrained.encoder.strip_in.weight, other.encoder.strip_in.weight)
     rng = np.random.default_rng(0)
-    assert checks.agreement(np.arange(72.0).reshape(12, 6), np.arange(72.0).reshape(12, 6) ** 3) == 1
-    assert abs(checks.agreement(rng.random((12, 6)), rng.random((12, 6)))) < 0.4
-    assert np.isnan(checks.agreement(np.zeros((12, 6)), rng.random((12, 6))))
+    assert sanity_checks.agreement(np.arange(72.0).reshape(12, 6), np.arange(72.0).reshape(12, 6) ** 3) == 1
+    assert abs(sanity_checks.agreement(rng.random((12, 6)), rng.random((12, 6)))) < 0.4
+    assert np.isnan(sanity_checks.agreement(np.zeros((12, 6)), rng.random((12, 6))))

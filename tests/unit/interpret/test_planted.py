@@ -6,7 +6,7 @@ import torch
 from benchmarks import explanations as bench
 from tests.unit.interpret.conftest import CHANNELS
 
-from ecgwas.interpret.predictors import gradients, occlusion, typical
+from ecgwas.interpret.predictors import integrated_gradients, occlusion, reference_shapes
 from ecgwas.interpret.predictors.segments import SEGMENTS, time_shares
 
 
@@ -23,15 +23,15 @@ def reader(world, disease, found):
 def test_exact_for_a_network_that_reads_only_it(small_world, one, disease):
     signals, found = one
     logits, planted = reader(small_world, disease, found), bench.planted(disease)
-    shape = typical.shapes(signals.strip[0].numpy(), found.strip) * 0.5
-    usual = typical.usual(signals, found, shape)
+    shape = reference_shapes.shapes(signals.strip[0].numpy(), found.strip) * 0.5
+    usual = reference_shapes.usual(signals, found, shape)
     for instead in (None, usual):
         table = np.abs(occlusion.changes(logits, signals, found, CHANNELS, instead)[bench.INDEPENDENT, :, 0])
         assert table[planted[bench.INDEPENDENT]].sum() >= 0.999 * table.sum() > 0
-    for start in (gradients.flat(signals), usual):
-        ig = gradients.integrated(logits, signals, start, 0, 8)
-        mass = gradients.by_segment(np.abs(ig.strip), np.abs(ig.beat), found)
-        share = gradients.shares(mass)[planted].sum()
+    for start in (integrated_gradients.flat(signals), usual):
+        ig = integrated_gradients.integrated(logits, signals, start, 0, 8)
+        mass = integrated_gradients.by_segment(np.abs(ig.strip), np.abs(ig.beat), found)
+        share = integrated_gradients.shares(mass)[planted].sum()
         assert share >= 0.999
         time = (planted * time_shares(found)).sum() / len(CHANNELS)
         assert share >= 3 * time

@@ -82,8 +82,8 @@ def test_a_bad_decoder_is_seen_to_be_bad(tmp_path, ecg_cohort):
 
 def transformer(cohort, **settings):
     """A checkpoint of a small transformer with a readout of zeros: it decodes the mean beat."""
-    from ecgwas.encoder.encoders import make_encoder
-    from ecgwas.encoder.readout import Readout
+    from ecgwas.encoder.backbones import make_encoder
+    from ecgwas.encoder.decoder import Readout
     from ecgwas.encoder.tokens import make_grid
 
     recipe = config.Transformer(width=16, depth=1, heads=2, embedding=4, **settings)

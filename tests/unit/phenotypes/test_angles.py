@@ -6,7 +6,7 @@ import pytest
 
 from ecgwas import tables
 from ecgwas.config import Phenotypes
-from ecgwas.interpret.loci import alleles
+from ecgwas.interpret.loci import allele_effects
 from ecgwas.phenotypes import traits
 from ecgwas.predict.inputs import CohortFiles
 from ecgwas.predict.methods import classical
@@ -108,7 +108,7 @@ def test_other_stages_average_axes_the_same_way(tmp_path):
     for rotation in (0, 60):
         table = pl.DataFrame({"person_id": ["a", "a", "b", "c"], "qrs_axis_deg": circular.wrap(axis + rotation)})
         table.write_parquet(tmp_path / "intervals.parquet")
-        names, values = alleles.measurements(tmp_path / "intervals.parquet", people)
+        names, values = allele_effects.measurements(tmp_path / "intervals.parquet", people)
         assert names == ["qrs_axis_deg"]
         np.testing.assert_allclose(values[:, 0] - values[0, 0], [0, -31, 19], atol=1e-9)
 

@@ -11,7 +11,7 @@ import torch
 
 from ecgwas.config import Augment, Ingest, Transformer
 from ecgwas.encoder import spans
-from ecgwas.encoder.augment import Augmenter
+from ecgwas.encoder.augmentation import Augmenter
 from ecgwas.encoder.tokens import on_device
 from ecgwas.pretrain import losses, processes, train, trainer
 from ecgwas.pretrain.objectives import ecg_lfm

@@ -11,7 +11,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from ecgwas.config import Ingest, Transformer
-from ecgwas.encoder.augment import Augmenter
+from ecgwas.encoder.augmentation import Augmenter
 from ecgwas.pretrain import flops, losses, processes, train
 from ecgwas.signals import data
 

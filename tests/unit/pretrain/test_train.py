@@ -16,10 +16,10 @@ import torch
 
 from ecgwas.checkpoints import checkpoint
 from ecgwas.config import Augment, Ingest, Transformer
-from ecgwas.encoder.augment import Augmenter
+from ecgwas.encoder.augmentation import Augmenter
 from ecgwas.encoder.masks import Group
-from ecgwas.encoder.model import whole
 from ecgwas.encoder.tokens import Tokens, on_device
+from ecgwas.encoder.transformer import whole
 from ecgwas.errors import UserError
 from ecgwas.pretrain import losses, processes, schedule, train, trainer
 from ecgwas.pretrain.objectives.base import View
@@ -220,7 +220,7 @@ def test_effective_rank_of_known_spectra():
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(ecg_cohort, tmp_path, monkeypatch):
-    monkeypatch.setitem(losses.readout.WEIGHTS, "loss_rr", float("nan"))
+    monkeypatch.setitem(losses.decoder.WEIGHTS, "loss_rr", float("nan"))
     with pytest.raises(UserError, match="step 0: the loss is nan; lower learning_rate"):
         run(ecg_cohort(n=20), tmp_path)
 

@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ecgwas.report import genes, inputs, words
-from ecgwas.report.figures import figures, svg
-from ecgwas.report.figures.figures import Mark
-from ecgwas.report.sections import flow, loci, scan
+from ecgwas.report import format, genes, inputs, scan
+from ecgwas.report.figures import manhattan, svg
+from ecgwas.report.figures.manhattan import Mark
+from ecgwas.report.sections import flow, loci
 
 
 @pytest.mark.parametrize(
@@ -27,16 +27,16 @@ from ecgwas.report.sections import flow, loci, scan
     ],
 )
 def test_p_values_survive_underflow(value: float | None, written: str) -> None:
-    assert words.p_value(value).replace("\u00a0", " ") == written
+    assert format.p_value(value).replace("\u00a0", " ") == written
 
 
 def test_numbers_in_words() -> None:
-    assert words.count(1234567) == "1\u202f234\u202f567"
-    assert words.decimal(-0.5, 1) == "−0.5"
-    assert words.distance(12_400) == "12.4 kb"
-    assert words.parameter("qrs_axis_deg") == "QRS axis (°)"
-    assert words.reason("duplicate", "variant") != words.reason("duplicate", "sample")
-    assert words.reason("new_reason") == "new reason"
+    assert format.count(1234567) == "1\u202f234\u202f567"
+    assert format.decimal(-0.5, 1) == "−0.5"
+    assert format.distance(12_400) == "12.4 kb"
+    assert format.parameter("qrs_axis_deg") == "QRS axis (°)"
+    assert format.reason("duplicate", "variant") != format.reason("duplicate", "sample")
+    assert format.reason("new_reason") == "new reason"
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 7.3), (1e6, 1.5e6), (-2, 2), (0, 3e-9), (5, 5)])
@@ -67,36 +67,36 @@ def big_scan(n: int) -> pl.DataFrame:
 
 def test_hundreds_of_thousands_of_variants_make_a_picture_of_bounded_size() -> None:
     table = big_scan(300_000)
-    picture = figures.manhattan(table, "joint", 7.3, [Mark("3", 5, "x", "planted hit")], "M")
+    picture = manhattan.manhattan(table, "joint", 7.3, [Mark("3", 5, "x", "planted hit")], "M")
     assert len(picture) < 600_000
     ET.fromstring(picture)
-    assert len(figures.qq(table["joint"].to_numpy(), "λGC = 1.000", "QQ")) < 200_000
+    assert len(manhattan.qq(table["joint"].to_numpy(), "λGC = 1.000", "QQ")) < 200_000
 
 
 def test_pictures_do_not_depend_on_the_order_of_variants() -> None:
     table = big_scan(5_000)
     shuffled = table.sample(fraction=1.0, shuffle=True, seed=3).sort("contig", "position")
     same = table.sort("contig", "position")
-    assert figures.manhattan(same, "joint", 7.3, [], "M") == figures.manhattan(shuffled, "joint", 7.3, [], "M")
+    assert manhattan.manhattan(same, "joint", 7.3, [], "M") == manhattan.manhattan(shuffled, "joint", 7.3, [], "M")
 
 
 def test_contigs_are_in_genome_order_with_and_without_prefix() -> None:
     table = pl.DataFrame({"contig": ["chrX", "chr10", "chr2"], "position": [1, 1, 1], "joint": [1.0, 1.0, 1.0]})
-    assert figures.genome(table).contigs == ["chr2", "chr10", "chrX"]
+    assert manhattan.genome(table).contigs == ["chr2", "chr10", "chrX"]
     assert sorted(["MT", "X", "10", "2", "HLA"], key=scan.contig_key) == ["2", "10", "X", "MT", "HLA"]
 
 
 def test_qq_band_holds_null_p_values() -> None:
-    picture = figures.qq(big_scan(20_000)["joint"].to_numpy(), "", "QQ")
+    picture = manhattan.qq(big_scan(20_000)["joint"].to_numpy(), "", "QQ")
     root = ET.fromstring(picture)
     assert sum(e.get("class") == "point" for e in root.iter("circle")) > 500
 
 
 def test_missing_and_infinite_values_are_left_out_of_figures() -> None:
     table = big_scan(100).with_columns(joint=pl.lit(float("nan"), pl.Float32))
-    assert figures.manhattan(table, "joint", 7.3, [], "M") == ""
-    assert figures.qq(np.array([np.nan, np.inf]), "", "QQ") == ""
-    assert figures.loss(pl.DataFrame({"step": [1], "loss": [float("nan")]})) == ""
+    assert manhattan.manhattan(table, "joint", 7.3, [], "M") == ""
+    assert manhattan.qq(np.array([np.nan, np.inf]), "", "QQ") == ""
+    assert manhattan.loss(pl.DataFrame({"step": [1], "loss": [float("nan")]})) == ""
 
 
 def test_a_row_of_the_loci_table_is_about_its_lead_and_one_trait(make_study) -> None:
@@ -106,10 +106,10 @@ def test_a_row_of_the_loci_table_is_about_its_lead_and_one_trait(make_study) -> 
     rows = loci.loci_rows(found.rows("loci"), None)
     for row, told in zip(found.rows("loci").iter_rows(named=True), rows, strict=True):
         assert told["trait"] == row["best_trait"]
-        assert told["trait_p"] == words.p_value(row["best_trait_neg_log10_p"])
-        assert told["beta"] == words.estimate(row["beta"], row["se"])
-        assert told["shrunken"] == words.decimal(row["beta_shrunken"], 3)
-        assert (told["n"], told["mac"]) == (words.count(row["n"]), words.count(row["mac"]))
+        assert told["trait_p"] == format.p_value(row["best_trait_neg_log10_p"])
+        assert told["beta"] == format.estimate(row["beta"], row["se"])
+        assert told["shrunken"] == format.decimal(row["beta_shrunken"], 3)
+        assert (told["n"], told["mac"]) == (format.count(row["n"]), format.count(row["mac"]))
 
 
 def test_thresholds_and_chance_findings_in_words(make_study) -> None:

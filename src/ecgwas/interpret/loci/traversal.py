@@ -12,8 +12,8 @@ from ecgwas import config, tables, user_tables
 from ecgwas.checkpoints import checkpoint as files
 from ecgwas.cli import run
 from ecgwas.config import LEADS
-from ecgwas.encoder.encoders import make_encoder
-from ecgwas.encoder.readout import Readout
+from ecgwas.encoder.backbones import make_encoder
+from ecgwas.encoder.decoder import Readout
 from ecgwas.encoder.tokens import make_grid
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ecgwas.encoder.model import Block, whole
 from ecgwas.encoder.tokens import Grid, Signals
+from ecgwas.encoder.transformer import Block, whole
 from ecgwas.errors import UserError
 from ecgwas.predict.methods.networks import EncoderNetwork, Network
 

@@ -15,7 +15,7 @@ from ecgwas.encoder import leads
 from ecgwas.encoder.tokens import Signals, on_device
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
-from ecgwas.interpret.predictors import attention, checks, maps, summary, typical
+from ecgwas.interpret.predictors import attention, maps, reference_shapes, sanity_checks, summary
 from ecgwas.interpret.predictors.maps import Explained
 from ecgwas.interpret.predictors.segments import SEGMENTS, Unexplained
 from ecgwas.predict.inputs import CohortFiles
@@ -66,9 +66,9 @@ def usual_shapes(setting: Setting, labels: pl.DataFrame, outcome: str) -> np.nda
             found = maps.segments_of(signals, setting.networks[0].ingest)
         except Unexplained:
             continue
-        each.append(typical.shapes(signals.strip[0].cpu().numpy(), found.strip))
+        each.append(reference_shapes.shapes(signals.strip[0].cpu().numpy(), found.strip))
     n_leads = len(setting.networks[0].ingest.channels)
-    return typical.mean_shapes(each or [np.full((len(SEGMENTS), n_leads, typical.POINTS), np.nan)])
+    return reference_shapes.mean_shapes(each or [np.full((len(SEGMENTS), n_leads, reference_shapes.POINTS), np.nan)])
 
 
 def explained(setting: Setting, rows: np.ndarray, outcome: str, shape: np.ndarray) -> tuple[list, Counter]:
@@ -99,19 +99,19 @@ def checked(setting: Setting, found: list[tuple[int, Explained]], outcome: str, 
         layout = maps.segments_of(signals, network.ingest)
         for name, table in maps.tables_of(one).items():
             table = np.where(independent(network, table), table, np.nan)
-            curves = checks.faithfulness(network.logits, signals, layout, network.ingest.channels, table, k, rng)
+            curves = sanity_checks.faithfulness(network.logits, signals, layout, network.ingest.channels, table, k, rng)
             for check, value in curves.items():
                 out[name, check].append(value)
     rows = np.array([row for row, _ in few])
-    shuffled = setting._replace(networks=[checks.randomised(network, setting.seed)])
+    shuffled = setting._replace(networks=[sanity_checks.randomised(network, setting.seed)])
     others = [setting._replace(networks=[other]) for other in setting.networks[1:]]
     means = [tables_over([one for _, one in few])]
     means += [tables_over([one for _, one in explained(s, rows, outcome, shape)[0]]) for s in (shuffled, *others)]
     for name, table in means[0].items():
-        out[name, "random_weights"].append(checks.agreement(table, means[1][name]))
+        out[name, "random_weights"].append(sanity_checks.agreement(table, means[1][name]))
         pairs = combinations([means[0], *means[2:]], 2)
         for one, other in pairs:
-            out[name, "seeds"].append(checks.agreement(one[name], other[name]))
+            out[name, "seeds"].append(sanity_checks.agreement(one[name], other[name]))
     return out
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ecgwas import config
 from ecgwas.encoder.tokens import Signals
-from ecgwas.interpret.predictors import attention, gradients, occlusion, typical
+from ecgwas.interpret.predictors import attention, integrated_gradients, occlusion, reference_shapes
 from ecgwas.interpret.predictors.segments import Layout, Unexplained, layout, time_shares
 from ecgwas.predict.methods.networks import Network
 
@@ -51,24 +51,24 @@ def folds_s(ingest: config.Ingest) -> np.ndarray:
 
 def as_map(strip: np.ndarray, beat: np.ndarray, found: Layout, ingest: config.Ingest) -> Map:
     """Attributions of samples [L, S], [L, T] by cell and by time in the beat."""
-    value = gradients.by_segment(strip, beat, found)
-    share = gradients.shares(gradients.by_segment(np.abs(strip), np.abs(beat), found))
-    return Map(value, share, gradients.folded(strip, found, folds_s(ingest)), beat)
+    value = integrated_gradients.by_segment(strip, beat, found)
+    share = integrated_gradients.shares(integrated_gradients.by_segment(np.abs(strip), np.abs(beat), found))
+    return Map(value, share, integrated_gradients.folded(strip, found, folds_s(ingest)), beat)
 
 
 def explained(network: Network, signals: Signals, outcome: int, shape: np.ndarray, steps: int) -> Explained:
     """Everything of one recording, signals [1, …]; shape [G, L, POINTS]: the usual one; raises `Unexplained`."""
     ingest = network.ingest
     found = segments_of(signals, ingest)
-    usual = typical.usual(signals, found, shape)
+    usual = reference_shapes.usual(signals, found, shape)
     changes = {
         name: occlusion.changes(network.logits, signals, found, ingest.channels, instead)[:, :, outcome]
         for name, instead in (("line", None), ("usual", usual))
     }
-    baselines = (gradients.flat(signals), usual)
+    baselines = (integrated_gradients.flat(signals), usual)
     maps, measures = {}, {}
     for name, baseline in zip(INTEGRATED, baselines, strict=True):
-        one = gradients.integrated(network.logits, signals, baseline, outcome, steps)
+        one = integrated_gradients.integrated(network.logits, signals, baseline, outcome, steps)
         maps[name] = as_map(one.strip, one.beat, found, ingest)
         measures[name, "residual"] = abs(one.residual) / max(abs(one.total), SMALL)
     if attention.readable(network):

@@ -1,6 +1,6 @@
 """Signals -> one logit an outcome: an encoder or an xresnet1d with a head, and its file.
 
-Letters of the shapes as in `encoder/tokens.py` and `encoder/model.py`; O outcomes.
+Letters of the shapes as in `encoder/tokens.py` and `encoder/transformer.py`; O outcomes.
 """
 
 import math
@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from ecgwas import config
 from ecgwas.checkpoints import checkpoint as files
-from ecgwas.encoder.encoders import make_encoder
+from ecgwas.encoder.backbones import make_encoder
 from ecgwas.encoder.leads import LIMB_SUMS
-from ecgwas.encoder.model import whole
 from ecgwas.encoder.tokens import Signals, Tokens, deviation, make_grid
+from ecgwas.encoder.transformer import whole
 from ecgwas.errors import UserError
 from ecgwas.predict.methods.xresnet import XResNet1d
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from ecgwas import config
 from ecgwas.checkpoints import checkpoint as files
 from ecgwas.embed.embed import check_signals
-from ecgwas.encoder.augment import Augmenter
+from ecgwas.encoder.augmentation import Augmenter
 from ecgwas.encoder.tokens import make_grid, on_device
 from ecgwas.encoder.windows import Encoder, of_rows
 from ecgwas.errors import UserError

@@ -10,7 +10,7 @@ import torch
 
 from ecgwas.cli import run
 from ecgwas.config import Ingest
-from ecgwas.embed.encoder import in_memory
+from ecgwas.embed.embedder import in_memory
 from ecgwas.encoder.windows import Encoder
 from ecgwas.files import atomic
 from ecgwas.ingest import mixed

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ecgwas import config
-    from ecgwas.encoder.model import Encoder
+    from ecgwas.encoder.transformer import Encoder
     from ecgwas.pretrain.objectives.base import Objective
 
 CLASSES = {"jepa": "Jepa", "mae": "Mae", "ecg_lfm": "EcgLfm"}

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from ecgwas import config
 from ecgwas.encoder.masks import Group
-from ecgwas.encoder.model import Encoder
 from ecgwas.encoder.tokens import Grid, Tokens
+from ecgwas.encoder.transformer import Encoder
 
 Sums = dict[str, tuple[Tensor, Tensor]]  # part of the loss: sum, and number of what was summed
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from ecgwas import config
 from ecgwas.encoder import spans
-from ecgwas.encoder.model import Encoder, take, whole
 from ecgwas.encoder.tokens import Grid, Tokens
+from ecgwas.encoder.transformer import Encoder, take, whole
 from ecgwas.pretrain.objectives.base import Objective, Sums, View, add
 
 TEMPERATURE = 0.1  # of the contrast

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from ecgwas import config
-from ecgwas.encoder.model import Encoder, Predictor, whole
 from ecgwas.encoder.tokens import Grid
+from ecgwas.encoder.transformer import Encoder, Predictor, whole
 from ecgwas.pretrain.objectives.base import Masked, Sums, View
 
 CHUNK = 8  # recordings that the teacher encodes at once on a CPU: what stays in its cache

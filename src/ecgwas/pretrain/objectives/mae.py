@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from ecgwas import config
-from ecgwas.encoder.model import Encoder, Predictor, take
 from ecgwas.encoder.tokens import Grid, Tokens
+from ecgwas.encoder.transformer import Encoder, Predictor, take
 from ecgwas.pretrain.objectives.base import Masked, Sums, View
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from ecgwas.report import words
+from ecgwas.report import format
 from ecgwas.report.inputs import CohortInputs
 
 
@@ -41,7 +41,7 @@ def _recordings(inputs: CohortInputs) -> Lane | None:
         return None
     excluded = inputs.rows("recordings_excluded")
     kept, dropped = inputs.rows("recordings"), excluded["recording_id"].n_unique()
-    people = words.plural(kept["person_id"].n_unique(), "person", "people")
+    people = format.plural(kept["person_id"].n_unique(), "person", "people")
     entered = kept.height + dropped
     return Lane(
         "ECG recordings read",
@@ -59,7 +59,7 @@ def _samples(inputs: CohortInputs) -> Lane | None:
     excluded = inputs.rows("genotypes_excluded").filter(pl.col("kind") == "sample")
     kept = int(samples["keep"].sum())
     unrelated = int(samples["unrelated"].sum())
-    note = f"{words.count(unrelated)} of them form the largest set without a related pair."
+    note = f"{format.count(unrelated)} of them form the largest set without a related pair."
     drops = _drops(excluded.filter(~_stays(excluded, samples)), "id", samples.height, "sample")
     return Lane("genotyped samples", samples.height, kept, "samples kept", drops, note)
 
@@ -75,7 +75,7 @@ def _variants(inputs: CohortInputs) -> Lane | None:
     excluded = inputs.rows("genotypes_excluded").filter(pl.col("kind") == "variant")
     kept = inputs.rows("variants")
     entered = kept.height + excluded["id"].n_unique()
-    note = f"{words.count(int(kept['pruned'].sum()))} in low LD serve kinship and principal components."
+    note = f"{format.count(int(kept['pruned'].sum()))} in low LD serve kinship and principal components."
     return Lane(
         "variants read", entered, kept.height, "variants kept", _drops(excluded, "id", entered, "variant"), note
     )
@@ -97,4 +97,4 @@ def _drops(excluded: pl.DataFrame, key: str, entered: int, kind: str = "") -> li
         .agg(pl.col(key).n_unique().alias("n"))
         .sort(["n", "reason"], descending=[True, False])
     )
-    return [Drop(words.reason(r, kind), r, n, words.percent(n, entered)) for r, n in counts.rows()]
+    return [Drop(format.reason(r, kind), r, n, format.percent(n, entered)) for r, n in counts.rows()]

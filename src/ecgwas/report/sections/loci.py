@@ -4,7 +4,7 @@ import math
 
 import polars as pl
 
-from ecgwas.report import genes, words
+from ecgwas.report import format, genes
 from ecgwas.report.inputs import CohortInputs
 
 
@@ -18,26 +18,26 @@ def _locus(row: dict, gene_table: pl.DataFrame | None) -> dict:
     traits = row["significant_traits"] or []
     return {
         "locus": row["locus"],
-        "anchor": words.anchor(row["locus"]),
+        "anchor": format.anchor(row["locus"]),
         "rsid": row["lead_rsid"] or "–",
         "effect": row["lead_alt"],
         "other": row["lead_ref"],
-        "af": words.decimal(row["lead_af"], 3),
-        "n": words.count(row["n"]),
-        "mac": words.count(row["mac"]),
+        "af": format.decimal(row["lead_af"], 3),
+        "n": format.count(row["n"]),
+        "mac": format.count(row["mac"]),
         "test": row["lead_test"],
-        "p": words.p_value(row["neg_log10_p"]),
-        "joint_p": words.p_value(row["joint_neg_log10_p"]),
+        "p": format.p_value(row["neg_log10_p"]),
+        "joint_p": format.p_value(row["joint_neg_log10_p"]),
         "trait": row["best_trait"],
-        "trait_p": words.p_value(row["best_trait_neg_log10_p"]),
-        "beta": words.estimate(row["beta"], row["se"]),
-        "shrunken": words.decimal(row["beta_shrunken"], 3),
+        "trait_p": format.p_value(row["best_trait_neg_log10_p"]),
+        "beta": format.estimate(row["beta"], row["se"]),
+        "shrunken": format.decimal(row["beta_shrunken"], 3),
         "n_traits": len(traits),
         "traits": ", ".join(traits),
-        "n_variants": words.count(row["n_variants"]),
-        "span": words.distance(row["end"] - row["start"] + 1),
+        "n_variants": format.count(row["n_variants"]),
+        "span": format.distance(row["end"] - row["start"] + 1),
         "gene": near[0] if near else None,
-        "gene_away": "within" if near and near[1] == 0 else words.distance(near[1]) if near else None,
+        "gene_away": "within" if near and near[1] == 0 else format.distance(near[1]) if near else None,
     }
 
 
@@ -52,20 +52,20 @@ def multiplicity_words(numbers: pl.DataFrame, n_wider: int) -> dict[str, str] | 
         return None
     row = numbers.row(0, named=True)
     return {
-        "traits": words.plural(row["n_traits"], "trait"),
-        "effective_traits": words.decimal(row["effective_traits"], 1),
+        "traits": format.plural(row["n_traits"], "trait"),
+        "effective_traits": format.decimal(row["effective_traits"], 1),
         "joint": row["joint_test"],
         "p": _threshold(row["p_threshold"]),
         "trait_p": _threshold(row["trait_p_threshold"]),
-        "effective_variants": words.count(round(row["effective_variants"])),
-        "study_wide": words.significant(row["expected_study_wide"], 2),
-        "any_trait": words.significant(row["expected_any_trait"], 2),
-        "n_wider": words.plural(n_wider, "locus", "loci"),
+        "effective_variants": format.count(round(row["effective_variants"])),
+        "study_wide": format.significant(row["expected_study_wide"], 2),
+        "any_trait": format.significant(row["expected_any_trait"], 2),
+        "n_wider": format.plural(n_wider, "locus", "loci"),
     }
 
 
 def _threshold(p: float) -> str:
-    return words.p_value(-math.log10(p)).replace(".0", "")
+    return format.p_value(-math.log10(p)).replace(".0", "")
 
 
 def trait_threshold(inputs: CohortInputs, otherwise: float) -> float:
@@ -77,6 +77,6 @@ def trait_threshold(inputs: CohortInputs, otherwise: float) -> float:
 def unmapped_rows(diagnostics: pl.DataFrame) -> list[dict]:
     """Tests of loci that were not fine-mapped, with the reason in plain words."""
     return [
-        {"locus": row["locus"], "trait": row["trait"], "reason": words.reason(row["reason"])}
+        {"locus": row["locus"], "trait": row["trait"], "reason": format.reason(row["reason"])}
         for row in diagnostics.filter(pl.col("reason").is_not_null()).iter_rows(named=True)
     ]

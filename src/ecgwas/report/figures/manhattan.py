@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
+from ecgwas.report import format
 from ecgwas.report import genes as gene_table
-from ecgwas.report import words
 from ecgwas.report.figures import svg
-from ecgwas.report.sections.scan import contig_key
+from ecgwas.report.scan import contig_key
 
 BLUES = np.array([[46, 107, 166], [125, 160, 196]], np.uint8)
 MANY = 1500
@@ -214,11 +214,11 @@ def _associations(variants: pl.DataFrame, lead: Mark, x: svg.Scale, y: svg.Scale
         if row["neg_log10_p"] is None or not np.isfinite(row["neg_log10_p"]):
             continue
         at = float(x(row["position"])), float(y(row["neg_log10_p"]))
-        name = f"{_name(row)}, p = {words.p_value(row['neg_log10_p'])}"
+        name = f"{_name(row)}, p = {format.p_value(row['neg_log10_p'])}"
         if (row["contig"], row["position"]) == (lead.contig, lead.position) and (row["lead_r2"] or 0) > 0.999:
             parts.append(svg.diamond(*at, 6, "lead", f"lead: {name}"))
         else:
-            shown = f"{name}, r² with the lead {words.decimal(row['lead_r2'])}" if titled else None
+            shown = f"{name}, r² with the lead {format.decimal(row['lead_r2'])}" if titled else None
             parts.append(svg.dot(*at, 3, ld_class(row["lead_r2"]), shown))
     return parts
 
@@ -235,7 +235,7 @@ def _inclusions(variants: pl.DataFrame, x: svg.Scale, y: svg.Scale) -> list[str]
         if not row["cs"]:
             parts.append(svg.dot(*at, 2, "outside"))
             continue
-        name = f"{_name(row)}, PIP {words.decimal(row['pip'], 3)}, credible set {row['cs']}"
+        name = f"{_name(row)}, PIP {format.decimal(row['pip'], 3)}, credible set {row['cs']}"
         parts += [svg.line(at[0], float(y(0)), *at, f"stem s{(row['cs'] - 1) % 4}")]
         parts.append(svg.dot(*at, 3.4, f"s{(row['cs'] - 1) % 4}", name))
     return parts

@@ -8,11 +8,11 @@ import pytest
 
 from ecgwas import config
 from ecgwas.config import LEADS, Ingest
-from ecgwas.embed.encoder import as_recording
+from ecgwas.embed.embedder import as_recording
 from ecgwas.errors import UserError
 from ecgwas.ingest.process import process
-from ecgwas.interpret.loci import alleles, regression
-from ecgwas.report.figures.alleles import beat_change
+from ecgwas.interpret.loci import allele_effects, regression
+from ecgwas.report.figures.allele_effects import beat_change
 from ecgwas.signals import people_beats
 from ecgwas.simulate import ecg
 from ecgwas.stats import circular
@@ -22,7 +22,7 @@ def who(g, c, names=None):
     """Analysed people of arrays."""
     count = g.shape[1]
     loci = pl.DataFrame({"locus": [f"1:{k}" for k in range(count)], "effect_allele": "C", "other_allele": "A"})
-    return alleles.Analysed(names or [f"p{i}" for i in range(len(g))], c, g, loci)
+    return allele_effects.Analysed(names or [f"p{i}" for i in range(len(g))], c, g, loci)
 
 
 def test_closed_form_and_missing_calls():
@@ -31,7 +31,7 @@ def test_closed_form_and_missing_calls():
     c = rng.normal(size=(200, 2))
     delta = rng.normal(size=7)
     beats = 1.0 + g[:, :1] * delta + c @ rng.normal(size=(2, 7))
-    columns, _ = alleles.of_lead(who(g, c), np.where(np.arange(200)[:, None] == 3, np.nan, beats), seed=1)
+    columns, _ = allele_effects.of_lead(who(g, c), np.where(np.arange(200)[:, None] == 3, np.nan, beats), seed=1)
     np.testing.assert_allclose(columns[0]["beta_mv"], delta, atol=1e-10)
     assert columns[0]["se_mv"].max() < 1e-10
     assert columns[0]["n"][0] == 199
@@ -45,7 +45,7 @@ def test_effects_and_errors_are_those_of_statsmodels():
     g = rng.binomial(2, [0.02, 0.4], (n, 2)).astype(float)
     c = rng.normal(size=(n, 3)) + g[:, 1:]
     y = g @ [[0.5, 0], [0, -0.3]] + c @ rng.normal(size=(3, 2)) + rng.normal(size=(n, 2)) * (1 + g[:, 1:])
-    found = alleles.trait_changes(who(g, c), ["a", "b"], y)
+    found = allele_effects.trait_changes(who(g, c), ["a", "b"], y)
     for v in range(2):
         for k, name in enumerate("ab"):
             fit = sm.OLS(y[:, k], np.column_stack([g[:, v], np.ones(n), c])).fit(cov_type="HC3", use_t=True)
@@ -75,8 +75,8 @@ def test_the_band_holds_the_whole_truth_in_95_of_100():
 def test_leads_share_the_multipliers_whoever_lacks_one():
     rng = np.random.default_rng(4)
     g, c, y = rng.binomial(2, 0.3, (90, 1)).astype(float), rng.normal(size=(90, 1)), rng.normal(size=(90, 5))
-    _, both = alleles.of_lead(who(g, c), y, seed=9)
-    _, again = alleles.of_lead(who(g, c), 3 * y, seed=9)
+    _, both = allele_effects.of_lead(who(g, c), y, seed=9)
+    _, again = allele_effects.of_lead(who(g, c), 3 * y, seed=9)
     np.testing.assert_allclose(both, again, rtol=1e-5)
 
 
@@ -127,7 +127,7 @@ def study(tmp_path, ecg_cohort):
 def run(study, loci="loci.parquet", **settings):
     folder, cohort = study
     named = [folder / f"{name}.parquet" for name in ("variants", "samples", "traits", "covariates")]
-    alleles.main(folder / loci, cohort.recordings, cohort.beats, cohort.recordings.parent / "intervals.parquet",
+    allele_effects.main(folder / loci, cohort.recordings, cohort.beats, cohort.recordings.parent / "intervals.parquet",
                  folder / "manifest.json", *named, config.Interpret(**settings), Ingest(), folder / "beats.parquet",
                  folder / "changes.parquet", seed=1)  # fmt: skip
     return pl.read_parquet(folder / "beats.parquet"), pl.read_parquet(folder / "changes.parquet")
@@ -164,7 +164,7 @@ def test_a_longer_pr_moves_the_p_wave_of_simulated_recordings_forward():
     signals = ecg.simulate_recordings(varied, np.full(n, "sinus"), rng, rate_hz=rate)
     made = [process(as_recording(x / 1000, rate, LEADS, "mV"), Ingest()) for x in signals]
     beats = np.stack([one.beat[LEADS.index("II")] for one in made]) / 1000
-    columns, maxima = alleles.of_lead(who(g, np.zeros((n, 0))), beats, seed=1)
+    columns, maxima = allele_effects.of_lead(who(g, np.zeros((n, 0))), beats, seed=1)
     time, row = people_beats.times_ms(Ingest(), beats.shape[1]), columns[0]
     atrial = (time > -250) & (time < -60)
     slope = np.gradient(row["mean_mv"], time)
@@ -174,7 +174,7 @@ def test_a_longer_pr_moves_the_p_wave_of_simulated_recordings_forward():
     assert shown[atrial].sum() > 15
     assert shown[(time > -30) & (time < 30)].sum() < 5
     pr = np.array([one.intervals["pr_ms"] for one in made], float)[:, None]
-    told = alleles.trait_changes(who(g, np.zeros((n, 0))), ["pr_ms"], pr).row(0, named=True)
+    told = allele_effects.trait_changes(who(g, np.zeros((n, 0))), ["pr_ms"], pr).row(0, named=True)
     assert told["low"] - 1 < 12 < told["high"] + 1
 
 
@@ -192,5 +192,5 @@ def run_count(study, count):
     """Loci told with settings.loci = count."""
     folder, _cohort = study
     named = [folder / f"{name}.parquet" for name in ("variants", "samples", "traits", "covariates")]
-    found = alleles.analysed(folder / "loci.parquet", folder / "manifest.json", *named, count)
+    found = allele_effects.analysed(folder / "loci.parquet", folder / "manifest.json", *named, count)
     return found.loci["locus"].to_list()

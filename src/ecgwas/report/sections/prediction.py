@@ -7,8 +7,8 @@ import polars as pl
 
 from ecgwas import tables
 from ecgwas.config import LEADS, Study
-from ecgwas.report import inputs, words
-from ecgwas.report.figures import alleles, curves
+from ecgwas.report import format, inputs
+from ecgwas.report.figures import allele_effects, prediction
 
 JUDGED = {
     "performance": ("predict/{model}/performance.parquet", tables.PREDICT_PERFORMANCE),
@@ -58,7 +58,7 @@ def section(root: Path, study: Study, cohorts: list[str]) -> dict[str, Any] | No
         "pictures": pictures(found, method),
         "gaps": [] if found["subgroups"] is None else gaps(found["subgroups"], method),
         "survival": [] if found["survival"] is None else concordance(found["survival"]),
-        "curves": [] if found["survival_curves"] is None else curves.survival(found["survival_curves"]),
+        "curves": [] if found["survival_curves"] is None else prediction.survival(found["survival_curves"]),
         "explained": explained(root, study, model),
     }
 
@@ -68,8 +68,8 @@ def interval(row: dict, digits: int = 3) -> dict[str, str]:
     if row.get("value") is None:
         return {"value": "–", "interval": row.get("reason") or ""}
     known = row["low"] is not None and row["high"] is not None
-    ends = f"{words.decimal(row['low'], digits)} to {words.decimal(row['high'], digits)}" if known else ""
-    return {"value": words.decimal(row["value"], digits), "interval": ends}
+    ends = f"{format.decimal(row['low'], digits)} to {format.decimal(row['high'], digits)}" if known else ""
+    return {"value": format.decimal(row["value"], digits), "interval": ends}
 
 
 def auroc(performance: pl.DataFrame, cohort: str) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def auroc(performance: pl.DataFrame, cohort: str) -> dict[str, Any]:
         rows.append(
             {
                 "outcome": outcome,
-                "cases": words.count(cases),
+                "cases": format.count(cases),
                 "cells": [interval(of[m]) if m in of else {"value": "–", "interval": ""} for m in methods],
             }
         )
@@ -118,9 +118,9 @@ def pictures(found: dict[str, pl.DataFrame | None], method: str) -> dict[str, st
     """Told against seen risk, and net benefit, of the first cohort's test people."""
     made = {"reliability": "", "decision": ""}
     if found["reliability"] is not None:
-        made["reliability"] = curves.reliability(found["reliability"].filter(method=method, split="test"))
+        made["reliability"] = prediction.reliability(found["reliability"].filter(method=method, split="test"))
     if found["decision"] is not None:
-        made["decision"] = curves.decision(found["decision"].filter(method=method, split="test"))
+        made["decision"] = prediction.decision(found["decision"].filter(method=method, split="test"))
     return made
 
 
@@ -136,7 +136,7 @@ def gaps(subgroups: pl.DataFrame, method: str) -> list[dict]:
         | {
             "here": interval(row),
             "difference": interval({"value": row["gap"], "low": row["gap_low"], "high": row["gap_high"]}),
-            "people": words.count(row["n_people"]),
+            "people": format.count(row["n_people"]),
         }
         for row in rows.head(GAPS).iter_rows(named=True)
     ]
@@ -155,7 +155,7 @@ def concordance(survival: pl.DataFrame) -> list[dict]:
                     "cohort": cohort,
                     "outcome": outcome,
                     "model": name,
-                    "events": words.count(row["n_events"]),
+                    "events": format.count(row["n_events"]),
                     **interval(row),
                 }
             )
@@ -181,7 +181,7 @@ def explained(root: Path, study: Study, model: str) -> list[dict]:
                     "method": TITLES[method],
                     "outcome": outcome,
                     "rows": heat(table),
-                    "n": words.count(table["n"].max()),
+                    "n": format.count(table["n"].max()),
                     "checks": checked(checks.filter(outcome=outcome, map="occlusion_usual")),
                 }
             )
@@ -198,7 +198,7 @@ def heat(occlusion: pl.DataFrame) -> list[dict]:
         for segment in SEGMENTS:
             value = of.get((lead, segment), {}).get("delta_logit")
             strength = 0 if value is None else round(100 * abs(value) / (largest or 1.0))
-            cells.append({"value": words.decimal(value, 2), "strength": strength, "rises": (value or 0) > 0})
+            cells.append({"value": format.decimal(value, 2), "strength": strength, "rises": (value or 0) > 0})
         rows.append({"lead": lead, "cells": cells})
     return rows
 
@@ -209,13 +209,13 @@ def checked(checks: pl.DataFrame) -> list[str]:
     told = []
     if {"deletion", "deletion_random"} <= set(of):
         told.append(
-            f"deletion {words.decimal(of['deletion'])}, in random order {words.decimal(of['deletion_random'])}"
+            f"deletion {format.decimal(of['deletion'])}, in random order {format.decimal(of['deletion_random'])}"
             " (mean logit; lower is better)"
         )
     if "random_weights" in of:
-        told.append(f"correlation with the map of shuffled weights {words.decimal(of['random_weights'])} (0 is good)")
+        told.append(f"correlation with the map of shuffled weights {format.decimal(of['random_weights'])} (0 is good)")
     if "seeds" in of:
-        told.append(f"between seeds {words.decimal(of['seeds'])} (1 is good)")
+        told.append(f"between seeds {format.decimal(of['seeds'])} (1 is good)")
     return told
 
 
@@ -231,9 +231,9 @@ def loci(root: Path, cohort: str, model: str, limit: int) -> list[dict]:
     for locus in found["beats"]["locus"].unique(maintain_order=True).to_list()[:limit]:
         strongest = found["traits"].filter(locus=locus).sort("neg_log10_p", descending=True, nulls_last=True).head(3)
         traits = [
-            f"{words.parameter(row['trait'])} {words.estimate(row['beta'], row['se'])},"
-            f" p = {words.p_value(row['neg_log10_p'])}"
+            f"{format.parameter(row['trait'])} {format.estimate(row['beta'], row['se'])},"
+            f" p = {format.p_value(row['neg_log10_p'])}"
             for row in strongest.iter_rows(named=True)
         ]
-        made.append({"locus": locus, "picture": alleles.beat_change(found["beats"], locus), "traits": traits})
+        made.append({"locus": locus, "picture": allele_effects.beat_change(found["beats"], locus), "traits": traits})
     return made

@@ -4,7 +4,7 @@ import math
 
 import polars as pl
 
-from ecgwas.report import words
+from ecgwas.report import format
 
 
 def of_any_count(calibration: pl.DataFrame) -> pl.DataFrame:
@@ -33,10 +33,10 @@ def _lambda_cell(row: dict) -> dict:
     value, low, high = (row[name] for name in ("lambda_one_df", "low_one_df", "high_one_df"))
     known = None not in (low, high, value) and math.isfinite(low)
     return {
-        "value": words.decimal(value, 3),
-        "interval": f"{words.decimal(low, 3)} to {words.decimal(high, 3)}" if known else "–",
+        "value": format.decimal(value, 3),
+        "interval": f"{format.decimal(low, 3)} to {format.decimal(high, 3)}" if known else "–",
         "outside": known and not low <= value <= high,
-        "n": words.count(row["n_variants"]),
+        "n": format.count(row["n_variants"]),
     }
 
 
@@ -48,7 +48,7 @@ def lambda_words(calibration: pl.DataFrame, trait: str, variants: str = "all") -
     row = found.row(0, named=True)
     cell = _lambda_cell(row)
     tail = "" if cell["interval"] == "–" else f" (permutations: {cell['interval']})"
-    head = f"{words.decimal(row['lambda_gc'], 3)}, on one degree of freedom " if trait == "joint" else ""
+    head = f"{format.decimal(row['lambda_gc'], 3)}, on one degree of freedom " if trait == "joint" else ""
     return f"λGC = {head}{cell['value']}{tail}"
 
 
@@ -64,7 +64,7 @@ def count_rows(calibration: pl.DataFrame) -> list[dict]:
                 for name, level in (("1e2", 1e-2), ("1e3", 1e-3), ("1e4", 1e-4))
             ]
             named = {"mac": mac, "test": "joint test" if row["trait"] == "joint" else "single traits"}
-            rows.append(named | {"cell": _lambda_cell(row), "tests": words.count(n), "rates": rates})
+            rows.append(named | {"cell": _lambda_cell(row), "tests": format.count(n), "rates": rates})
     return rows
 
 
@@ -73,7 +73,7 @@ def one_lambda(calibration: pl.DataFrame | None, trait: str, variants: str) -> s
     if calibration is None:
         return "–"
     found = of_any_count(calibration).filter((pl.col("trait") == trait) & (pl.col("variants") == variants))
-    return words.decimal(found["lambda_one_df"][0], 3) if found.height else "–"
+    return format.decimal(found["lambda_one_df"][0], 3) if found.height else "–"
 
 
 def calibration_kinds(calibration: pl.DataFrame) -> list[str]:

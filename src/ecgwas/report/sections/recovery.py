@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from ecgwas.report import words
+from ecgwas.report import format
 
 TRUE_WORDS = ["true", "1", "yes"]
 
@@ -51,10 +51,10 @@ def comparison(recovery: Recovery) -> list[dict]:
     return [
         {
             "locus": planted["locus"],
-            "parameter": words.parameter(str(planted["parameter"])),
-            "variance": words.percent(planted.get("variance_explained"), 1),
-            "maf": words.percent(planted.get("maf"), 1),
-            "power": words.percent(planted.get("analytic_power"), 1),
+            "parameter": format.parameter(str(planted["parameter"])),
+            "variance": format.percent(planted.get("variance_explained"), 1),
+            "maf": format.percent(planted.get("maf"), 1),
+            "power": format.percent(planted.get("analytic_power"), 1),
             "cells": [_cell(rows.get(planted["locus"])) for rows in keyed.values()],
         }
         for planted in first.iter_rows(named=True)
@@ -66,8 +66,8 @@ def _cell(row: dict | None) -> dict:
         return {"found": None}
     return {
         "found": bool(row["found"]),
-        "p": words.decimal(row.get("best_neg_log10_p"), 1),
-        "away": words.distance(row.get("lead_distance_bp")),
+        "p": format.decimal(row.get("best_neg_log10_p"), 1),
+        "away": format.distance(row.get("lead_distance_bp")),
         "in_set": row.get("in_credible_set"),
         "n_sets": row.get("n_credible_sets"),
         "set_size": row.get("credible_set_size"),

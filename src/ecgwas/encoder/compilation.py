@@ -15,7 +15,7 @@ def compile_blocks(module: nn.Module, when: str, device: torch.device) -> bool:
     when: `always`, `never`, or `auto`: on a GPU. Names of weights stay. Where no compiler works, a warning says so and
     the blocks stay as they are.
     """
-    from ecgwas.encoder.model import Block
+    from ecgwas.encoder.transformer import Block
 
     blocks = [m for m in module.modules() if isinstance(m, Block)]
     if not blocks or when == "never" or (when == "auto" and device.type != "cuda"):

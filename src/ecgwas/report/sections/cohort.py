@@ -3,13 +3,13 @@
 import polars as pl
 
 from ecgwas import config
-from ecgwas.report import words
-from ecgwas.report.figures import figures
-from ecgwas.report.figures.figures import Mark
+from ecgwas.report import format
+from ecgwas.report.figures import manhattan
+from ecgwas.report.figures.manhattan import Mark
 from ecgwas.report.inputs import CohortInputs
-from ecgwas.report.sections import calibrated
+from ecgwas.report.sections import calibration
 from ecgwas.report.sections import loci as locus_rows
-from ecgwas.report.sections.recovered import Recovery
+from ecgwas.report.sections.recovery import Recovery
 
 
 def scan_marks(loci: pl.DataFrame, recovery: Recovery | None) -> list[Mark]:
@@ -50,16 +50,16 @@ def regions(inputs: CohortInputs, limit: int, threshold: float, gene_table: pl.D
         lead = Mark(row["contig"], row["lead_position"], row["lead_rsid"] or "", "lead")
         title = f"Locus {row['locus']}: association of {trait} and posterior inclusion probabilities"
         line = threshold if trait == "joint" else locus_rows.trait_threshold(inputs, threshold)
-        picture = figures.regional(here.filter(pl.col("trait") == trait), lead, line, gene_table, title)
+        picture = manhattan.regional(here.filter(pl.col("trait") == trait), lead, line, gene_table, title)
         others = [t for t in here["trait"].unique().sort().to_list() if t != trait]
         made.append(
             {
                 "locus": row["locus"],
-                "anchor": words.anchor(row["locus"]),
+                "anchor": format.anchor(row["locus"]),
                 "rsid": row["lead_rsid"],
                 "trait": trait,
                 "others": ", ".join(others),
-                "line": words.p_value(line).replace(".0", ""),
+                "line": format.p_value(line).replace(".0", ""),
                 "picture": picture,
                 "n_sets": sets.filter((pl.col("locus") == row["locus"]) & (pl.col("trait") == trait)).height,
             }
@@ -86,12 +86,12 @@ def set_rows(sets: pl.DataFrame, variants: pl.DataFrame) -> list[dict]:
             "locus": row["locus"],
             "trait": row["trait"],
             "cs": row["cs"],
-            "size": words.count(row["size"]),
-            "coverage": words.percent(row["coverage"], 1),
-            "purity": words.decimal(row["min_abs_corr"], 3),
-            "bf": words.decimal(row["log10_bf"], 1),
+            "size": format.count(row["size"]),
+            "coverage": format.percent(row["coverage"], 1),
+            "purity": format.decimal(row["min_abs_corr"], 3),
+            "bf": format.decimal(row["log10_bf"], 1),
             "lead": row["lead"],
-            "pip": words.decimal(top.get((row["region"], row["trait"], row["cs"])), 3),
+            "pip": format.decimal(top.get((row["region"], row["trait"], row["cs"])), 3),
             "converged": row["converged"],
         }
         for row in sets.iter_rows(named=True)
@@ -103,8 +103,8 @@ def reliability_rows(reliability: pl.DataFrame) -> list[dict]:
     return [
         {
             "trait": row["trait"],
-            "n": words.count(row["n_people"]),
-            "icc": words.decimal(row["icc"]),
+            "n": format.count(row["n_people"]),
+            "icc": format.decimal(row["icc"]),
             "bar": 0 if row["icc"] is None else round(100 * min(max(row["icc"], 0.0), 1.0)),
         }
         for row in reliability.iter_rows(named=True)
@@ -120,18 +120,18 @@ def compared_rows(compared: dict[str, dict], recovery: Recovery | None, labels: 
         summary = recovery.summaries.get(model) if recovery else None
         sets = found["credible_sets"]
         size = None if sets is None or sets.is_empty() else sets["size"].median()
-        calibration = found["calibration"]
+        lambdas = found["calibration"]
         rows.append(
             {
                 "model": labels.get(model, model),
-                "loci": words.count(None if found["loci"] is None else found["loci"].height),
+                "loci": format.count(None if found["loci"] is None else found["loci"].height),
                 "found": f"{summary['n_found']} of {summary['n_planted']}" if summary else "–",
-                "false": words.count((summary or {}).get("false_loci_null_chromosomes")),
+                "false": format.count((summary or {}).get("false_loci_null_chromosomes")),
                 "holding": _holding(summary or {}),
-                "sets": words.count(None if sets is None else sets.height),
+                "sets": format.count(None if sets is None else sets.height),
                 "size": "–" if size is None else f"{size:g}",
-                "joint": calibrated.one_lambda(calibration, "joint", "all"),
-                "mean": calibrated.one_lambda(calibration, "mean", "null"),
+                "joint": calibration.one_lambda(lambdas, "joint", "all"),
+                "mean": calibration.one_lambda(lambdas, "mean", "null"),
             }
         )
     return rows
@@ -148,23 +148,23 @@ def tiles(inputs: CohortInputs, recovery: Recovery | None, analysed: int | None,
     sets = inputs.rows("credible_sets")
     median = None if sets.is_empty() else sets["size"].median()
     made = [
-        ("People analysed", words.count(analysed), "unrelated, with ECG and genotypes"),
-        ("Variants tested", words.count(n_variants or None), None),
-        ("Loci", words.count(inputs.rows("loci").height), "study-wide significant"),
+        ("People analysed", format.count(analysed), "unrelated, with ECG and genotypes"),
+        ("Variants tested", format.count(n_variants or None), None),
+        ("Loci", format.count(inputs.rows("loci").height), "study-wide significant"),
     ]
     summary = next(iter(recovery.summaries.values())) if recovery else {"n_planted": 0}
     if summary["n_planted"]:
         made.append(
             ("Planted loci found", f"{summary['n_found']} of {summary['n_planted']}", "truth known: simulated cohort")
         )
-    calibration = inputs.rows("calibration")
+    lambdas = inputs.rows("calibration")
     for kind, small in (("null", "mean of traits, null chromosomes"), ("all", "mean of traits, all variants")):
-        found = calibrated.of_any_count(calibration).filter((pl.col("trait") == "mean") & (pl.col("variants") == kind))
+        found = calibration.of_any_count(lambdas).filter((pl.col("trait") == "mean") & (pl.col("variants") == kind))
         if found.height:
-            made.append(("Genomic control λGC", words.decimal(found["lambda_gc"][0], 3), small))
+            made.append(("Genomic control λGC", format.decimal(found["lambda_gc"][0], 3), small))
             break
     if median is not None:
-        made.append(("Credible sets", words.count(sets.height), f"median size {median:g} variants"))
+        made.append(("Credible sets", format.count(sets.height), f"median size {median:g} variants"))
     return made
 
 
@@ -172,11 +172,11 @@ def scan_words(scan: pl.DataFrame, traits: pl.DataFrame | None) -> str:
     """How many variants, people and traits were scanned."""
     if scan.is_empty() or traits is None or traits.is_empty():
         return ""
-    variants, contigs = words.plural(scan.height, "variant"), words.plural(scan["contig"].n_unique(), "chromosome")
+    variants, contigs = format.plural(scan.height, "variant"), format.plural(scan["contig"].n_unique(), "chromosome")
     low, high = int(traits["n"].min()), int(traits["n"].max())
-    people = words.count(high) if low == high else f"{words.count(low)} to {words.count(high)}"
+    people = format.count(high) if low == high else f"{format.count(low)} to {format.count(high)}"
     return (
-        f"{variants} on {contigs} were tested on {words.plural(traits.height, 'trait')} in {people} unrelated people,"
+        f"{variants} on {contigs} were tested on {format.plural(traits.height, 'trait')} in {people} unrelated people,"
         " by linear regression with covariates."
     )
 
@@ -185,8 +185,8 @@ def crosscheck_words(crosscheck: pl.DataFrame | None) -> str:
     """How far Hail's linear regression is from the scan on the same variants, in standard errors."""
     if crosscheck is None or crosscheck.is_empty():
         return ""
-    worst = words.significant(crosscheck["beta_difference"].max(), 2)
-    variants = words.plural(crosscheck.height, "variant")
+    worst = format.significant(crosscheck["beta_difference"].max(), 2)
+    variants = format.plural(crosscheck.height, "variant")
     return f"{variants} tested again with Hail's linear regression: β differs by at most {worst} standard errors."
 
 
@@ -196,7 +196,7 @@ def history_words(history: pl.DataFrame | None) -> str:
         return ""
     values = history["loss"].drop_nulls()
     part = max(1, len(values) // 20)
-    first, last = (words.significant(float(v.mean())) for v in (values.head(part), values.tail(part)))
+    first, last = (format.significant(float(v.mean())) for v in (values.head(part), values.tail(part)))
     return f"Mean of the first twentieth {first}, of the last {last}; the loss has no unit."
 
 

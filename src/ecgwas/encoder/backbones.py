@@ -3,8 +3,8 @@
 from torch import Tensor, nn
 
 from ecgwas import config
-from ecgwas.encoder.model import Encoder
 from ecgwas.encoder.tokens import Grid
+from ecgwas.encoder.transformer import Encoder
 
 
 def make_encoder(settings: config.Transformer, grid: Grid, statistics: dict[str, Tensor]) -> nn.Module:

@@ -9,7 +9,7 @@ import polars as pl
 
 from ecgwas import config, tables, user_tables
 from ecgwas.cli import run
-from ecgwas.embed import probes
+from ecgwas.embed import linear_probes
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
 from ecgwas.people.values import not_traits
@@ -96,10 +96,10 @@ def measurement(x: np.ndarray, y: np.ndarray, person: np.ndarray, seed: int) -> 
     score = Score("R2", n=len(y), people=len(ids))
     if len(ids) < MIN_READ or not np.ptp(y) > 0:
         return _without(score, f"{len(ids)} people have a value, fewer than {MIN_READ}, or all the same value")
-    x = probes.features(x)
-    predicted = probes.out_of_fold(x, y[:, None], probes.folds(group, seed))[:, 0]
-    value = probes.r2(y, predicted, np.ones((1, len(y))))[0]
-    again = np.concatenate([probes.r2(y, predicted, w) for w in probes.weights(group, seed)])
+    x = linear_probes.features(x)
+    predicted = linear_probes.out_of_fold(x, y[:, None], linear_probes.folds(group, seed))[:, 0]
+    value = linear_probes.r2(y, predicted, np.ones((1, len(y))))[0]
+    again = np.concatenate([linear_probes.r2(y, predicted, w) for w in linear_probes.weights(group, seed)])
     return _with(score, value, again)
 
 
@@ -117,13 +117,13 @@ def label(x: np.ndarray, words: pl.Series, person: np.ndarray, seed: int, group:
     score = Score("AUROC", n=int(seen.sum()), people=len(np.unique(person[seen])), classes=len(names))
     if len(names) < 2:
         return _without(score, _why_no_label(counts, names))
-    x, person = probes.features(x[seen]), np.unique(person[seen], return_inverse=True)[1]
+    x, person = linear_probes.features(x[seen]), np.unique(person[seen], return_inverse=True)[1]
     code = words.filter(pl.Series(seen)).replace_strict(names, range(len(names)), return_dtype=pl.Int32).to_numpy()
-    fold = probes.folds(person, seed)
-    predicted = probes.out_of_fold(x, (code[:, None] == np.arange(len(names))).astype(float), fold)
-    value = probes.macro_auroc(code, predicted, fold, np.ones((1, len(code))))[0]
-    drawn = probes.weights(person if group is None else group[seen], seed)
-    return _with(score, value, np.concatenate([probes.macro_auroc(code, predicted, fold, w) for w in drawn]))
+    fold = linear_probes.folds(person, seed)
+    predicted = linear_probes.out_of_fold(x, (code[:, None] == np.arange(len(names))).astype(float), fold)
+    value = linear_probes.macro_auroc(code, predicted, fold, np.ones((1, len(code))))[0]
+    drawn = linear_probes.weights(person if group is None else group[seen], seed)
+    return _with(score, value, np.concatenate([linear_probes.macro_auroc(code, predicted, fold, w) for w in drawn]))
 
 
 def _why_no_label(counts: pl.DataFrame, names: list[str]) -> str:
@@ -134,12 +134,12 @@ def _why_no_label(counts: pl.DataFrame, names: list[str]) -> str:
     return f"{len(names)} of {counts.height} classes with at least {MIN_PEOPLE} people"
 
 
-def repeatability(x: np.ndarray, person: np.ndarray, seed: int, replicates: int = probes.REPLICATES) -> Score:
+def repeatability(x: np.ndarray, person: np.ndarray, seed: int, replicates: int = linear_probes.REPLICATES) -> Score:
     """Median over the leading AXES principal axes of ICC(1,1), and the interval over people drawn again."""
     _, group, counts = np.unique(person, return_inverse=True, return_counts=True)
     several = np.flatnonzero(counts >= 2)
     score = Score("ICC", people=len(several), n=int(counts[several].sum()))
-    x = probes.features(x)
+    x = linear_probes.features(x)
     if len(several) < MIN_PEOPLE or not x.shape[1]:
         return _without(score, f"{len(several)} people have two recordings, fewer than {MIN_PEOPLE}")
     y = principal(x)
@@ -172,7 +172,7 @@ def _median_icc(y: np.ndarray, rows: list[np.ndarray], drawn: np.ndarray) -> flo
 
 
 def _with(score: Score, value: float, again: np.ndarray) -> Score:
-    low, high = probes.interval(again)
+    low, high = linear_probes.interval(again)
     return Score(score.score, float(value), low, high, score.n, score.people, score.classes)
 
 

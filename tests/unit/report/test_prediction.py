@@ -8,7 +8,7 @@ import pytest
 from ecgwas import tables
 from ecgwas.config import LEADS, Interpret, Outcome, Predict, Study
 from ecgwas.report import page
-from ecgwas.report.sections import predicted
+from ecgwas.report.sections import prediction
 
 STUDY = Study(
     study="s",
@@ -69,7 +69,7 @@ def root(tmp_path: Path) -> Path:
     cells = [
         cell | {"lead": lead, "segment": s, "delta_logit": -1.5 if (lead, s) == ("V1", "P") else 0.25}
         for lead in LEADS
-        for s in predicted.SEGMENTS
+        for s in prediction.SEGMENTS
     ]
     write(tmp_path, "cohorts/a/interpret/net/finetuned/occlusion.parquet", tables.INTERPRET_OCCLUSION, cells)
     checks = [
@@ -80,7 +80,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_what_the_tables_say_is_said(root: Path) -> None:
-    found = predicted.section(root, STUDY, ["a", "b"])
+    found = prediction.section(root, STUDY, ["a", "b"])
     here, there = found["auroc"]
     assert here["rows"][0]["cells"][0] == {"value": "0.812", "interval": "0.750 to 0.875"}
     assert here["rows"][0]["cases"] == "40"
@@ -96,7 +96,7 @@ def test_what_the_tables_say_is_said(root: Path) -> None:
 
 
 def test_the_page_holds_it(root: Path) -> None:
-    text = page.render(minimal() | {"predicted": predicted.section(root, STUDY, ["a", "b"])})
+    text = page.render(minimal() | {"predicted": prediction.section(root, STUDY, ["a", "b"])})
     assert 'id="predicted"' in text
     assert "0.750 to 0.875" in text
     assert text.count("<svg") == 3
@@ -104,8 +104,8 @@ def test_the_page_holds_it(root: Path) -> None:
 
 
 def test_a_study_without_predictions_has_no_section(tmp_path: Path) -> None:
-    assert predicted.section(tmp_path, STUDY, ["a"]) is None
-    assert predicted.loci(tmp_path, "a", "net", 5) == []
+    assert prediction.section(tmp_path, STUDY, ["a"]) is None
+    assert prediction.loci(tmp_path, "a", "net", 5) == []
 
 
 def minimal() -> dict:

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from ecgwas.report import words
+from ecgwas.report import format
 from ecgwas.report.figures import svg
 
 LEFT, RIGHT, TOP, BOTTOM = 60, 400, 16, 300
@@ -22,7 +22,7 @@ def reliability(table: pl.DataFrame) -> str:
         told, seen = (rows[c].to_numpy() for c in ("predicted", "observed"))
         parts.append(svg.path(x(told), y(seen), f"curve c{k % 4}"))
         for row in rows.iter_rows(named=True):
-            title = f"{name}: told {words.decimal(row['predicted'], 3)}, seen {words.decimal(row['observed'], 3)}"
+            title = f"{name}: told {format.decimal(row['predicted'], 3)}, seen {format.decimal(row['observed'], 3)}"
             parts.append(svg.line(x(row["predicted"]), y(row["low"]), x(row["predicted"]), y(row["high"]), "axis"))
             parts.append(svg.dot(x(row["predicted"]), y(row["observed"]), 2.5, f"curve c{k % 4}", title))
         parts.append(_key(name, k))
@@ -62,7 +62,7 @@ def survival(table: pl.DataFrame) -> list[dict]:
             parts.append(_key(f"risk group {group[0]}", k))
         p = rows["p_log_rank"].drop_nulls()
         title = f"Incidence of {outcome} in {cohort} by group of risk"
-        told = f"log-rank p = {words.significant(float(p[0]), 2)}" if len(p) else ""
+        told = f"log-rank p = {format.significant(float(p[0]), 2)}" if len(p) else ""
         made.append(
             {"cohort": cohort, "outcome": outcome, "picture": svg.figure(WIDTH, HEIGHT, parts, title), "p": told}
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from ecgwas.report import inputs, words
+from ecgwas.report import format, inputs
 
 QUANTITIES = {
     "repeatability": "repeatability",
@@ -57,7 +57,7 @@ def rows(readouts: dict[str, pl.DataFrame], cohort: str) -> list[dict]:
             nowhere = not any(row and row[0]["value"] is not None for row in found)
             made.append(
                 {
-                    "name": QUANTITIES.get(name, words.parameter(name)),
+                    "name": QUANTITIES.get(name, format.parameter(name)),
                     "kind": kind,
                     "score": SCORES[score],
                     "cells": [cell(row[0] if row else None) for row in found],
@@ -71,11 +71,11 @@ def cell(row: dict | None) -> dict:
     """Score, interval, and the recordings it is from; a reason where there is no score."""
     if row is None or row["value"] is None:
         return {"value": "–", "interval": (row or {}).get("reason") or "", "warn": False}
-    interval = f"{words.decimal(row['low'])} to {words.decimal(row['high'])}"
+    interval = f"{format.decimal(row['low'])} to {format.decimal(row['high'])}"
     read_off = row["kind"] == "unwanted" and row["low"] is not None and row["low"] > 0.5
     return {
-        "value": words.decimal(row["value"]),
-        "interval": f"{interval}; n = {words.count(row['n'])}",
+        "value": format.decimal(row["value"]),
+        "interval": f"{interval}; n = {format.count(row['n'])}",
         "warn": read_off,
     }
 
@@ -94,5 +94,5 @@ def distances(
 def _beyond(table: pl.DataFrame | None) -> str:
     if table is None or table.is_empty():
         return "–"
-    shares = [words.percent((table["percentile"] > limit).sum(), table.height) for limit in (99, 99.9)]
+    shares = [format.percent((table["percentile"] > limit).sum(), table.height) for limit in (99, 99.9)]
     return " / ".join(shares)

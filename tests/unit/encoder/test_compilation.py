@@ -6,8 +6,8 @@ import shutil
 import pytest
 import torch
 
-from ecgwas.encoder import compiling
-from ecgwas.encoder.model import Block, Rotary
+from ecgwas.encoder import compilation
+from ecgwas.encoder.transformer import Block, Rotary
 
 CPU = torch.device("cpu")
 
@@ -27,7 +27,7 @@ def loss(block: Block, tokens: int) -> tuple[torch.Tensor, list[torch.Tensor]]:
 def test_compiled_blocks_give_the_same_losses_and_gradients():
     block = Block(16, 2)
     compiled = torch.nn.Sequential(copy.deepcopy(block))
-    assert compiling.compile_blocks(compiled, "always", CPU)
+    assert compilation.compile_blocks(compiled, "always", CPU)
     assert compiled[0]._compiled_call_impl is not None
     assert list(compiled.state_dict()) == [f"0.{name}" for name in block.state_dict()]
     for tokens in (8, 24):
@@ -41,7 +41,7 @@ def test_without_a_compiler_blocks_stay_as_they_are_and_a_warning_says_so(monkey
     monkeypatch.setattr(torch, "compile", broken)
     module = torch.nn.Sequential(Block(16, 2))
     with pytest.warns(UserWarning, match=r"does not work here .*no compiler found.* compile: never"):
-        assert not compiling.compile_blocks(module, "always", CPU)
+        assert not compilation.compile_blocks(module, "always", CPU)
     assert module[0]._compiled_call_impl is None
     loss(module[0], 8)
 
@@ -49,5 +49,5 @@ def test_without_a_compiler_blocks_stay_as_they_are_and_a_warning_says_so(monkey
 @pytest.mark.parametrize("when", ["never", "auto"])
 def test_on_a_cpu_nothing_is_compiled_unasked(when):
     module = torch.nn.Sequential(Block(16, 2))
-    assert not compiling.compile_blocks(module, when, CPU)
+    assert not compilation.compile_blocks(module, when, CPU)
     assert module[0]._compiled_call_impl is None

@@ -8,7 +8,7 @@ from tests.unit.report.test_page import checked
 from ecgwas import config, tables
 from ecgwas.files import write_parquet
 from ecgwas.report import page
-from ecgwas.report.sections import held
+from ecgwas.report.sections import embedding
 
 MODELS = ["nano", "random"]
 ROLES = {"nano": "transformer", "random": "random"}
@@ -61,7 +61,7 @@ def test_models_stand_side_by_side_and_absent_baselines_are_named(study) -> None
 
 
 def test_what_can_be_read_and_should_not_is_marked(study) -> None:
-    section = held.section(study.root, ["demo"], MODELS, ROLES, {"nano": "learned"})
+    section = embedding.section(study.root, ["demo"], MODELS, ROLES, {"nano": "learned"})
     assert section["labels"] == ["learned", "random"]
     device = next(row for row in section["groups"][0]["rows"] if row["name"] == "device")
     assert [cell["warn"] for cell in device["cells"]] == [False, True]
@@ -71,13 +71,13 @@ def test_what_can_be_read_and_should_not_is_marked(study) -> None:
 
 def test_a_study_without_readouts_has_no_such_section(make_study) -> None:
     study = make_study()
-    assert held.section(study.root, ["demo"], MODELS, ROLES, {}) is None
+    assert embedding.section(study.root, ["demo"], MODELS, ROLES, {}) is None
     assert "What the embedding holds" not in render(study, None)
 
 
 def test_a_model_without_one_quantity_has_a_dash(study) -> None:
     path = study.root / "embeddings/readout/random.parquet"
     write_parquet(pl.read_parquet(path).filter(pl.col("quantity") != "qt_ms"), path)
-    rows = held.section(study.root, ["demo"], MODELS, ROLES, {})["groups"][0]["rows"]
+    rows = embedding.section(study.root, ["demo"], MODELS, ROLES, {})["groups"][0]["rows"]
     assert rows[0]["cells"][1] == {"value": "–", "interval": "", "warn": False}
     checked(render(study, ROLES))
