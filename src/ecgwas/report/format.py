@@ -41,6 +41,18 @@ REASONS = {
     "no_joint_test": "there is no joint test",
 }
 UNITS = {"ms": "ms", "mv": "mV", "bpm": "beats/min", "deg": "°"}
+METHODS = {
+    "finetuned": "fine-tuned",
+    "attention": "attention pooling",
+    "probe": "linear probe",
+    "combined": "probe and classical intervals",
+    "random": "untrained encoder",
+    "supervised": "supervised, same size",
+    "xresnet1d": "xresnet1d",
+    "intervals": "classical intervals",
+    "demographics": "age and sex",
+    "embedding": "embedding, age, sex",
+}
 WAVES = {"p", "pr", "qrs", "qt", "r", "t", "st", "rr"}
 
 

@@ -15,9 +15,9 @@ from ecgwas import config, provenance
 from ecgwas.cli import run
 from ecgwas.files import atomic
 from ecgwas.report import format, genes, inputs, scan
-from ecgwas.report.figures import manhattan
+from ecgwas.report.figures import manhattan, qq, training
 from ecgwas.report.inputs import CohortInputs
-from ecgwas.report.sections import calibration, cohort, embedding, flow, prediction, recovery
+from ecgwas.report.sections import allele_effects, calibration, cohort, embedding, flow, prediction, recovery
 from ecgwas.report.sections import loci as locus_rows
 
 CONTENTS = {
@@ -61,7 +61,7 @@ def cohort_context(
         "compared": cohort.compared_rows(inputs.read_compared(root, cohort, models), truth, settings.labels),
         "crosscheck": cohort.crosscheck_words(found.crosscheck),
         "recovery": _recovery(truth, settings.labels),
-        "hearts": prediction.loci(root, cohort, model, settings.regions),
+        "hearts": allele_effects.locus_effects(root, cohort, model, settings.regions),
         "tiles": cohort.tiles(found, truth, analysed, associations.height),
         **_scan_context(found, associations, truth, threshold),
     }
@@ -89,7 +89,7 @@ def _scan_context(
     return {
         "n_traits": n_traits,
         "manhattan": pictures if any(pictures.values()) else None,
-        "qq": manhattan.qq(
+        "qq": qq.qq(
             associations["joint"].to_numpy(), calibration.lambda_words(lambdas, "joint"), "QQ plot, joint test"
         ),
         "scan_words": cohort.scan_words(associations, found.traits),
@@ -129,7 +129,7 @@ def unit_of(model: str, rank_normalise: bool) -> tuple[str, str]:
 def study_context(study: config.Study, made: dict[str, Any], history: pl.DataFrame | None) -> dict[str, Any]:
     """What the template says of the study as a whole."""
     packages = ", ".join(f"{name} {version}" for name, version in made["packages"].items())
-    picture = "" if history is None else manhattan.loss(history)
+    picture = "" if history is None else training.loss(history)
     unit, short = unit_of(study.report.model or study.models[0], study.phenotypes.rank_normalise)
     return {
         "study": study.study,

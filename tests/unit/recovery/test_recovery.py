@@ -11,7 +11,9 @@ from ecgwas.config import Finemap
 from ecgwas.errors import UserError
 from ecgwas.finemap import finemap
 from ecgwas.gwas import trait_groups
-from ecgwas.recovery import recovery
+from ecgwas.recovery import matching, recovery
+from ecgwas.recovery import truth as truths
+from ecgwas.recovery.neighbourhood import Neighbourhood
 from ecgwas.stats import linear, tails
 
 LEADING = ["locus", "parameter", "variance_explained", "found", "lead_distance_bp", "in_credible_set"]
@@ -19,11 +21,11 @@ LEADING += ["best_neg_log10_p"]
 PLANTED = {"contig": "1", "position": 1000, "ref": "A", "alt": "G", "parameter": "pr_ms", "variance_explained": 0.05}
 
 
-def around(p: list[list[float]], r2: list[float]) -> recovery.Neighbourhood:
+def around(p: list[list[float]], r2: list[float]) -> Neighbourhood:
     """Variants at 1000, 2000, … tested by the joint test and axis01."""
     n = len(r2)
     variants = pl.DataFrame({"position": 1000 * np.arange(1, n + 1)})
-    return recovery.Neighbourhood(variants, ["joint", "axis01"], np.array(p, float), np.array(r2))
+    return Neighbourhood(variants, ["joint", "axis01"], np.array(p, float), np.array(r2))
 
 
 def locus(contig: str, position: int, traits: tuple[str, ...] = (), reach: int = 5000) -> pl.DataFrame:
@@ -40,7 +42,7 @@ def locus(contig: str, position: int, traits: tuple[str, ...] = (), reach: int =
 
 
 def test_found_by_a_lead_in_ld():
-    row = recovery.recovered(PLANTED, locus("1", 2000), around([[7, 2], [9, 3], [5, 1]], [1.0, 0.8, 0.1]))
+    row = matching.recovered(PLANTED, locus("1", 2000), around([[7, 2], [9, 3], [5, 1]], [1.0, 0.8, 0.1]))
     expected = {"found": True, "lead_distance_bp": 1000, "lead_r2": 0.8, "best_test": "joint", "best_neg_log10_p": 9.0}
     assert row == expected
 
@@ -49,8 +51,8 @@ def test_a_trait_can_find_what_the_joint_lead_misses():
     """The joint lead tags something else; the lead of a significant trait tags the planted variant."""
     strengths = [[8, 9], [12, 2], [5, 1]]
     region = around(strengths, [1.0, 0.2, 0.1])
-    assert recovery.recovered(PLANTED, locus("1", 2000, ("axis01",)), region)["best_test"] == "axis01"
-    missed = recovery.recovered(PLANTED, locus("1", 2000), region)
+    assert matching.recovered(PLANTED, locus("1", 2000, ("axis01",)), region)["best_test"] == "axis01"
+    missed = matching.recovered(PLANTED, locus("1", 2000), region)
     assert not missed["found"]
     assert missed["lead_r2"] == 0.2
     assert missed["best_neg_log10_p"] == 9
@@ -59,7 +61,7 @@ def test_a_trait_can_find_what_the_joint_lead_misses():
 def test_not_found_without_a_locus():
     """No lead, yet the strongest variant in LD is told."""
     none = tables.empty(tables.LOCI)
-    row = recovery.recovered(PLANTED, none, around([[6, 2], [3, 3]], [1.0, 0.7]))
+    row = matching.recovered(PLANTED, none, around([[6, 2], [3, 3]], [1.0, 0.7]))
     expected = {
         "found": False,
         "lead_distance_bp": None,
@@ -71,7 +73,7 @@ def test_not_found_without_a_locus():
 
 
 def test_a_planted_variant_lost_to_quality_control_is_not_found():
-    row = recovery.recovered(PLANTED, locus("1", 2000), around([[9, 2], [9, 3]], [np.nan, np.nan]))
+    row = matching.recovered(PLANTED, locus("1", 2000), around([[9, 2], [9, 3]], [np.nan, np.nan]))
     assert not row["found"]
     assert row["best_neg_log10_p"] is None
 
@@ -90,12 +92,12 @@ def test_sets_of_a_locus_far_off_are_of_another_variant():
     sets = tables.typed(pl.DataFrame(rows), tables.CREDIBLE_SETS)
     pips = pl.DataFrame({"region": sets["region"], "trait": "joint", "cs": pl.Series([1, 0], dtype=pl.Int32)})
     pips = pips.with_columns(contig=pl.lit("1"), position=1000, ref=pl.lit("A"), alt=pl.lit("G"))
-    assert recovery.sets_near(PLANTED, loci, sets, pips).select("locus", "holds").rows() == [("1:300000", True)]
+    assert matching.sets_near(PLANTED, loci, sets, pips).select("locus", "holds").rows() == [("1:300000", True)]
 
 
 def test_alleles_may_be_swapped():
     rows = pl.DataFrame({"contig": ["1", "1"], "position": [1000, 1000], "ref": ["G", "C"], "alt": ["A", "G"]})
-    assert rows.select(recovery.is_variant(PLANTED)).to_series().to_list() == [True, False]
+    assert rows.select(truths.is_variant(PLANTED)).to_series().to_list() == [True, False]
 
 
 @pytest.fixture(scope="module")
@@ -203,4 +205,4 @@ def test_nothing_found_and_nothing_planted(analysed, tmp_path):
 def test_a_truth_without_a_place_is_refused(tmp_path):
     (tmp_path / "truth.json").write_text(json.dumps({"loci": [{"contig": "1"}]}))
     with pytest.raises(UserError, match="lacks"):
-        recovery.read_truth(tmp_path / "truth.json")
+        truths.read_truth(tmp_path / "truth.json")

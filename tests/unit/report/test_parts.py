@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from ecgwas.report import format, genes, inputs, scan
-from ecgwas.report.figures import manhattan, svg
-from ecgwas.report.figures.manhattan import Mark
+from ecgwas.report.figures import manhattan, qq, svg, training
+from ecgwas.report.figures.genome import Mark, genome
 from ecgwas.report.sections import flow, loci
 
 
@@ -70,7 +70,7 @@ def test_hundreds_of_thousands_of_variants_make_a_picture_of_bounded_size() -> N
     picture = manhattan.manhattan(table, "joint", 7.3, [Mark("3", 5, "x", "planted hit")], "M")
     assert len(picture) < 600_000
     ET.fromstring(picture)
-    assert len(manhattan.qq(table["joint"].to_numpy(), "λGC = 1.000", "QQ")) < 200_000
+    assert len(qq.qq(table["joint"].to_numpy(), "λGC = 1.000", "QQ")) < 200_000
 
 
 def test_pictures_do_not_depend_on_the_order_of_variants() -> None:
@@ -82,12 +82,12 @@ def test_pictures_do_not_depend_on_the_order_of_variants() -> None:
 
 def test_contigs_are_in_genome_order_with_and_without_prefix() -> None:
     table = pl.DataFrame({"contig": ["chrX", "chr10", "chr2"], "position": [1, 1, 1], "joint": [1.0, 1.0, 1.0]})
-    assert manhattan.genome(table).contigs == ["chr2", "chr10", "chrX"]
+    assert genome(table).contigs == ["chr2", "chr10", "chrX"]
     assert sorted(["MT", "X", "10", "2", "HLA"], key=scan.contig_key) == ["2", "10", "X", "MT", "HLA"]
 
 
 def test_qq_band_holds_null_p_values() -> None:
-    picture = manhattan.qq(big_scan(20_000)["joint"].to_numpy(), "", "QQ")
+    picture = qq.qq(big_scan(20_000)["joint"].to_numpy(), "", "QQ")
     root = ET.fromstring(picture)
     assert sum(e.get("class") == "point" for e in root.iter("circle")) > 500
 
@@ -95,8 +95,8 @@ def test_qq_band_holds_null_p_values() -> None:
 def test_missing_and_infinite_values_are_left_out_of_figures() -> None:
     table = big_scan(100).with_columns(joint=pl.lit(float("nan"), pl.Float32))
     assert manhattan.manhattan(table, "joint", 7.3, [], "M") == ""
-    assert manhattan.qq(np.array([np.nan, np.inf]), "", "QQ") == ""
-    assert manhattan.loss(pl.DataFrame({"step": [1], "loss": [float("nan")]})) == ""
+    assert qq.qq(np.array([np.nan, np.inf]), "", "QQ") == ""
+    assert training.loss(pl.DataFrame({"step": [1], "loss": [float("nan")]})) == ""
 
 
 def test_a_row_of_the_loci_table_is_about_its_lead_and_one_trait(make_study) -> None:

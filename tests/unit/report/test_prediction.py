@@ -8,7 +8,7 @@ import pytest
 from ecgwas import tables
 from ecgwas.config import LEADS, Interpret, Outcome, Predict, Study
 from ecgwas.report import page
-from ecgwas.report.sections import prediction
+from ecgwas.report.sections import allele_effects, explanation, prediction
 
 STUDY = Study(
     study="s",
@@ -69,7 +69,7 @@ def root(tmp_path: Path) -> Path:
     cells = [
         cell | {"lead": lead, "segment": s, "delta_logit": -1.5 if (lead, s) == ("V1", "P") else 0.25}
         for lead in LEADS
-        for s in prediction.SEGMENTS
+        for s in explanation.SEGMENTS
     ]
     write(tmp_path, "cohorts/a/interpret/net/finetuned/occlusion.parquet", tables.INTERPRET_OCCLUSION, cells)
     checks = [
@@ -85,7 +85,7 @@ def test_what_the_tables_say_is_said(root: Path) -> None:
     assert here["rows"][0]["cells"][0] == {"value": "0.812", "interval": "0.750 to 0.875"}
     assert here["rows"][0]["cases"] == "40"
     assert there["rows"][0]["cells"][1] == {"value": "–", "interval": "3 cases"}
-    assert found["carried"][0]["cells"][0]["value"] == "0.66"
+    assert found["operating_points"][0]["cells"][0]["value"] == "0.66"
     assert found["calibration"][0]["cells"][0]["value"] == "1.25"
     assert [row["group"] for row in found["gaps"]] == ["female", "male"]
     assert found["survival"][0]["events"] == "33"
@@ -105,7 +105,7 @@ def test_the_page_holds_it(root: Path) -> None:
 
 def test_a_study_without_predictions_has_no_section(tmp_path: Path) -> None:
     assert prediction.section(tmp_path, STUDY, ["a"]) is None
-    assert prediction.loci(tmp_path, "a", "net", 5) == []
+    assert allele_effects.locus_effects(tmp_path, "a", "net", 5) == []
 
 
 def minimal() -> dict:

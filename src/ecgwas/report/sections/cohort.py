@@ -4,8 +4,8 @@ import polars as pl
 
 from ecgwas import config
 from ecgwas.report import format
-from ecgwas.report.figures import manhattan
-from ecgwas.report.figures.manhattan import Mark
+from ecgwas.report.figures import regional
+from ecgwas.report.figures.genome import Mark
 from ecgwas.report.inputs import CohortInputs
 from ecgwas.report.sections import calibration
 from ecgwas.report.sections import loci as locus_rows
@@ -50,7 +50,7 @@ def regions(inputs: CohortInputs, limit: int, threshold: float, gene_table: pl.D
         lead = Mark(row["contig"], row["lead_position"], row["lead_rsid"] or "", "lead")
         title = f"Locus {row['locus']}: association of {trait} and posterior inclusion probabilities"
         line = threshold if trait == "joint" else locus_rows.trait_threshold(inputs, threshold)
-        picture = manhattan.regional(here.filter(pl.col("trait") == trait), lead, line, gene_table, title)
+        picture = regional.regional(here.filter(pl.col("trait") == trait), lead, line, gene_table, title)
         others = [t for t in here["trait"].unique().sort().to_list() if t != trait]
         made.append(
             {

@@ -6,11 +6,12 @@ from typing import Any
 import polars as pl
 
 from ecgwas import tables
-from ecgwas.config import LEADS, Study
+from ecgwas.config import Study
 from ecgwas.report import format, inputs
-from ecgwas.report.figures import allele_effects, prediction
+from ecgwas.report.figures import prediction
+from ecgwas.report.sections import explanation
 
-JUDGED = {
+EVALUATION = {
     "performance": ("predict/{model}/performance.parquet", tables.PREDICT_PERFORMANCE),
     "thresholds": ("predict/{model}/thresholds.parquet", tables.PREDICT_THRESHOLDS),
     "reliability": ("predict/{model}/reliability.parquet", tables.PREDICT_RELIABILITY),
@@ -19,47 +20,26 @@ JUDGED = {
     "survival": ("predict/{model}/survival.parquet", tables.SURVIVAL),
     "survival_curves": ("predict/{model}/survival_curves.parquet", tables.SURVIVAL_CURVES),
 }
-EXPLAINED = {
-    "occlusion": ("cohorts/{cohort}/interpret/{model}/{method}/occlusion.parquet", tables.INTERPRET_OCCLUSION),
-    "checks": ("cohorts/{cohort}/interpret/{model}/{method}/checks.parquet", tables.INTERPRET_CHECKS),
-}
-LOCI = {
-    "beats": ("cohorts/{cohort}/interpret/{model}/allele_beats.parquet", tables.ALLELE_BEATS),
-    "traits": ("cohorts/{cohort}/interpret/{model}/allele_traits.parquet", tables.ALLELE_TRAITS),
-}
-SEGMENTS = ("P", "PR", "QRS", "ST", "T", "TP")
-TITLES = {
-    "finetuned": "fine-tuned",
-    "attention": "attention pooling",
-    "probe": "linear probe",
-    "combined": "probe and classical intervals",
-    "random": "untrained encoder",
-    "supervised": "supervised, same size",
-    "xresnet1d": "xresnet1d",
-    "intervals": "classical intervals",
-    "demographics": "age and sex",
-    "embedding": "embedding, age, sex",
-}
 GAPS = 12  # groups with the largest gaps that are listed
 
 
 def section(root: Path, study: Study, cohorts: list[str]) -> dict[str, Any] | None:
     """All that the template says of diseases; None where nothing was predicted."""
     model = study.predict.model or study.report.model or study.models[0]
-    found = {name: inputs.read(root / path.format(model=model), schema) for name, (path, schema) in JUDGED.items()}
+    found = {name: inputs.read(root / path.format(model=model), schema) for name, (path, schema) in EVALUATION.items()}
     if found["performance"] is None and found["survival"] is None:
         return None
     method = study.predict.methods[0]
     return {
-        "method": TITLES[method],
+        "method": format.METHODS[method],
         "auroc": None if found["performance"] is None else [auroc(found["performance"], c) for c in cohorts],
-        "carried": [] if found["thresholds"] is None else carried(found["thresholds"], method),
+        "operating_points": [] if found["thresholds"] is None else operating_points(found["thresholds"], method),
         "calibration": [] if found["performance"] is None else calibration(found["performance"], method),
         "pictures": pictures(found, method),
         "gaps": [] if found["subgroups"] is None else gaps(found["subgroups"], method),
         "survival": [] if found["survival"] is None else concordance(found["survival"]),
         "curves": [] if found["survival_curves"] is None else prediction.survival(found["survival_curves"]),
-        "explained": explained(root, study, model),
+        "explained": explanation.explained(root, study, model),
     }
 
 
@@ -87,10 +67,10 @@ def auroc(performance: pl.DataFrame, cohort: str) -> dict[str, Any]:
                 "cells": [interval(of[m]) if m in of else {"value": "–", "interval": ""} for m in methods],
             }
         )
-    return {"cohort": cohort, "methods": [TITLES.get(m, m) for m in methods], "rows": rows}
+    return {"cohort": cohort, "methods": [format.METHODS.get(m, m) for m in methods], "rows": rows}
 
 
-def carried(thresholds: pl.DataFrame, method: str) -> list[dict]:
+def operating_points(thresholds: pl.DataFrame, method: str) -> list[dict]:
     """What the threshold of those who choose is worth in each cohort."""
     shown = ("sensitivity", "specificity", "ppv", "npv")
     here = thresholds.filter(method=method, split="test").filter(pl.col("metric").is_in(shown))
@@ -148,8 +128,8 @@ def concordance(survival: pl.DataFrame) -> list[dict]:
     rows = []
     for (cohort, outcome), group in here.group_by("cohort", "outcome", maintain_order=True):
         for row in group.iter_rows(named=True):
-            less = f" less {TITLES.get(row['other'], row['other'])}" if row["other"] else ""
-            name = TITLES.get(row["method"], row["method"]) + less
+            less = f" less {format.METHODS.get(row['other'], row['other'])}" if row["other"] else ""
+            name = format.METHODS.get(row["method"], row["method"]) + less
             rows.append(
                 {
                     "cohort": cohort,
@@ -160,80 +140,3 @@ def concordance(survival: pl.DataFrame) -> list[dict]:
                 }
             )
     return rows
-
-
-def explained(root: Path, study: Study, model: str) -> list[dict]:
-    """The occlusion table of each outcome, 12 leads by 6 segments, and the checks of the maps."""
-    made = []
-    train = study.predict.train or study.cohorts[0]
-    for method in study.interpret.methods:
-        found = {
-            name: inputs.read(root / path.format(cohort=train, model=model, method=method), schema)
-            for name, (path, schema) in EXPLAINED.items()
-        }
-        if found["occlusion"] is None:
-            continue
-        for outcome in found["occlusion"]["outcome"].unique(maintain_order=True):
-            table = found["occlusion"].filter(outcome=outcome, by="usual")
-            checks = tables.empty(tables.INTERPRET_CHECKS) if found["checks"] is None else found["checks"]
-            made.append(
-                {
-                    "method": TITLES[method],
-                    "outcome": outcome,
-                    "rows": heat(table),
-                    "n": format.count(table["n"].max()),
-                    "checks": checked(checks.filter(outcome=outcome, map="occlusion_usual")),
-                }
-            )
-    return made
-
-
-def heat(occlusion: pl.DataFrame) -> list[dict]:
-    """A row a lead, a cell a segment: change of the logit, and how strong it is among all, 0 to 100."""
-    of = {(row["lead"], row["segment"]): row for row in occlusion.iter_rows(named=True)}
-    largest = max((abs(row["delta_logit"]) for row in of.values() if row["delta_logit"] is not None), default=1.0)
-    rows = []
-    for lead in LEADS:
-        cells = []
-        for segment in SEGMENTS:
-            value = of.get((lead, segment), {}).get("delta_logit")
-            strength = 0 if value is None else round(100 * abs(value) / (largest or 1.0))
-            cells.append({"value": format.decimal(value, 2), "strength": strength, "rises": (value or 0) > 0})
-        rows.append({"lead": lead, "cells": cells})
-    return rows
-
-
-def checked(checks: pl.DataFrame) -> list[str]:
-    """What the checks say of a map, in words."""
-    of = {row["check"]: row["value"] for row in checks.iter_rows(named=True) if row["value"] is not None}
-    told = []
-    if {"deletion", "deletion_random"} <= set(of):
-        told.append(
-            f"deletion {format.decimal(of['deletion'])}, in random order {format.decimal(of['deletion_random'])}"
-            " (mean logit; lower is better)"
-        )
-    if "random_weights" in of:
-        told.append(f"correlation with the map of shuffled weights {format.decimal(of['random_weights'])} (0 is good)")
-    if "seeds" in of:
-        told.append(f"between seeds {format.decimal(of['seeds'])} (1 is good)")
-    return told
-
-
-def loci(root: Path, cohort: str, model: str, limit: int) -> list[dict]:
-    """What each locus does to the ECG: the beat per allele, and the measurements that it changes most."""
-    found = {
-        name: inputs.read(root / path.format(cohort=cohort, model=model), schema)
-        for name, (path, schema) in LOCI.items()
-    }
-    if found["beats"] is None or found["traits"] is None:
-        return []
-    made = []
-    for locus in found["beats"]["locus"].unique(maintain_order=True).to_list()[:limit]:
-        strongest = found["traits"].filter(locus=locus).sort("neg_log10_p", descending=True, nulls_last=True).head(3)
-        traits = [
-            f"{format.parameter(row['trait'])} {format.estimate(row['beta'], row['se'])},"
-            f" p = {format.p_value(row['neg_log10_p'])}"
-            for row in strongest.iter_rows(named=True)
-        ]
-        made.append({"locus": locus, "picture": allele_effects.beat_change(found["beats"], locus), "traits": traits})
-    return made

@@ -1,0 +1,72 @@
+"""Explanations of predictors -> which segments of which leads mattered, as values for the template."""
+
+from pathlib import Path
+
+import polars as pl
+
+from ecgwas import tables
+from ecgwas.config import LEADS, Study
+from ecgwas.report import format, inputs
+
+EXPLAINED = {
+    "occlusion": ("cohorts/{cohort}/interpret/{model}/{method}/occlusion.parquet", tables.INTERPRET_OCCLUSION),
+    "checks": ("cohorts/{cohort}/interpret/{model}/{method}/checks.parquet", tables.INTERPRET_CHECKS),
+}
+SEGMENTS = ("P", "PR", "QRS", "ST", "T", "TP")
+
+
+def explained(root: Path, study: Study, model: str) -> list[dict]:
+    """The occlusion table of each outcome, 12 leads by 6 segments, and the checks of the maps."""
+    made = []
+    train = study.predict.train or study.cohorts[0]
+    for method in study.interpret.methods:
+        found = {
+            name: inputs.read(root / path.format(cohort=train, model=model, method=method), schema)
+            for name, (path, schema) in EXPLAINED.items()
+        }
+        if found["occlusion"] is None:
+            continue
+        for outcome in found["occlusion"]["outcome"].unique(maintain_order=True):
+            table = found["occlusion"].filter(outcome=outcome, by="usual")
+            checks = tables.empty(tables.INTERPRET_CHECKS) if found["checks"] is None else found["checks"]
+            made.append(
+                {
+                    "method": format.METHODS[method],
+                    "outcome": outcome,
+                    "rows": heat(table),
+                    "n": format.count(table["n"].max()),
+                    "checks": checked(checks.filter(outcome=outcome, map="occlusion_usual")),
+                }
+            )
+    return made
+
+
+def heat(occlusion: pl.DataFrame) -> list[dict]:
+    """A row a lead, a cell a segment: change of the logit, and how strong it is among all, 0 to 100."""
+    of = {(row["lead"], row["segment"]): row for row in occlusion.iter_rows(named=True)}
+    largest = max((abs(row["delta_logit"]) for row in of.values() if row["delta_logit"] is not None), default=1.0)
+    rows = []
+    for lead in LEADS:
+        cells = []
+        for segment in SEGMENTS:
+            value = of.get((lead, segment), {}).get("delta_logit")
+            strength = 0 if value is None else round(100 * abs(value) / (largest or 1.0))
+            cells.append({"value": format.decimal(value, 2), "strength": strength, "rises": (value or 0) > 0})
+        rows.append({"lead": lead, "cells": cells})
+    return rows
+
+
+def checked(checks: pl.DataFrame) -> list[str]:
+    """What the checks say of a map, in words."""
+    of = {row["check"]: row["value"] for row in checks.iter_rows(named=True) if row["value"] is not None}
+    told = []
+    if {"deletion", "deletion_random"} <= set(of):
+        told.append(
+            f"deletion {format.decimal(of['deletion'])}, in random order {format.decimal(of['deletion_random'])}"
+            " (mean logit; lower is better)"
+        )
+    if "random_weights" in of:
+        told.append(f"correlation with the map of shuffled weights {format.decimal(of['random_weights'])} (0 is good)")
+    if "seeds" in of:
+        told.append(f"between seeds {format.decimal(of['seeds'])} (1 is good)")
+    return told
