@@ -28,6 +28,7 @@ import yaml
 
 from ecgwas.cli import run
 from ecgwas.config import LEADS, Ingest, Transformer
+from ecgwas.encoder.device import set_threads
 from ecgwas.pretrain import flops, processes, train
 from ecgwas.pretrain.trainer import Trainer
 from ecgwas.signals import data
@@ -65,7 +66,7 @@ def simulated(folder: Path, ingest: Ingest) -> data.Signals:
 
 def trainer(signals: data.Signals, settings: Transformer, threads: int, group: processes.Processes) -> Trainer:
     """A trainer of ours at its first step."""
-    device, ingest = train.set_threads(1), Ingest()
+    device, ingest = set_threads(1), Ingest()
     learner = train.make_learner(settings, ingest, train.find_statistics(signals, settings, ingest, 1), 1).to(device)
     made = Trainer(learner, signals, settings, 1, threads, group)
     made.compile()
@@ -146,7 +147,7 @@ def all_of_ours(signals: data.Signals, settings: Transformer, threads: int) -> d
 
 def against_the_peer(signals: data.Signals, settings: Transformer, threads: int, seconds: float) -> dict[str, Any]:
     """Recordings a second of both, with dropping and without, and shares of the device's rate."""
-    device, ours = train.set_threads(1), all_of_ours(signals, settings, threads)
+    device, ours = set_threads(1), all_of_ours(signals, settings, threads)
     grid = ours["mae"].learner.encoder.grid
     tokens = len(MODEL_LEADS) * (grid.strip_patches + grid.beat_patches + 1) + 1
     steps = {name: our_step(t) for name, t in ours.items()}
@@ -183,7 +184,7 @@ def found_of(rates: dict[str, float], shares: dict[str, float]) -> dict[str, flo
 
 def scaling(signals: data.Signals, settings: Transformer, threads: int, seconds: float) -> dict[str, float]:
     """Recordings a second of the recipe itself by batch."""
-    device, found = train.set_threads(1), {}
+    device, found = set_threads(1), {}
     for batch in (16, 64, 256):
         ours = trainer(signals, settings.model_copy(update={"batch": batch}), threads, processes.Processes())
         found[str(batch)] = batch / timed({"ours": our_step(ours)}, seconds / 2, device, threads)["ours"]
@@ -203,7 +204,7 @@ def several(folder: Path, settings: Transformer, world: int, seconds: float) -> 
 
 def work(folder: Path, recipe: str, seconds: float) -> None:
     """One of several processes; the first prints recordings a second over all."""
-    train.set_threads(1)
+    set_threads(1)
     group = processes.join()
     kinds = (sorted(folder.glob(f"signals/*.{kind}.npy")) for kind in ("strip", "beat"))
     signals, settings = data.open_signals([folder / "recordings.parquet"], *kinds), Transformer(**json.loads(recipe))
@@ -240,7 +241,7 @@ def main(
         return work(worker, recipe, seconds)
     path = Path(__file__).resolve().parents[1] / "config" / "models" / f"{model}.yaml"
     settings = Transformer(**yaml.safe_load(path.read_text()) | {"compile": compile})
-    device = train.set_threads(1)
+    device = set_threads(1)
     where = (
         torch.cuda.get_device_name() if device.type == "cuda" else f"{platform.machine()}, {threads} threads, float32"
     )

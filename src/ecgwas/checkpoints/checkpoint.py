@@ -21,9 +21,9 @@ def save(checkpoint: dict[str, Any], path: Path) -> None:
 def load(path: Path) -> dict[str, Any]:
     """Read a checkpoint, or a released model (.safetensors), onto the CPU; no code in the file is run."""
     if Path(path).suffix == ".safetensors":
-        from ecgwas.embed import release
+        from ecgwas.checkpoints import released  # imports safetensors
 
-        return release.load(path)
+        return released.load(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file may raise anything

@@ -12,13 +12,13 @@ from ecgwas import config
 from ecgwas.checkpoints import checkpoint as files
 from ecgwas.cli import run
 from ecgwas.encoder.backbones import make_encoder
+from ecgwas.encoder.beat_features import features
+from ecgwas.encoder.device import set_threads
 from ecgwas.encoder.tokens import make_grid, on_device
 from ecgwas.encoder.transformer import whole
 from ecgwas.encoder.windows import Encoder, Summary, summarise
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
-from ecgwas.pretrain import pca
-from ecgwas.pretrain.train import set_threads
 from ecgwas.signals import data
 from ecgwas.tables import EMBEDDING_WINDOWS, typed
 
@@ -59,7 +59,7 @@ def principal_components(checkpoint: dict[str, Any]) -> Encoder:
     mean, directions = (checkpoint["weights"][name].numpy() for name in ("mean", "directions"))
 
     def encode(batch: data.Batch) -> np.ndarray:
-        z = (pca.features(batch, statistics) - mean) @ directions.T
+        z = (features(batch, statistics) - mean) @ directions.T
         return np.where(data.has_beat(batch)[:, None], z, np.nan).astype(np.float32)
 
     return encode
@@ -91,19 +91,6 @@ def to_windows_table(signals: data.Signals, summary: Summary) -> pl.DataFrame:
     return typed(table.with_columns(sds).filter(pl.col("windows") > 0), EMBEDDING_WINDOWS)
 
 
-def check_signals(signals: data.Signals, checkpoint: dict[str, Any], path: Path) -> None:
-    """Stop where the cohort was ingested with other settings than the model's training cohorts."""
-    samples = checkpoint["statistics"]["beat_mean"].shape[1]
-    ingest = config.Ingest(**checkpoint["ingest"])
-    signals.check_channels(ingest.channels)
-    expected = {"strip": round(ingest.seconds * ingest.model_rate_hz), "beat": samples}
-    found = {"strip": signals.window, "beat": signals.beats[0].shape[2]}
-    if expected != found:
-        raise UserError(
-            f"{path}: trained on samples {expected}, the cohort has {found}; ingest both with the same settings"
-        )
-
-
 def main(
     checkpoint: Path,
     recordings: Path,
@@ -129,7 +116,7 @@ def main(
     set_threads(threads)
     signals = data.open_signals([recordings], strips, beats)
     trained = files.load(checkpoint)
-    check_signals(signals, trained, checkpoint)
+    data.check_signals(signals, trained, checkpoint)
     settings = settings or config.Embed()
     summary = summarise(encoder_of(trained, settings.layers), signals, settings.batch)
     table = to_table(signals, summary.mean)

@@ -1,22 +1,16 @@
 """Checkpoint -> safetensors with all that is needed to use it, and a model card."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
-import torch
-
 import ecgwas
 from ecgwas import config
 from ecgwas.checkpoints import checkpoint as files
+from ecgwas.checkpoints import released
 from ecgwas.cli import run
 from ecgwas.errors import UserError
 from ecgwas.files import atomic
-
-GROUPS = ("weights", "statistics", "readout")  # of tensors; everything else of a checkpoint is numbers and text
 
 CARD = """---
 license: {licence}
@@ -52,46 +46,6 @@ therefore in the embedding. Not a medical device: nothing here was tested for di
 """
 
 
-def tensors_of(checkpoint: dict[str, Any]) -> dict[str, torch.Tensor]:
-    """The tensors of a checkpoint as group/name."""
-    return {f"{g}/{name}": x.contiguous() for g in GROUPS for name, x in sorted(checkpoint.get(g, {}).items())}
-
-
-def checksum(tensors: dict[str, torch.Tensor]) -> str:
-    """SHA-256 of names, types, shapes and numbers."""
-    digest = hashlib.sha256()
-    for name, x in sorted(tensors.items()):
-        digest.update(f"{name} {x.dtype} {list(x.shape)} ".encode())
-        digest.update(x.numpy().tobytes())
-    return digest.hexdigest()
-
-
-def save(checkpoint: dict[str, Any], path: Path, licence: str) -> str:
-    """Write safetensors whose header holds the rest of the checkpoint; returns the checksum of its tensors."""
-    tensors = tensors_of(checkpoint)
-    sha256 = checksum(tensors)
-    rest = {name: value for name, value in checkpoint.items() if name not in GROUPS}
-    about = {"ecgwas": ecgwas.__version__, "licence": licence, "sha256": sha256}
-    with atomic(path) as temporary:
-        safetensors.torch.save_file(tensors, temporary, about | {"checkpoint": json.dumps(rest, sort_keys=True)})
-    return sha256
-
-
-def load(path: Path) -> dict[str, Any]:
-    """The checkpoint in a file of `save`; raises `UserError` where it is damaged or another program's."""
-    try:
-        with safetensors.safe_open(path, "pt") as file:
-            about, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError) as error:
-        raise UserError(f"{path}: not a readable safetensors file ({error}); fetch it again") from None
-    if "checkpoint" not in about:
-        raise UserError(f"{path}: not written by ecgwas, its header has no checkpoint; give a model released by ecgwas")
-    if checksum(tensors) != about["sha256"]:
-        raise UserError(f"{path}: its tensors do not have the sha256 {about['sha256']} it states; fetch it again")
-    groups = {g: {n.removeprefix(f"{g}/"): x for n, x in tensors.items() if n.startswith(f"{g}/")} for g in GROUPS}
-    return json.loads(about["checkpoint"]) | {g: named for g, named in groups.items() if named}
-
-
 def card(checkpoint: dict[str, Any], name: str, file: str, licence: str, sha256: str) -> str:
     """The model card, in the form that model hubs read."""
     settings = checkpoint["settings"]
@@ -125,7 +79,7 @@ def main(checkpoint: Path, name: str, settings: config.Release, model: Path, mod
     if not settings.licence:
         raise UserError("release.licence is not set; name the licence that the training recordings allow, as SPDX id")
     trained = files.load(checkpoint)
-    sha256 = save(trained, model, settings.licence)
+    sha256 = released.save(trained, model, settings.licence)
     with atomic(model_card) as temporary:
         temporary.write_text(card(trained, name, model.name, settings.licence, sha256))
     print(f"{model}: sha256 of the tensors {sha256}", flush=True)

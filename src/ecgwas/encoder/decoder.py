@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from ecgwas import config
 from ecgwas.encoder import leads
+from ecgwas.encoder.sums import Sums
 from ecgwas.encoder.tokens import CLIP, Signals, Tokenizer, Tokens
-from ecgwas.pretrain.objectives.base import Sums
 
 WEIGHTS = {"loss_embedding": 1.0, "loss_shape": 0.5, "loss_energy": 1.0, "loss_rr": 0.3, "loss_power": 0.01}
 NOISE = 0.3  # standard deviation of the noise in the embedding that the decoder must live with

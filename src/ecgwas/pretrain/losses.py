@@ -18,11 +18,12 @@ from torch import Tensor, nn
 from ecgwas import config
 from ecgwas.encoder import decoder, masks
 from ecgwas.encoder.augmentation import Augmenter
+from ecgwas.encoder.sums import Sums, add
 from ecgwas.encoder.tokens import on_device
 from ecgwas.encoder.transformer import Encoder
 from ecgwas.pretrain import flops
 from ecgwas.pretrain.objectives import make_objective, pooled
-from ecgwas.pretrain.objectives.base import Sums, View, add
+from ecgwas.pretrain.objectives.base import View
 from ecgwas.pretrain.processes import Processes
 from ecgwas.signals import data
 

@@ -9,25 +9,12 @@ from ecgwas import config
 from ecgwas.checkpoints import checkpoint as files
 from ecgwas.cli import run
 from ecgwas.config import LEADS
+from ecgwas.encoder.beat_features import features
 from ecgwas.encoder.statistics import statistics as signal_statistics
 from ecgwas.errors import UserError
 from ecgwas.signals import data
 
 BLOCK = 512  # recordings read at once
-CLIP = 3.0  # standard deviations, as in the transformer
-
-
-def features(batch: data.Batch, statistics: dict[str, np.ndarray]) -> np.ndarray:
-    """Features [recording, 8·T + 1] in float64: standardised median beat, lead by lead, and log RR.
-
-    RR gets the weight of one lead (the square root of T). A missing lead or RR takes the mean, which is 0.
-    """
-    beat = np.where(batch.beat == data.MISSING, np.nan, batch.beat / 1000.0)[:, data.COLUMNS]
-    beat = (beat - statistics["beat_mean"][data.COLUMNS]) / statistics["beat_scale"][data.COLUMNS]
-    rr = (np.log(batch.rr_ms.astype(float)) - statistics["rr_mean"]) / statistics["rr_scale"]
-    weight = np.sqrt(beat.shape[2])
-    beat, rr = beat.clip(-CLIP, CLIP), rr.clip(-CLIP, CLIP)
-    return np.nan_to_num(np.column_stack([beat.reshape(len(beat), -1), weight * rr]))
 
 
 def fit(signals: data.Signals, statistics: dict[str, np.ndarray], components: int) -> dict[str, np.ndarray]:

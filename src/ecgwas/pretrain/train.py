@@ -1,7 +1,6 @@
 """Signal shards -> checkpoint of a self-supervised encoder: AdamW, warm-up and cosine, resumable to the same losses."""
 
 import copy
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from ecgwas import config
 from ecgwas.checkpoints import checkpoint as files
 from ecgwas.cli import run
 from ecgwas.encoder.backbones import make_encoder
+from ecgwas.encoder.device import set_threads
 from ecgwas.encoder.statistics import statistics as signal_statistics
 from ecgwas.encoder.tokens import make_grid
 from ecgwas.errors import UserError
@@ -51,15 +51,6 @@ def find_statistics(
         return files.load(settings.start)["statistics"]
     patch = make_grid(settings, ingest).beat_patch
     return {name: torch.from_numpy(x) for name, x in signal_statistics(signals, seed, patch).items()}
-
-
-def set_threads(threads: int) -> torch.device:
-    """Fix what changes the last bits of a result; returns the device to work on."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a check for reads of empty memory that costs 4 %
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def check_batch(settings: config.Transformer, group: Processes) -> None:

@@ -79,7 +79,9 @@ class Trainer:
         slots = [
             piece[self.group.mine(len(piece))] for piece in np.split(np.arange(len(rows)), self.settings.accumulate)
         ]
-        return [(piece, read_windows(self.signals, rows[piece], [self.seed, data.WINDOWS, step])) for piece in slots]
+        return [
+            (piece, data.read_windows(self.signals, rows[piece], [self.seed, data.WINDOWS, step])) for piece in slots
+        ]
 
     def one_step(self, parts: list[tuple[np.ndarray, data.Batch]]) -> tuple[dict[str, float], Tensor]:
         """Follow the gradient of one batch; the parts of its loss and the embeddings of all processes."""
@@ -184,18 +186,6 @@ class Trainer:
         known = {name: dtype for name, (dtype, _) in (HISTORY | MEASURED).items()}
         columns = {"step": pl.Int32(), "loss": pl.Float64()} | dict.fromkeys(parts, pl.Float64()) | known
         return pl.DataFrame([{name: row.get(name) for name in columns} for row in self.history], schema=columns)
-
-
-def read_windows(signals: data.Signals, rows: np.ndarray, key: list[int]) -> data.Batch:
-    """The recordings at these rows; of a long one a window at random, from the key and the row."""
-    windows = signals.windows(rows)
-    chosen = np.array(
-        [
-            np.random.default_rng([*key, int(row)]).integers(n) if n > 1 else 0
-            for row, n in zip(rows, windows, strict=True)
-        ]
-    )
-    return signals.read(rows, chosen)
 
 
 def fingerprint(trainer: Trainer) -> str:

@@ -4,11 +4,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from ecgwas.config import LEADS
+from ecgwas.config import LEADS, Ingest
 from ecgwas.errors import UserError
 
 MODEL_LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")  # III, aVR, aVL, aVF are sums of I and II
@@ -133,6 +134,37 @@ def open_signals(recordings: list[Path], strips: list[Path], beats: list[Path]) 
 def coded(table: pl.DataFrame) -> pl.DataFrame:
     """The table with `person`, a number for each person of each cohort, in the order of their names."""
     return table.with_columns(person=pl.struct("cohort", "person_id").rank("dense").cast(pl.Int64))
+
+
+def read_windows(signals: Signals, rows: np.ndarray, key: list[int]) -> Batch:
+    """The recordings at these rows; of a long one a window at random, from the key and the row."""
+    windows = signals.windows(rows)
+    chosen = np.array(
+        [
+            np.random.default_rng([*key, int(row)]).integers(n) if n > 1 else 0
+            for row, n in zip(rows, windows, strict=True)
+        ]
+    )
+    return signals.read(rows, chosen)
+
+
+def rows_of(signals: Signals, ids: pl.Series) -> np.ndarray:
+    """Row of each recording in the signals' table, -1 where it is missing: int [n]."""
+    row_of = {name: row for row, name in enumerate(signals.table["recording_id"])}
+    return np.array([row_of.get(name, -1) for name in ids], dtype=int)
+
+
+def check_signals(signals: Signals, checkpoint: dict[str, Any], path: Path) -> None:
+    """Stop where the cohort was ingested with other settings than the model's training cohorts."""
+    samples = checkpoint["statistics"]["beat_mean"].shape[1]
+    ingest = Ingest(**checkpoint["ingest"])
+    signals.check_channels(ingest.channels)
+    expected = {"strip": round(ingest.seconds * ingest.model_rate_hz), "beat": samples}
+    found = {"strip": signals.window, "beat": signals.beats[0].shape[2]}
+    if expected != found:
+        raise UserError(
+            f"{path}: trained on samples {expected}, the cohort has {found}; ingest both with the same settings"
+        )
 
 
 def has_beat(batch: Batch) -> np.ndarray:

@@ -13,6 +13,7 @@ import wfdb
 import ecgwas.embed
 from ecgwas import config
 from ecgwas.checkpoints import checkpoint as files
+from ecgwas.checkpoints import released
 from ecgwas.embed import embed, encode, release
 from ecgwas.errors import UserError
 from ecgwas.ingest import shard
@@ -138,18 +139,18 @@ def test_a_released_model_is_the_same_model(study: Path, tmp_path: Path, model: 
     one, other = (ecgwas.embed.load(p).embed(signal, rate_hz, leads) for p in (study / f"{model}.pt", path))
     assert np.array_equal(one, other)
     trained, again = files.load(study / f"{model}.pt"), files.load(path)
-    assert {k: v for k, v in trained.items() if k not in release.GROUPS} == {
-        k: v for k, v in again.items() if k not in release.GROUPS
+    assert {k: v for k, v in trained.items() if k not in released.GROUPS} == {
+        k: v for k, v in again.items() if k not in released.GROUPS
     }
     text = card.read_text()
-    assert release.checksum(release.tensors_of(trained)) in text
+    assert released.checksum(released.tensors_of(trained)) in text
     assert text.startswith("---\nlicense: CC-BY-4.0\n")
     assert f"| training recordings | {pl.read_parquet(study / 'recordings.parquet').height} |" in text
 
 
 def test_a_changed_or_foreign_file_is_refused(study: Path, tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
-    release.save(files.load(study / "tiny.pt"), path, "MIT")
+    released.save(files.load(study / "tiny.pt"), path, "MIT")
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ecgwas.config import Ingest, Pca
+from ecgwas.encoder.beat_features import features
 from ecgwas.encoder.statistics import statistics
 from ecgwas.errors import UserError
 from ecgwas.pretrain import pca
@@ -15,7 +16,7 @@ def test_components_are_those_of_the_singular_value_decomposition(ecg_cohort):
     signals = data.open_signals([cohort.recordings], cohort.strips, cohort.beats)
     found = statistics(signals, seed=1)
     fitted = pca.fit(signals, found, 6)
-    x = pca.features(signals.read(np.arange(5, 60)), found)
+    x = features(signals.read(np.arange(5, 60)), found)
     x = x - x.mean(0)
     _, s, v = np.linalg.svd(x, full_matrices=False)
     np.testing.assert_allclose(fitted["variances"], s[:6] ** 2 / len(x), rtol=1e-8)
@@ -25,7 +26,7 @@ def test_components_are_those_of_the_singular_value_decomposition(ecg_cohort):
 def test_rr_weighs_as_much_as_one_lead_and_missing_values_are_the_mean(ecg_cohort):
     cohort = ecg_cohort(n=200)
     signals = data.open_signals([cohort.recordings], cohort.strips, cohort.beats)
-    x = pca.features(signals.read(np.arange(200)), statistics(signals, seed=1))
+    x = features(signals.read(np.arange(200)), statistics(signals, seed=1))
     samples = (x.shape[1] - 1) // 8
     assert 0.5 < x[:, -1].var() / x[:, :samples].var(0).sum() < 2
     assert (x[::10, 3 * samples : 4 * samples] == 0).all()  # V2 of every tenth

@@ -18,10 +18,8 @@ from ecgwas.files import write_parquet
 from ecgwas.interpret.predictors import attention, maps, reference_shapes, sanity_checks, summary
 from ecgwas.interpret.predictors.maps import Explained
 from ecgwas.interpret.predictors.segments import SEGMENTS, Unexplained
-from ecgwas.predict.inputs import CohortFiles
 from ecgwas.predict.methods import networks
 from ecgwas.predict.methods.networks import Network
-from ecgwas.predict.methods.tuning import open_signals, places
 from ecgwas.signals import data
 
 REFERENCES = 200  # controls whose segments make the usual ones, at most
@@ -59,7 +57,7 @@ def usual_shapes(setting: Setting, labels: pl.DataFrame, outcome: str) -> np.nda
     column = f"y:{outcome}"
     controls = test.filter(pl.col(column) == 0) if column in test.columns else test
     controls = controls if controls.height else test
-    rows, each = places(setting.signals, controls["recording_id"].head(REFERENCES)), []
+    rows, each = data.rows_of(setting.signals, controls["recording_id"].head(REFERENCES)), []
     for row in rows[rows >= 0].tolist():
         signals = setting.read(row)
         try:
@@ -131,7 +129,7 @@ def outcome_rows(setting: Setting, labels: pl.DataFrame, scores: pl.DataFrame, o
     """Rows of the four tables for one outcome."""
     ids = chosen(labels, scores, outcome, setting.settings.recordings)
     shape = usual_shapes(setting, labels, outcome)
-    found, lost = explained(setting, places(setting.signals, ids), outcome, shape)
+    found, lost = explained(setting, data.rows_of(setting.signals, ids), outcome, shape)
     lost = lost or Counter(no_scored_recording=1)
     ingest, only = setting.networks[0].ingest, [one for _, one in found]
     rows = {"occlusion": summary.occlusion_rows(only, ingest.channels, lost)}
@@ -203,7 +201,8 @@ def main(
         raise UserError(f"{scores}: no scores of {', '.join(missing)}; score the cohort with {predictor}")
     for network in loaded:
         network.requires_grad_(False)
-    signals = open_signals(CohortFiles(recordings, strips, beats), loaded[0].checkpoint, predictor)
+    signals = data.open_signals([recordings], strips, beats)
+    data.check_signals(signals, loaded[0].checkpoint, predictor)
     setting = Setting(loaded, signals, settings, seed)
     rows = {outcome: outcome_rows(setting, table, scored, outcome) for outcome in loaded[0].outcomes}
     paths = {"occlusion": occlusion, "attributions": attributions, "beat_maps": beat_maps, "checks": checks_table}

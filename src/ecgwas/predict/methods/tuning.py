@@ -11,16 +11,14 @@ from torch import Tensor
 
 from ecgwas import config
 from ecgwas.checkpoints import checkpoint as files
-from ecgwas.embed.embed import check_signals
 from ecgwas.encoder.augmentation import Augmenter
+from ecgwas.encoder.device import set_threads
 from ecgwas.encoder.tokens import make_grid, on_device
 from ecgwas.encoder.windows import Encoder, of_rows
 from ecgwas.errors import UserError
 from ecgwas.predict.inputs import CohortFiles, FitInputs, Logits
 from ecgwas.predict.methods import networks, probe, training
 from ecgwas.predict.methods.networks import EncoderNetwork, Network
-from ecgwas.pretrain.train import set_threads
-from ecgwas.pretrain.trainer import read_windows
 from ecgwas.signals import data
 
 PROBES = ("probe", "random")
@@ -68,7 +66,7 @@ def opened(given: FitInputs) -> SignalExamples:
     device = set_threads(given.threads if given.method == "xresnet1d" else 1)
     checkpoint = files.load(given.checkpoint)
     signals = open_signals(given.cohort, checkpoint, given.checkpoint)
-    rows = places(signals, given.examples.table["recording_id"])
+    rows = data.rows_of(signals, given.examples.table["recording_id"])
     if (rows < 0).any():
         missing = given.examples.table["recording_id"].to_numpy()[rows < 0]
         raise UserError(
@@ -81,14 +79,8 @@ def opened(given: FitInputs) -> SignalExamples:
 def open_signals(cohort: CohortFiles, checkpoint: dict[str, Any], path: Path) -> data.Signals:
     """The signals of a cohort, ingested as the model's were."""
     signals = data.open_signals([cohort.recordings], list(cohort.strips), list(cohort.beats))
-    check_signals(signals, checkpoint, path)
+    data.check_signals(signals, checkpoint, path)
     return signals
-
-
-def places(signals: data.Signals, ids: pl.Series) -> np.ndarray:
-    """Row of each recording in the signals' table, -1 where it is not there: int [n]."""
-    row_of = {name: row for row, name in enumerate(signals.table["recording_id"])}
-    return np.array([row_of.get(name, -1) for name in ids], dtype=int)
 
 
 def fit_outcomes(setting: SignalExamples, columns: list[int]) -> tuple[Network, dict[str, Any]]:
@@ -185,7 +177,7 @@ def on_signals(setting: SignalExamples) -> training.Forward:
 
     def forward(network: Network, rows: np.ndarray, slots: np.ndarray, step: int | None) -> Tensor:
         key = [given.seed, data.WINDOWS, step or 0]
-        signals = on_device(read_windows(setting.signals, setting.rows[rows], key), setting.device)
+        signals = on_device(data.read_windows(setting.signals, setting.rows[rows], key), setting.device)
         if step is None:
             return network.logits(signals)
         with torch.no_grad():
@@ -199,7 +191,7 @@ def on_tokens(setting: SignalExamples, network: EncoderNetwork) -> training.Forw
     """Embeddings [n, E] and tokens [n, N, D] of a frozen encoder, and which are there: made once, kept in memory."""
     n, parts = len(setting.rows), []
     for start in range(0, n, BATCH):
-        batch = read_windows(
+        batch = data.read_windows(
             setting.signals, setting.rows[start : start + BATCH], [setting.given.seed, data.WINDOWS, 0]
         )
         parts.append([x.cpu() for x in tokens_of(network, batch)])
@@ -229,7 +221,7 @@ def score(
     cohort.need(predictor["method"], "strips", "beats")
     network = networks.from_dict(predictor).to(device)
     signals = open_signals(cohort, predictor["checkpoint"], cohort.recordings)
-    rows = places(signals, ids)
+    rows = data.rows_of(signals, ids)
     logits = np.full((len(rows), len(network.outcomes)), np.nan)
     there = rows >= 0
     if there.any():

@@ -12,8 +12,8 @@ import torch
 import ecgwas
 from ecgwas import config
 from ecgwas.checkpoints import checkpoint as files
+from ecgwas.checkpoints.released import checksum
 from ecgwas.cli import run
-from ecgwas.embed.release import checksum
 from ecgwas.errors import UserError
 from ecgwas.files import atomic
 from ecgwas.predict.methods import networks

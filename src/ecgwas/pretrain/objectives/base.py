@@ -7,10 +7,9 @@ from torch import Tensor, nn
 
 from ecgwas import config
 from ecgwas.encoder.masks import Group
+from ecgwas.encoder.sums import Sums, add
 from ecgwas.encoder.tokens import Grid, Tokens
 from ecgwas.encoder.transformer import Encoder
-
-Sums = dict[str, tuple[Tensor, Tensor]]  # part of the loss: sum, and number of what was summed
 
 
 @dataclass(frozen=True)
@@ -88,10 +87,3 @@ class Masked(Objective):
     ) -> Sums:
         """Sums of errors of the hidden tokens [b, H] of one group; x [b, K, D] the encoded tokens at `kept`."""
         raise NotImplementedError
-
-
-def add(sums: Sums, more: Sums) -> None:
-    """Add sums in place."""
-    for name, (total, count) in more.items():
-        before = sums.get(name, (0.0, 0.0))
-        sums[name] = before[0] + total, before[1] + count

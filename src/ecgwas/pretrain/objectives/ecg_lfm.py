@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from ecgwas import config
 from ecgwas.encoder import spans
+from ecgwas.encoder.sums import Sums, add
 from ecgwas.encoder.tokens import Grid, Tokens
 from ecgwas.encoder.transformer import Encoder, take, whole
-from ecgwas.pretrain.objectives.base import Objective, Sums, View, add
+from ecgwas.pretrain.objectives.base import Objective, View
 
 TEMPERATURE = 0.1  # of the contrast
 ANNEALING = (2.0, 0.1, 0.999995)  # temperature of the codes at first, at last, and its factor a step

@@ -4,9 +4,10 @@ import torch
 from torch import Tensor, nn
 
 from ecgwas import config
+from ecgwas.encoder.sums import Sums
 from ecgwas.encoder.tokens import Grid
 from ecgwas.encoder.transformer import Encoder, Predictor, whole
-from ecgwas.pretrain.objectives.base import Masked, Sums, View
+from ecgwas.pretrain.objectives.base import Masked, View
 
 CHUNK = 8  # recordings that the teacher encodes at once on a CPU: what stays in its cache
 

@@ -4,9 +4,10 @@ import torch
 from torch import Tensor, nn
 
 from ecgwas import config
+from ecgwas.encoder.sums import Sums
 from ecgwas.encoder.tokens import Grid, Tokens
 from ecgwas.encoder.transformer import Encoder, Predictor, take
-from ecgwas.pretrain.objectives.base import Masked, Sums, View
+from ecgwas.pretrain.objectives.base import Masked, View
 
 
 class Mae(Masked):
