@@ -63,7 +63,7 @@ def test_tables_keep_their_promise_and_the_page_tells(study):
     page = (study / "report" / "index.html").read_text()
     assert 'id="predicted"' in page
     loci = pl.read_parquet(study / COHORT / "gwas/tiny/loci.parquet")
-    assert ("What each locus does to the ECG" in page) == (loci.height > 0)
+    assert ("Effects of the loci on the ECG" in page) == (loci.height > 0)
 
 
 def test_the_cohort_abroad_is_scored_whole_at_thresholds_it_did_not_choose(study):

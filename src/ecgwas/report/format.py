@@ -1,4 +1,4 @@
-"""Numbers and reasons -> the words and figures a reader sees."""
+"""Numbers, reasons and names -> text of the report."""
 
 import math
 
@@ -6,17 +6,17 @@ REASONS = {
     "unreadable": "the file could not be read",
     "truncated": "the signal file is shorter than its header says",
     "too_short": "too short to measure",
-    "missing_leads": "too few usable leads: absent from the file",
+    "missing_leads": "too few usable leads: missing from the file",
     "flat_lead": "too few usable leads: flat",
     "gaps": "too few usable leads: gaps",
-    "saturation": "too few usable leads: at the rail of the amplifier",
+    "saturation": "too few usable leads: amplifier saturation",
     "noise": "too few usable leads: noise",
-    "implausible_amplitude": "amplitude that no heart has",
-    "no_qrs": "too few heart beats found",
-    "few_beats": "too few beats of one shape",
+    "implausible_amplitude": "physiologically implausible amplitude",
+    "no_qrs": "too few QRS complexes detected",
+    "few_beats": "too few beats of the dominant shape",
     "call_rate": "too many missing genotype calls",
     "sex_mismatch": "reported and genetic sex differ",
-    "sex_ambiguous": "genetic sex is undecided",
+    "sex_ambiguous": "genetic sex is ambiguous",
     "heterozygosity": "heterozygosity outlier: contamination or inbreeding",
     "withdrawn": "withdrew consent",
     "hwe": "departs from Hardy-Weinberg proportions",
@@ -25,13 +25,13 @@ REASONS = {
     "filter": "FILTER of the file is not PASS",
     "contig": "contig outside 1 to 22 and X",
     "position": "position below 1",
-    "alleles": "alleles that are no bases",
-    "duplicate": "duplicate or twin of a person who stays in the scan",
-    "sample duplicate": "duplicate of another sample, or a twin",
+    "alleles": "alleles other than A, C, G and T",
+    "duplicate": "duplicate or monozygotic twin of a person kept in the scan",
+    "sample duplicate": "duplicate or monozygotic twin of another sample",
     "variant duplicate": "same position and alleles as another variant",
     "no_genotypes": "not in the genotype files",
     "genotype_qc": "genotypes failed quality control",
-    "related": "relative of a person who stays in the scan",
+    "related": "relative of a person kept in the scan",
     "no_ecg": "no ECG that passed quality control",
     "flagged": "every ECG is paced, in AF or with bundle branch block (phenotypes.exclude)",
     "missing_covariate": "a covariate is missing",
@@ -57,7 +57,7 @@ WAVES = {"p", "pr", "qrs", "qt", "r", "t", "st", "rr"}
 
 
 def reason(word: str, kind: str = "") -> str:
-    """`word` of an excluded table in plain words; an unknown word without its underscores."""
+    """A reason of an exclusion table in plain words; an unknown one without its underscores."""
     head, _, rest = word.partition(": ")  # filter: LOWQ, info: R2
     if rest and head in REASONS:
         return f"{REASONS[head]} ({rest})"
@@ -73,12 +73,12 @@ def parameter(name: str) -> str:
 
 
 def count(number: float | None) -> str:
-    """12345 -> 12 345, with thin spaces; none -> en dash."""
+    """12345 -> 12 345, with thin spaces; null -> en dash."""
     return "–" if number is None else f"{int(number):,}".replace(",", "\u202f")
 
 
 def decimal(number: float | None, digits: int = 2) -> str:
-    """Fixed decimals with a true minus; none or not finite -> en dash."""
+    """Fixed decimals with a minus sign; null or not finite -> en dash."""
     if number is None or not math.isfinite(number):
         return "–"
     return f"{number:.{digits}f}".replace("-", "−")
@@ -90,7 +90,7 @@ def estimate(value: float | None, error: float | None) -> str:
 
 
 def significant(number: float | None, digits: int = 3) -> str:
-    """`digits` significant figures, plain where readable, else 1.2 × 10⁻⁵."""
+    """`digits` significant figures, plain from 0.001 to 10 000, else 1.2 × 10⁻⁵."""
     if number is None or not math.isfinite(number):
         return "–"
     if number == 0 or 1e-3 <= abs(number) < 1e4:
@@ -113,7 +113,7 @@ def p_value(neg_log10_p: float | None) -> str:
 
 
 def percent(part: float | None, whole: float | None) -> str:
-    """`part` of `whole` in percent; en dash where there is no whole."""
+    """`part` of `whole` in percent; en dash where `whole` is 0 or null."""
     if not whole or part is None:
         return "–"
     return f"{100 * part / whole:.1f}\u00a0%"

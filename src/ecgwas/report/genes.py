@@ -53,7 +53,7 @@ def rows_of(
 ) -> list[list[tuple[str, int, int]]]:
     """Genes stacked so that names do not overlap within `window`; `width_of` is one letter in base pairs.
 
-    Names are centred on the visible part of a gene. What does not fit into `limit` rows is left out of the drawing.
+    Names are centred on the visible part of a gene. Genes that do not fit into `limit` rows are not drawn.
     """
     rows: list[list[tuple[str, int, int]]] = []
     ends: list[float] = []

@@ -1,4 +1,4 @@
-"""A study's results folder -> the tables the report is about: every path it reads, spelled once."""
+"""A study's results folder -> the tables that the report shows; every path it reads is declared here."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ COMPARED = ("loci", "calibration", "credible_sets")
 
 @dataclass(frozen=True)
 class CohortInputs:
-    """What the page tells of one cohort and model; a table is None where its file is absent."""
+    """Tables of one cohort and model; None where the file is missing."""
 
     cohort: str
     model: str
@@ -68,7 +68,7 @@ def read_cohort(root: Path, cohort: str, model: str) -> CohortInputs:
 
 
 def read_compared(root: Path, cohort: str, models: list[str]) -> dict[str, dict[str, pl.DataFrame | None]]:
-    """Of every model: loci, calibration and credible sets."""
+    """Loci, calibration and credible sets of every model."""
     folder = root / "cohorts" / cohort
     return {
         model: {name: read(folder / RESULTS[name][0].format(model=model), RESULTS[name][1]) for name in COMPARED}
@@ -87,20 +87,20 @@ def read(path: Path, schema: tables.Schema) -> pl.DataFrame | None:
 
 
 def read_readouts(root: Path, models: list[str]) -> dict[str, pl.DataFrame]:
-    """What is read from each model that has a readout table."""
+    """Probing results of each model that has them."""
     path, schema = STUDY["readout"]
     found = {model: read(root / path.format(model=model), schema) for model in models}
     return {model: table for model, table in found.items() if table is not None}
 
 
 def read_ood(root: Path, cohorts: list[str], models: list[str]) -> dict[tuple[str, str], pl.DataFrame]:
-    """How usual the recordings of (cohort, model) are, where the model gives an embedding."""
+    """Distance of recordings from the training recordings by (cohort, model), where the model has an embedding."""
     path, schema = STUDY["ood"]
     found = {(c, m): read(root / path.format(cohort=c, model=m), schema) for c in cohorts for m in models}
     return {names: table for names, table in found.items() if table is not None}
 
 
 def read_history(root: Path, model: str) -> pl.DataFrame | None:
-    """Loss history of `model`, or None for one that is not trained."""
+    """Loss history of `model`; None where it was not trained."""
     path = root / "models" / model / "history.parquet"
     return pl.read_parquet(path) if path.is_file() else None

@@ -23,11 +23,11 @@ from ecgwas.report.sections import loci as locus_rows
 CONTENTS = {
     "recovery": "Planted loci",
     "models": "Models",
-    "flow": "Who entered",
+    "flow": "Inclusions and exclusions",
     "scan": "Genome scan",
     "loci": "Loci",
-    "regions": "Regions",
-    "hearts": "Loci in the ECG",
+    "regions": "Regional plots",
+    "hearts": "Effects on the ECG",
     "sets": "Credible sets",
     "reliability": "Reliability",
 }
@@ -36,7 +36,7 @@ CONTENTS = {
 def cohort_context(
     root: Path, cohort: str, models: list[str], model: str, study: config.Study, gene_table: pl.DataFrame | None
 ) -> dict[str, Any]:
-    """All that the template says of one cohort."""
+    """What the template shows of one cohort."""
     settings = study.report
     found = inputs.read_cohort(root, cohort, model)
     truth = recovery.read_recovery(root, cohort, models, model)
@@ -120,14 +120,14 @@ def _contents(context: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def unit_of(model: str, rank_normalise: bool) -> tuple[str, str]:
-    """Unit of the effects of a model's traits, in full and short."""
+    """Unit of the effects on a model's traits, in full and abbreviated."""
     if model == "outcomes":
         return "log odds of the outcome", "log odds"
     return ("standard deviations of the trait", "SD") if rank_normalise else ("units of the trait", "trait units")
 
 
 def study_context(study: config.Study, made: dict[str, Any], history: pl.DataFrame | None) -> dict[str, Any]:
-    """What the template says of the study as a whole."""
+    """What the template shows of the study as a whole."""
     packages = ", ".join(f"{name} {version}" for name, version in made["packages"].items())
     picture = "" if history is None else training.loss(history)
     unit, short = unit_of(study.report.model or study.models[0], study.phenotypes.rank_normalise)
@@ -156,14 +156,14 @@ def study_context(study: config.Study, made: dict[str, Any], history: pl.DataFra
 
 
 def scanned(cohorts: list[str], described: dict[str, config.Cohort]) -> list[str]:
-    """The cohorts with genotypes; one that is not described has them."""
+    """Cohorts with genotypes; a cohort that is not described is taken to have them."""
     return [name for name in cohorts if name not in described or described[name].genotypes]
 
 
 def ungenotyped(
     root: Path, cohorts: list[str], described: dict[str, config.Cohort], model: str
 ) -> list[dict[str, Any]]:
-    """What the template says of the cohorts without genotypes: who entered."""
+    """What the template shows of cohorts without genotypes: inclusions and exclusions."""
     return [
         {
             "name": name,
@@ -208,11 +208,11 @@ def main(
         model: the model the page is about.
         settings: the report block of the configuration, as JSON.
         study: the whole configuration of the study, as JSON.
-        report: the page to write.
+        report: Written: the page.
         sources: the cohorts' configurations, as a JSON list: descriptions, and input files for the provenance.
         genes_table: gene table that names the nearest gene; the one of the settings by default.
-        roles: kind of each model, as JSON, random where it is untrained: to say which baselines are absent.
-        provenance_json: where to write the provenance; provenance.json beside the page by default.
+        roles: kind of each model, as JSON, random where it is untrained: names the baselines that are missing.
+        provenance_json: Written: the provenance; provenance.json beside the page by default.
     """
     study = study.model_copy(update={"report": settings})
     described = {cohort.cohort: cohort for cohort in sources or []}

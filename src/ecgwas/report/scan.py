@@ -1,4 +1,4 @@
-"""Summary statistics on disk -> the few columns the figures and tables need."""
+"""Summary statistics on disk -> position, joint p and smallest single-trait p, for figures and tables."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ SCAN = {"contig": pl.String(), "position": pl.Int32(), "joint": pl.Float32(), "a
 def read_scan(parts: list[Path], traits: pl.DataFrame | None) -> pl.DataFrame:
     """contig, position, and −log10 p of the joint test (`joint`) and of the strongest single trait (`axis`).
 
-    Variants without a test, such as those without variation among the people analysed, are left out.
+    Variants without a test, such as monomorphic ones, are excluded.
     """
     if not parts or traits is None:
         return pl.DataFrame(schema=SCAN)
@@ -30,7 +30,7 @@ def read_scan(parts: list[Path], traits: pl.DataFrame | None) -> pl.DataFrame:
 
 
 def row_groups(part: Path) -> Iterator[pl.DataFrame]:
-    """A part of the scan, a piece at a time: all of its columns may not fit into memory."""
+    """A part of the scan by row groups: all of its columns may not fit into memory."""
     with pq.ParquetFile(part) as file:
         for number in range(file.num_row_groups):
             yield pl.from_arrow(file.read_row_group(number))
@@ -47,7 +47,7 @@ def _strongest(part: pl.DataFrame, traits: pl.DataFrame) -> pl.DataFrame:
         largest = (
             part.select(pl.max_horizontal(pl.col(names).abs().fill_nan(None))).to_series().cast(pl.Float64).to_numpy()
         )
-        best = np.fmax(best, _read_off(largest, df))
+        best = np.fmax(best, _interpolated(largest, df))
     return part.select(
         pl.col("contig").cast(pl.String),
         pl.col("position").cast(pl.Int32),
@@ -58,8 +58,8 @@ def _strongest(part: pl.DataFrame, traits: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _read_off(t: np.ndarray, df: float, points: int = 20_001) -> np.ndarray:
-    """−log10 p of |t| by linear interpolation: a figure needs no more, and millions take seconds.
+def _interpolated(t: np.ndarray, df: float, points: int = 20_001) -> np.ndarray:
+    """−log10 p of |t| by linear interpolation, accurate enough for a figure and fast for millions.
 
     The error is at most h²/(8 ln 10) for a grid of step h: 5e-7 where the largest |t| is 60.
     """

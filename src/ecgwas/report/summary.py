@@ -1,4 +1,4 @@
-"""A finished study -> a few lines for the terminal: loci, recovery, genomic control, where the report is."""
+"""A finished study -> a summary for the terminal: loci, recovery, genomic control, path of the report."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from ecgwas.report.sections import recovery
 
 
 def lines(root: Path, cohort: str, models: list[str], model: str, labels: dict[str, str]) -> list[str]:
-    """What was found in one cohort, first by the main model, then in one line each by the others."""
+    """Results of one cohort: of the main model, then of every model the planted loci found."""
     found = inputs.read_cohort(root, cohort, model)
     if found["samples"] is None and found["recordings"] is not None:
         return [f"cohort {cohort}: {_recordings(found)}, no genotypes"]
@@ -35,7 +35,9 @@ def lines(root: Path, cohort: str, models: list[str], model: str, labels: dict[s
 def _recordings(found: inputs.CohortInputs) -> str:
     kept, excluded = found.rows("recordings"), found.rows("recordings_excluded")["recording_id"].n_unique()
     people = format.plural(kept["person_id"].n_unique(), "person", "people")
-    return _plain(f"{format.count(kept.height)} of {format.count(kept.height + excluded)} recordings kept, of {people}")
+    return _plain(
+        f"{format.count(kept.height)} of {format.count(kept.height + excluded)} recordings kept, from {people}"
+    )
 
 
 def _loci(loci: pl.DataFrame) -> str:
@@ -44,7 +46,7 @@ def _loci(loci: pl.DataFrame) -> str:
 
 
 def _wider(loci: pl.DataFrame, numbers: pl.DataFrame) -> list[str]:
-    """The list without correction for the number of traits, and how many loci chance would give."""
+    """Loci without correction for the number of traits, and the number expected by chance."""
     if numbers.is_empty():
         return []
     chance = format.significant(numbers["expected_any_trait"][0], 2)
@@ -53,7 +55,7 @@ def _wider(loci: pl.DataFrame, numbers: pl.DataFrame) -> list[str]:
 
 
 def _plain(written: str) -> str:
-    """Thin spaces as commas: terminals differ in how wide they draw them."""
+    """Thin spaces as commas: terminals differ in the width of a thin space."""
     return written.replace("\u202f", ",")
 
 
@@ -67,7 +69,7 @@ def main(root: Path, report: str = "report/index.html") -> None:
     page = root / report
     source = page.with_name("provenance.json")
     if not source.is_file():
-        raise UserError(f"{source}: not there; run the study first, its report comes last")
+        raise UserError(f"{source}: missing; run the study first, its report is the last step")
     settings = json.loads(source.read_text())["settings"]
     model = settings["report"]["model"] or settings["models"][0]
     for cohort in settings["cohorts"]:

@@ -45,7 +45,7 @@ def test_models_stand_side_by_side_and_absent_baselines_are_named(study) -> None
     words = " ".join(" ".join(parser.words).split())
     assert "held" in parser.ids
     for said in (
-        "What the embedding holds",
+        "Information in the embedding",
         "QT (ms)",
         "0.90",
         "0.80",
@@ -55,7 +55,7 @@ def test_models_stand_side_by_side_and_absent_baselines_are_named(study) -> None
         assert said in words, said
     assert "4.0 % / 1.0 %" in words
     assert "5.0 % / 2.0 %" in words
-    assert "Not compared with principal components" in words
+    assert "No comparison with principal components" in words
     assert "models: [..., intervals]" in words
     assert "the untrained encoder" not in words
 
@@ -72,7 +72,7 @@ def test_what_can_be_read_and_should_not_is_marked(study) -> None:
 def test_a_study_without_readouts_has_no_such_section(make_study) -> None:
     study = make_study()
     assert embedding.section(study.root, ["demo"], MODELS, ROLES, {}) is None
-    assert "What the embedding holds" not in render(study, None)
+    assert "Information in the embedding" not in render(study, None)
 
 
 def test_a_model_without_one_quantity_has_a_dash(study) -> None:

@@ -54,7 +54,7 @@ def checked(text: str) -> Checker:
     parser.feed(text)
     parser.close()
     assert parser.open == []
-    assert len(parser.ids) == len(set(parser.ids)), "an id stands twice"
+    assert len(parser.ids) == len(set(parser.ids)), "an id appears twice"
     for link in parser.links:
         assert link.startswith(("#", "data:image/png;base64,")), f"{link[:80]} is not within the page"
         if link.startswith("#"):
@@ -107,10 +107,10 @@ def test_recordings_of_a_cohort_without_genotypes_are_counted(make_study) -> Non
         section = text[text.index('<h2 id="external"') :]
         assert "external-flow" in parser.ids
         assert "<strong>3\u202f000</strong>ECG recordings read" in section
-        assert "<strong>2\u202f950</strong>clean recordings of" in section
+        assert "<strong>2\u202f950</strong>recordings kept, from" in section
         assert "<code>flat_lead</code>" in section
     lines = summary.lines(study.root, "external", study.models, study.model, {})
-    assert lines == ["cohort external: 2,950 of 3,000 recordings kept, of 2,950 people, no genotypes"]
+    assert lines == ["cohort external: 2,950 of 3,000 recordings kept, from 2,950 people, no genotypes"]
 
 
 def test_page_is_the_same_twice(make_study) -> None:
@@ -131,7 +131,7 @@ def test_no_loci_and_no_truth(make_study) -> None:
 def test_simulated_cohort_in_which_nothing_was_planted(make_study) -> None:
     study = make_study(loci=0, truth=True)
     words = " ".join(checked(render(study)).words)
-    assert "no locus was planted" in words
+    assert "without planted loci" in words
     assert "Planted loci found" in words
     assert "0 of 0" in words
 

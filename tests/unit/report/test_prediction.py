@@ -92,7 +92,7 @@ def test_what_the_tables_say_is_said(root: Path) -> None:
     assert "0.004" in found["curves"][0]["p"]
     v1 = next(row for row in found["explained"][0]["rows"] if row["lead"] == "V1")
     assert v1["cells"][0] == {"value": "−1.50", "strength": 100, "rises": False}
-    assert found["explained"][0]["checks"] == ["correlation with the map of shuffled weights 0.05 (0 is good)"]
+    assert found["explained"][0]["checks"] == ["correlation after shuffling the weights 0.05 (ideal: 0)"]
 
 
 def test_the_page_holds_it(root: Path) -> None:

@@ -1,4 +1,4 @@
-"""allele_beats.parquet -> the mean median beat and what each ALT allele makes of it, twelve leads, one SVG."""
+"""Effects of an allele on the median beat -> mean beat, and with one more copy, in twelve leads, as SVG."""
 
 import numpy as np
 import polars as pl
@@ -11,9 +11,9 @@ ORDER = [LEADS[row + 3 * column] for row in range(3) for column in range(4)]  # 
 
 
 def beat_change(table: pl.DataFrame, locus: str, alleles: int = 1) -> str:
-    """Mean beat (faint), mean with `alleles` more copies and its simultaneous 95 % band, of one locus.
+    """Mean beat (faint), and mean with `alleles` more copies with its simultaneous 95 % band, of one locus.
 
-    `table` is tables.ALLELE_BEATS; empty text where the locus has no beats.
+    `table` is tables.ALLELE_BEATS; an empty string where the locus has no beats.
     """
     mine = table.filter((pl.col("locus") == locus) & pl.col("mean_mv").is_not_null())
     if mine.is_empty():
@@ -29,7 +29,7 @@ def beat_change(table: pl.DataFrame, locus: str, alleles: int = 1) -> str:
         parts += _panel(mine.filter(lead=lead), lead, place, spans, alleles)
     last = svg.Scale(*_span(mine["time_ms"]), LEFT, LEFT + WIDTH - GAP)
     parts.append(svg.x_axis(last, TOP + 3 * ROW, "ms from the R peak", about=4))
-    title = f"Change of the median beat for each {names['effect_allele']} at {locus}"
+    title = f"Effect of each copy of {names['effect_allele']} at {locus} on the median beat"
     return svg.figure(LEFT + 4 * WIDTH, TOP + 3 * ROW + 48, parts, title)
 
 

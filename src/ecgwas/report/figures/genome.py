@@ -1,4 +1,4 @@
-"""Places on the genome -> places along one axis, contig after contig."""
+"""Positions on the genome -> positions along one axis, contig after contig."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from ecgwas.report.scan import contig_key
 
 @dataclass(frozen=True)
 class Mark:
-    """A labelled place on the genome: a lead, or a planted variant."""
+    """A labelled position on the genome: a lead, or a planted variant."""
 
     contig: str
     position: int
@@ -20,7 +20,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Genome:
-    """Contigs laid end to end, each as long as the stretch that was scanned."""
+    """Contigs laid end to end, each as long as the region that was tested."""
 
     contigs: list[str]
     first: dict[str, int]
@@ -33,7 +33,7 @@ class Genome:
         return sum(self.length.values())
 
     def at(self, contig: str, position: np.ndarray | float) -> np.ndarray | float:
-        """Place along the axis, base pairs."""
+        """Position along the axis, base pairs."""
         return np.asarray(position, float) - self.first[contig] + self.offset[contig]
 
 

@@ -34,7 +34,7 @@ def manhattan(scan: pl.DataFrame, test: str, threshold: float, marks: list[Mark]
 
 
 def _placed(scan: pl.DataFrame, layout: Genome) -> tuple[np.ndarray, np.ndarray]:
-    """Place on the axis and shade (0, 1 by turns) of every variant."""
+    """Position on the axis and shade (alternately 0, 1) of every variant."""
     codes = {contig: i for i, contig in enumerate(layout.contigs)}
     code = scan["contig"].replace_strict(codes, return_dtype=pl.Int64).to_numpy()
     shift = np.array([layout.offset[c] - layout.first[c] for c in layout.contigs])

@@ -1,4 +1,4 @@
-"""Points and scales -> SVG text: the few marks the report's figures are made of.
+"""Points and scales -> SVG text: the elements of the report's figures.
 
 Colours are classes of page.css, so that a figure follows the reader's light or dark setting; nothing depends
 on installed fonts or on the time, so equal data give equal bytes.
@@ -47,7 +47,7 @@ def element(tag: str, content: str | None = None, **attributes: object) -> str:
 
 
 def text(x: float, y: float, words: str, class_: str = "tick", **attributes: object) -> str:
-    """Words at a place."""
+    """Text at a position."""
     return element("text", escape(words), x=x, y=y, class_=class_, **attributes)
 
 
@@ -57,7 +57,7 @@ def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> str:
 
 
 def dot(x: float, y: float, r: float, class_: str, title: str | None = None) -> str:
-    """A circle; `title` shows under the pointer."""
+    """A circle; `title` is shown as a tooltip."""
     content = None if title is None else element("title", escape(title))
     return element("circle", content, cx=float(x), cy=float(y), r=r, class_=class_)
 
@@ -75,7 +75,7 @@ def diamond(x: float, y: float, r: float, class_: str, title: str) -> str:
 
 
 def figure(width: int, height: int, parts: Sequence[str], title: str) -> str:
-    """The whole picture, with a title for those who hear the page."""
+    """The whole figure, with a title for screen readers."""
     head = element("title", escape(title))
     return element("svg", head + "".join(parts), viewBox=f"0 0 {width} {height}", role="img", class_="figure")
 
@@ -104,7 +104,7 @@ def x_axis(scale: Scale, y: float, label: str, divide: float = 1.0, about: int =
 
 
 def number(value: float) -> str:
-    """A tick's number without needless zeros."""
+    """The number of a tick without trailing zeros."""
     written = f"{value:,.10g}".replace(",", "\u202f").replace("-", "−")
     return "0" if written == "−0" else written
 
@@ -112,7 +112,7 @@ def number(value: float) -> str:
 def raster(
     x: np.ndarray, y: np.ndarray, colour: np.ndarray, box: tuple[float, float, float, float], radius: float
 ) -> str:
-    """Points as one PNG image that fills `box` (left, top, width, height), for points too many to draw one by one.
+    """Points as one PNG image that fills `box` (left, top, width, height), for millions of points.
 
     x, y [point] are pixels of the figure, colour [point, 3] is 0 to 255, radius is in pixels. The image has
     twice the figure's resolution; points that fall on one of its pixels are drawn once.

@@ -13,7 +13,7 @@ LOCI = {
 
 
 def locus_effects(root: Path, cohort: str, model: str, limit: int) -> list[dict]:
-    """What each locus does to the ECG: the beat per allele, and the measurements that it changes most."""
+    """Effects of each locus on the ECG: on the median beat, and on the measurements with the smallest p."""
     found = {
         name: inputs.read(root / path.format(cohort=cohort, model=model), schema)
         for name, (path, schema) in LOCI.items()

@@ -1,4 +1,4 @@
-"""Calibration of the scan -> its words and rows of the page."""
+"""Calibration of the scan -> rows and text of the page."""
 
 import math
 
@@ -8,12 +8,12 @@ from ecgwas.report import format
 
 
 def of_any_count(calibration: pl.DataFrame) -> pl.DataFrame:
-    """Its rows that are not of a class of minor allele counts."""
+    """Rows over all minor allele counts."""
     return calibration.filter(pl.col("mac") == "any")
 
 
 def calibration_rows(calibration: pl.DataFrame) -> list[dict]:
-    """One row a trait: λGC over all variants and, where given, over the null contigs; joint and mean first."""
+    """One row per trait: λGC over all variants and, if declared, over the null chromosomes; joint and mean first."""
     calibration = of_any_count(calibration)
     first = {"joint": 0, "mean": 1}
     names = sorted(calibration["trait"].unique().to_list(), key=lambda name: (first.get(name, 2), name))
@@ -29,7 +29,7 @@ def calibration_rows(calibration: pl.DataFrame) -> list[dict]:
 
 
 def _lambda_cell(row: dict) -> dict:
-    """On one degree of freedom, on which single and joint tests compare."""
+    """λGC on one degree of freedom, where single-trait and joint tests are comparable."""
     value, low, high = (row[name] for name in ("lambda_one_df", "low_one_df", "high_one_df"))
     known = None not in (low, high, value) and math.isfinite(low)
     return {
@@ -41,7 +41,7 @@ def _lambda_cell(row: dict) -> dict:
 
 
 def lambda_words(calibration: pl.DataFrame, trait: str, variants: str = "all") -> str:
-    """λGC of one trait with its permutation interval, in one line; empty where unknown."""
+    """λGC of one trait with its permutation interval; empty where it was not estimated."""
     found = of_any_count(calibration).filter((pl.col("trait") == trait) & (pl.col("variants") == variants))
     if found.is_empty():
         return ""
@@ -53,7 +53,7 @@ def lambda_words(calibration: pl.DataFrame, trait: str, variants: str = "all") -
 
 
 def count_rows(calibration: pl.DataFrame) -> list[dict]:
-    """One row a class of minor allele counts, of all variants: λ and rates of permuted p, joint and single tests."""
+    """One row per class of minor allele count and test, of all variants: λGC and type-I error by permutation."""
     rows = []
     for mac in calibration.filter(variants="all")["mac"].unique(maintain_order=True):
         tests = calibration.filter(pl.col("trait").is_in(["joint", "mean"]), variants="all", mac=mac)
@@ -69,7 +69,7 @@ def count_rows(calibration: pl.DataFrame) -> list[dict]:
 
 
 def one_lambda(calibration: pl.DataFrame | None, trait: str, variants: str) -> str:
-    """λGC of one test on one degree of freedom; a dash where unknown."""
+    """λGC of one test on one degree of freedom; a dash where it was not estimated."""
     if calibration is None:
         return "–"
     found = of_any_count(calibration).filter((pl.col("trait") == trait) & (pl.col("variants") == variants))
@@ -77,5 +77,5 @@ def one_lambda(calibration: pl.DataFrame | None, trait: str, variants: str) -> s
 
 
 def calibration_kinds(calibration: pl.DataFrame) -> list[str]:
-    """The sets of variants that calibration was measured on, all first."""
+    """Sets of variants with calibration results: all, null."""
     return [kind for kind in ("all", "null") if kind in calibration["variants"].to_list()]

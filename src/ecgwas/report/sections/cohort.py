@@ -1,4 +1,4 @@
-"""Tables of one cohort -> what its section of the page says, as plain values for the template."""
+"""Tables of one cohort -> its section of the page, as plain values for the template."""
 
 import polars as pl
 
@@ -13,7 +13,7 @@ from ecgwas.report.sections.recovery import Recovery
 
 
 def scan_marks(loci: pl.DataFrame, recovery: Recovery | None) -> list[Mark]:
-    """Leads, and planted variants where the truth is known and their place can be read from their name."""
+    """Lead variants, and planted variants where the cohort is simulated."""
     marks = [
         Mark(row["contig"], row["lead_position"], f"lead {row['lead_rsid']} at {row['locus']}", "lead")
         for row in loci.iter_rows(named=True)
@@ -37,7 +37,7 @@ def scan_marks(loci: pl.DataFrame, recovery: Recovery | None) -> list[Mark]:
 
 
 def regions(inputs: CohortInputs, limit: int, threshold: float, gene_table: pl.DataFrame | None) -> list[dict]:
-    """Regional plots of the strongest `limit` loci in genome order, one each, of the lead test where fine-mapped."""
+    """Regional plots of the strongest `limit` loci, in genome order; of the lead test where it was fine-mapped."""
     loci, variants = inputs.rows("loci"), inputs.rows("finemapped")
     strongest = loci.sort("neg_log10_p", descending=True, maintain_order=True)["locus"].head(limit).to_list()
     sets = inputs.rows("credible_sets")
@@ -68,7 +68,7 @@ def regions(inputs: CohortInputs, limit: int, threshold: float, gene_table: pl.D
 
 
 def shown_trait(locus: dict, finemapped: list[str]) -> str | None:
-    """The lead's test where it was fine-mapped, else the best trait, else the first; None without any."""
+    """The lead's test where it was fine-mapped, else the best trait, else the first; None if none was."""
     for name in (locus["lead_test"], locus["best_trait"], *finemapped):
         if name in finemapped:
             return name
@@ -76,7 +76,7 @@ def shown_trait(locus: dict, finemapped: list[str]) -> str | None:
 
 
 def set_rows(sets: pl.DataFrame, variants: pl.DataFrame) -> list[dict]:
-    """The credible set table; PIP of the variant with most mass comes from the variants table."""
+    """Rows of the table of credible sets; the highest PIP of each is from the variants table."""
     top = {
         (row["region"], row["trait"], row["cs"]): row["pip"]
         for row in variants.group_by("region", "trait", "cs").agg(pl.col("pip").max()).iter_rows(named=True)
@@ -99,7 +99,7 @@ def set_rows(sets: pl.DataFrame, variants: pl.DataFrame) -> list[dict]:
 
 
 def reliability_rows(reliability: pl.DataFrame) -> list[dict]:
-    """ICC a trait with a bar's width in percent."""
+    """One row per trait: ICC, and the width of its bar in percent."""
     return [
         {
             "trait": row["trait"],
@@ -112,7 +112,7 @@ def reliability_rows(reliability: pl.DataFrame) -> list[dict]:
 
 
 def compared_rows(compared: dict[str, dict], recovery: Recovery | None, labels: dict[str, str]) -> list[dict]:
-    """Every model in one line: loci, recovery, median credible set, λGC."""
+    """One row per model: loci, recovery, credible sets, λGC."""
     rows = []
     for model, found in compared.items():
         if all(table is None for table in found.values()):
@@ -138,13 +138,13 @@ def compared_rows(compared: dict[str, dict], recovery: Recovery | None, labels: 
 
 
 def _holding(summary: dict) -> str:
-    """Share of the credible sets near planted variants that hold one."""
+    """Number of credible sets near planted variants that contain one."""
     holding, total = summary.get("n_credible_sets_holding"), summary.get("n_credible_sets")
     return f"{holding} of {total}" if total else "–"
 
 
 def tiles(inputs: CohortInputs, recovery: Recovery | None, analysed: int | None, n_variants: int) -> list[tuple]:
-    """(what, value, small print) of the numbers at the head of a cohort."""
+    """(title, value, subtitle) of the key figures of a cohort."""
     sets = inputs.rows("credible_sets")
     median = None if sets.is_empty() else sets["size"].median()
     made = [
@@ -169,7 +169,7 @@ def tiles(inputs: CohortInputs, recovery: Recovery | None, analysed: int | None,
 
 
 def scan_words(scan: pl.DataFrame, traits: pl.DataFrame | None) -> str:
-    """How many variants, people and traits were scanned."""
+    """Number of variants, people and traits tested."""
     if scan.is_empty() or traits is None or traits.is_empty():
         return ""
     variants, contigs = format.plural(scan.height, "variant"), format.plural(scan["contig"].n_unique(), "chromosome")
@@ -177,27 +177,27 @@ def scan_words(scan: pl.DataFrame, traits: pl.DataFrame | None) -> str:
     people = format.count(high) if low == high else f"{format.count(low)} to {format.count(high)}"
     return (
         f"{variants} on {contigs} were tested on {format.plural(traits.height, 'trait')} in {people} unrelated people,"
-        " by linear regression with covariates."
+        " by linear regression, adjusted for covariates."
     )
 
 
 def crosscheck_words(crosscheck: pl.DataFrame | None) -> str:
-    """How far Hail's linear regression is from the scan on the same variants, in standard errors."""
+    """Largest difference between the scan and Hail's linear regression on the same variants, in standard errors."""
     if crosscheck is None or crosscheck.is_empty():
         return ""
     worst = format.significant(crosscheck["beta_difference"].max(), 2)
     variants = format.plural(crosscheck.height, "variant")
-    return f"{variants} tested again with Hail's linear regression: β differs by at most {worst} standard errors."
+    return f"{variants} retested with Hail's linear regression: β differs by at most {worst} standard errors."
 
 
 def history_words(history: pl.DataFrame | None) -> str:
-    """First and last loss in words."""
+    """Mean loss at the start and at the end of training, in words."""
     if history is None or "loss" not in history.columns or history.is_empty():
         return ""
     values = history["loss"].drop_nulls()
     part = max(1, len(values) // 20)
     first, last = (format.significant(float(v.mean())) for v in (values.head(part), values.tail(part)))
-    return f"Mean of the first twentieth {first}, of the last {last}; the loss has no unit."
+    return f"Mean over the first 5 % of steps {first}, over the last 5 % {last}."
 
 
 def described(cohort: config.Cohort | None) -> dict[str, str]:

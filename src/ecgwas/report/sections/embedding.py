@@ -1,4 +1,4 @@
-"""Readouts and distances of every model -> the section of the page on what an embedding holds."""
+"""Probing results and distances of every model -> the section of the page on the embedding."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ QUANTITIES = {
     "unit": "unit",
 }
 SCORES = {"R2": "R²", "AUROC": "AUROC", "ICC": "ICC"}
-# A baseline that the study does not have, and the lines that add it.
+# Baselines, and the configuration that adds each.
 BASELINES = {
     "random": ("the untrained encoder", "models: [..., random] (config/models/random.yaml: the model with steps: 0)"),
     "pca": ("principal components of median beats and RR", "models: [..., pca]"),
@@ -28,9 +28,9 @@ BASELINES = {
 def section(
     root: Path, cohorts: list[str], models: list[str], roles: dict[str, str], labels: dict[str, str]
 ) -> dict[str, Any] | None:
-    """All that the template says of what embeddings hold; None where nothing was read from any model.
+    """What the template shows of the embeddings; None where no model was probed.
 
-    `roles`: of a model random (untrained), pca, intervals, …; without any, no baseline is asked for.
+    `roles`: kind of each model, random where it is untrained; without it, no missing baseline is reported.
     """
     readouts = inputs.read_readouts(root, models)
     ood = inputs.read_ood(root, cohorts, models)
@@ -46,7 +46,7 @@ def section(
 
 
 def rows(readouts: dict[str, pl.DataFrame], cohort: str) -> list[dict]:
-    """One row a quantity, wanted ones first, a cell a model; a row that no model has a score of says why."""
+    """One row per quantity, wanted ones first, one cell per model; the reason where no model has a score."""
     here = {model: table.filter(cohort=cohort) for model, table in readouts.items()}
     order = pl.concat(here.values()).unique(["quantity", "kind"], maintain_order=True)
     made = []
@@ -68,15 +68,15 @@ def rows(readouts: dict[str, pl.DataFrame], cohort: str) -> list[dict]:
 
 
 def cell(row: dict | None) -> dict:
-    """Score, interval, and the recordings it is from; a reason where there is no score."""
+    """Score, interval and number of recordings; the reason where there is no score."""
     if row is None or row["value"] is None:
         return {"value": "–", "interval": (row or {}).get("reason") or "", "warn": False}
     interval = f"{format.decimal(row['low'])} to {format.decimal(row['high'])}"
-    read_off = row["kind"] == "unwanted" and row["low"] is not None and row["low"] > 0.5
+    confounded = row["kind"] == "unwanted" and row["low"] is not None and row["low"] > 0.5
     return {
         "value": format.decimal(row["value"]),
         "interval": f"{interval}; n = {format.count(row['n'])}",
-        "warn": read_off,
+        "warn": confounded,
     }
 
 

@@ -1,4 +1,4 @@
-"""Explanations of predictors -> which segments of which leads mattered, as values for the template."""
+"""Occlusion maps of predictors and their checks -> tables of leads by segments, as values for the template."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ SEGMENTS = ("P", "PR", "QRS", "ST", "T", "TP")
 
 
 def explained(root: Path, study: Study, model: str) -> list[dict]:
-    """The occlusion table of each outcome, 12 leads by 6 segments, and the checks of the maps."""
+    """The occlusion table of each outcome, 12 leads by 6 segments, and the checks of its faithfulness."""
     made = []
     train = study.predict.train or study.cohorts[0]
     for method in study.interpret.methods:
@@ -42,7 +42,7 @@ def explained(root: Path, study: Study, model: str) -> list[dict]:
 
 
 def heat(occlusion: pl.DataFrame) -> list[dict]:
-    """A row a lead, a cell a segment: change of the logit, and how strong it is among all, 0 to 100."""
+    """One row per lead, one cell per segment: change of the logit, and its size relative to the largest, 0 to 100."""
     of = {(row["lead"], row["segment"]): row for row in occlusion.iter_rows(named=True)}
     largest = max((abs(row["delta_logit"]) for row in of.values() if row["delta_logit"] is not None), default=1.0)
     rows = []
@@ -57,16 +57,16 @@ def heat(occlusion: pl.DataFrame) -> list[dict]:
 
 
 def checked(checks: pl.DataFrame) -> list[str]:
-    """What the checks say of a map, in words."""
+    """Results of the checks of a map, as text."""
     of = {row["check"]: row["value"] for row in checks.iter_rows(named=True) if row["value"] is not None}
-    told = []
+    lines = []
     if {"deletion", "deletion_random"} <= set(of):
-        told.append(
+        lines.append(
             f"deletion {format.decimal(of['deletion'])}, in random order {format.decimal(of['deletion_random'])}"
             " (mean logit; lower is better)"
         )
     if "random_weights" in of:
-        told.append(f"correlation with the map of shuffled weights {format.decimal(of['random_weights'])} (0 is good)")
+        lines.append(f"correlation after shuffling the weights {format.decimal(of['random_weights'])} (ideal: 0)")
     if "seeds" in of:
-        told.append(f"between seeds {format.decimal(of['seeds'])} (1 is good)")
-    return told
+        lines.append(f"correlation between seeds {format.decimal(of['seeds'])} (ideal: 1)")
+    return lines

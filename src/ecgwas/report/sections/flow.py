@@ -1,4 +1,4 @@
-"""Tables of kept and excluded -> lanes of the flow: how many entered, who was dropped and why, who is left."""
+"""Tables of inclusions and exclusions -> flow diagram: numbers entered, excluded by reason, and kept."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ from ecgwas.report.inputs import CohortInputs
 
 @dataclass(frozen=True)
 class Drop:
-    """One reason and how many it took."""
+    """One reason of exclusion and its count."""
 
     reason: str
     word: str
@@ -20,7 +20,7 @@ class Drop:
 
 @dataclass(frozen=True)
 class Lane:
-    """One line of the flow: from `entered` of `what` to `left`, by `drops`."""
+    """One lane of the flow diagram: from `entered` of `what` to `left`, by `drops`."""
 
     what: str
     entered: int
@@ -31,7 +31,7 @@ class Lane:
 
 
 def lanes(inputs: CohortInputs, analysed: int | None) -> list[Lane]:
-    """Recordings, genotyped samples, variants and people, each where its tables exist."""
+    """Lanes of recordings, genotyped samples, variants and people, each where its tables exist."""
     made = [_recordings(inputs), _samples(inputs), _variants(inputs), _people(inputs, analysed)]
     return [lane for lane in made if lane is not None]
 
@@ -47,7 +47,7 @@ def _recordings(inputs: CohortInputs) -> Lane | None:
         "ECG recordings read",
         entered,
         kept.height,
-        f"clean recordings of {people}",
+        f"recordings kept, from {people}",
         _drops(excluded, "recording_id", entered),
     )
 
@@ -59,13 +59,13 @@ def _samples(inputs: CohortInputs) -> Lane | None:
     excluded = inputs.rows("genotypes_excluded").filter(pl.col("kind") == "sample")
     kept = int(samples["keep"].sum())
     unrelated = int(samples["unrelated"].sum())
-    note = f"{format.count(unrelated)} of them form the largest set without a related pair."
+    note = f"{format.count(unrelated)} of them are unrelated."
     drops = _drops(excluded.filter(~_stays(excluded, samples)), "id", samples.height, "sample")
     return Lane("genotyped samples", samples.height, kept, "samples kept", drops, note)
 
 
 def _stays(excluded: pl.DataFrame, samples: pl.DataFrame) -> pl.Series:
-    """True for rows about samples that were kept: relatives, which leave the scan but not the cohort."""
+    """Rows of samples that were kept: relatives, which are excluded from the scan but not from the cohort."""
     return excluded["id"].is_in(samples.filter(pl.col("keep"))["sample_id"].implode())
 
 
@@ -75,7 +75,9 @@ def _variants(inputs: CohortInputs) -> Lane | None:
     excluded = inputs.rows("genotypes_excluded").filter(pl.col("kind") == "variant")
     kept = inputs.rows("variants")
     entered = kept.height + excluded["id"].n_unique()
-    note = f"{format.count(int(kept['pruned'].sum()))} in low LD serve kinship and principal components."
+    note = (
+        f"{format.count(int(kept['pruned'].sum()))} LD-pruned variants are used for kinship and principal components."
+    )
     return Lane(
         "variants read", entered, kept.height, "variants kept", _drops(excluded, "id", entered, "variant"), note
     )
@@ -91,7 +93,7 @@ def _people(inputs: CohortInputs, analysed: int | None) -> Lane | None:
 
 
 def _drops(excluded: pl.DataFrame, key: str, entered: int, kind: str = "") -> list[Drop]:
-    """Distinct ids a reason, most frequent first; an id with two reasons counts under both."""
+    """Distinct ids per reason, most frequent first; an id with two reasons counts under both."""
     counts = (
         excluded.group_by("reason")
         .agg(pl.col(key).n_unique().alias("n"))

@@ -1,4 +1,4 @@
-"""Tables of loci and of multiplicity -> rows and words of the page, as plain values for the template."""
+"""Tables of loci and of multiplicity -> rows and text of the page, as plain values for the template."""
 
 import math
 
@@ -9,7 +9,7 @@ from ecgwas.report.inputs import CohortInputs
 
 
 def loci_rows(loci: pl.DataFrame, gene_table: pl.DataFrame | None) -> list[dict]:
-    """The loci table, in genome order: every p and effect of a row is of its lead."""
+    """Rows of the loci table, in genome order; p-values and effects are those of the lead variant."""
     return [_locus(row, gene_table) for row in loci.iter_rows(named=True)]
 
 
@@ -42,12 +42,12 @@ def _locus(row: dict, gene_table: pl.DataFrame | None) -> dict:
 
 
 def wider_rows(wider: pl.DataFrame, gene_table: pl.DataFrame | None) -> list[dict]:
-    """Of the loci at p_threshold in any single trait, those that are not study-wide."""
+    """Loci at p_threshold in any single trait that are not study-wide significant."""
     return loci_rows(wider.filter(~pl.col("study_wide")), gene_table)
 
 
 def multiplicity_words(numbers: pl.DataFrame, n_wider: int) -> dict[str, str] | None:
-    """Effective numbers, thresholds and what is expected by chance; None where the table is absent."""
+    """Effective numbers, thresholds and loci expected by chance; None where the table is missing."""
     if numbers.is_empty():
         return None
     row = numbers.row(0, named=True)
@@ -69,13 +69,13 @@ def _threshold(p: float) -> str:
 
 
 def trait_threshold(inputs: CohortInputs, otherwise: float) -> float:
-    """-log10 of the p that a single trait must pass; `otherwise` where the table is absent."""
+    """-log10 of the single-trait threshold of significance; `otherwise` where the table is missing."""
     numbers = inputs.rows("multiplicity")
     return otherwise if numbers.is_empty() else -math.log10(numbers["trait_p_threshold"][0])
 
 
 def unmapped_rows(diagnostics: pl.DataFrame) -> list[dict]:
-    """Tests of loci that were not fine-mapped, with the reason in plain words."""
+    """Tests of loci that were not fine-mapped, and the reason."""
     return [
         {"locus": row["locus"], "trait": row["trait"], "reason": format.reason(row["reason"])}
         for row in diagnostics.filter(pl.col("reason").is_not_null()).iter_rows(named=True)

@@ -1,4 +1,4 @@
-"""Tables of predictions and their explanations -> the page's sections on diseases, as values for the template."""
+"""Tables of evaluated predictions -> the page's section on disease prediction, as values for the template."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ GAPS = 12  # groups with the largest gaps that are listed
 
 
 def section(root: Path, study: Study, cohorts: list[str]) -> dict[str, Any] | None:
-    """All that the template says of diseases; None where nothing was predicted."""
+    """What the template shows of disease prediction; None where nothing was predicted."""
     model = study.predict.model or study.report.model or study.models[0]
     found = {name: inputs.read(root / path.format(model=model), schema) for name, (path, schema) in EVALUATION.items()}
     if found["performance"] is None and found["survival"] is None:
@@ -44,7 +44,7 @@ def section(root: Path, study: Study, cohorts: list[str]) -> dict[str, Any] | No
 
 
 def interval(row: dict, digits: int = 3) -> dict[str, str]:
-    """A value and its interval in words, or why there is none."""
+    """A value and its interval as text, or the reason why there is none."""
     if row.get("value") is None:
         return {"value": "–", "interval": row.get("reason") or ""}
     known = row["low"] is not None and row["high"] is not None
@@ -53,7 +53,7 @@ def interval(row: dict, digits: int = 3) -> dict[str, str]:
 
 
 def auroc(performance: pl.DataFrame, cohort: str) -> dict[str, Any]:
-    """One cohort: a row an outcome, a cell a method; all labels, the test split."""
+    """One cohort's test split, all labels: one row per outcome, one cell per method."""
     here = performance.filter(cohort=cohort, split="test", metric="auroc", label_share=1.0)
     methods = here["method"].unique(maintain_order=True).to_list()
     rows = []
@@ -71,7 +71,7 @@ def auroc(performance: pl.DataFrame, cohort: str) -> dict[str, Any]:
 
 
 def operating_points(thresholds: pl.DataFrame, method: str) -> list[dict]:
-    """What the threshold of those who choose is worth in each cohort."""
+    """Performance in each cohort at the operating point selected in the validation split."""
     shown = ("sensitivity", "specificity", "ppv", "npv")
     here = thresholds.filter(method=method, split="test").filter(pl.col("metric").is_in(shown))
     rows = []
@@ -95,7 +95,7 @@ def calibration(performance: pl.DataFrame, method: str) -> list[dict]:
 
 
 def pictures(found: dict[str, pl.DataFrame | None], method: str) -> dict[str, str]:
-    """Told against seen risk, and net benefit, of the first cohort's test people."""
+    """Calibration plot and decision curve in the test split of the first cohort."""
     made = {"reliability": "", "decision": ""}
     if found["reliability"] is not None:
         made["reliability"] = prediction.reliability(found["reliability"].filter(method=method, split="test"))
@@ -105,7 +105,7 @@ def pictures(found: dict[str, pl.DataFrame | None], method: str) -> dict[str, st
 
 
 def gaps(subgroups: pl.DataFrame, method: str) -> list[dict]:
-    """Groups whose AUROC differs most from everybody else's, those whose interval excludes 0 first."""
+    """Subgroups whose AUROC differs most from that of all others; those whose interval excludes 0 first."""
     here = subgroups.filter(method=method, split="test", metric="auroc").filter(pl.col("gap").is_not_null())
     apart = (pl.col("gap_low") > 0) | (pl.col("gap_high") < 0)
     rows = here.with_columns(apart=apart.fill_null(False)).sort(
@@ -123,7 +123,7 @@ def gaps(subgroups: pl.DataFrame, method: str) -> list[dict]:
 
 
 def concordance(survival: pl.DataFrame) -> list[dict]:
-    """Harrell's C of the Cox models by covariates, beside what the embedding adds to age and sex."""
+    """Harrell's C of the Cox models by covariates, and its increment from the embedding over age and sex."""
     here = survival.filter(split="test", head="cox", metric="harrell")
     rows = []
     for (cohort, outcome), group in here.group_by("cohort", "outcome", maintain_order=True):

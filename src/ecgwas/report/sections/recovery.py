@@ -1,4 +1,4 @@
-"""Recovery tables of a simulated cohort -> planted loci by model: which analysis found which locus."""
+"""Recovery tables of a simulated cohort -> planted loci found or missed, by model."""
 
 import json
 from dataclasses import dataclass
@@ -30,20 +30,20 @@ def read_recovery(root: Path, cohort: str, models: list[str], model: str) -> Rec
 
 
 def read_table(path: Path) -> pl.DataFrame:
-    """A recovery table, with `found` and `in_credible_set` as truth values (null where unknown)."""
+    """A recovery table, with `found` and `in_credible_set` as booleans (null where unknown)."""
     table = pl.read_csv(path, separator="\t", infer_schema_length=None, null_values=["", "NA", "null"])
     flags = [name for name in ("found", "in_credible_set") if name in table.columns]
     return table.with_columns(pl.col(flags).cast(pl.String).str.to_lowercase().is_in(TRUE_WORDS))
 
 
 def _summary(path: Path, table: pl.DataFrame) -> dict:
-    """The summary file; counts that it lacks come from the table."""
+    """The summary file; counts missing from it are taken from the table."""
     written = json.loads(path.read_text()) if path.is_file() else {}
     return {"n_planted": table.height, "n_found": int(table["found"].sum() or 0)} | written
 
 
 def comparison(recovery: Recovery) -> list[dict]:
-    """One row a planted locus: what was planted, and for every model found, −log10 p, lead distance, credible set."""
+    """One row per planted locus; for every model found or not, −log10 p, distance of the lead, credible set."""
     first = next(iter(recovery.tables.values()))
     keyed = {
         name: {row["locus"]: row for row in table.iter_rows(named=True)} for name, table in recovery.tables.items()
