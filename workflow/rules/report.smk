@@ -94,18 +94,13 @@ rule page:
     resources:
         mem_mb=2000,
     params:
-        cohorts=json.dumps(list(COHORTS)),
-        models=json.dumps(list(MODELS)),
-        model=REPORT_MODEL,
         # What a model is among the baselines: random where it is not trained.
         roles=json.dumps(
             {name: "random" if getattr(model, "steps", None) == 0 else model.kind for name, model in MODELS.items()}
         ),
-        settings=settings("report"),
         study=STUDY.model_dump_json(),
         sources="[" + ",".join(as_json(cohort) for cohort in COHORTS.values()) + "]",
         code=source("report"),
     shell:
-        "python -m ecgwas.report.page --root . --cohorts {params.cohorts:q} --models {params.models:q}"
-        " --model {params.model} --settings {params.settings:q} --study {params.study:q} --sources {params.sources:q}"
+        "python -m ecgwas.report.page --root . --study {params.study:q} --sources {params.sources:q}"
         " --roles {params.roles:q} --report {output.page} --provenance_json {output.provenance} > {log} 2>&1"

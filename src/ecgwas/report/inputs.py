@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from ecgwas import tables
+from ecgwas import config, tables
 from ecgwas.errors import UserError
 
 FLOW = {
@@ -31,6 +31,20 @@ STUDY = {
     "ood": ("cohorts/{cohort}/embeddings/{model}.ood.parquet", tables.OUT_OF_DISTRIBUTION),
 }
 COMPARED = ("loci", "calibration", "credible_sets")
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """A study's results folder, its settings, and the genes that loci are named by."""
+
+    root: Path
+    study: config.Study
+    genes: pl.DataFrame | None = None
+
+    @property
+    def model(self) -> str:
+        """The model that the page is about."""
+        return self.study.report.model or self.study.models[0]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from tests.unit.report.test_page import checked
 from ecgwas import config, tables
 from ecgwas.files import write_parquet
 from ecgwas.report import page
+from ecgwas.report.inputs import StudyResults
 from ecgwas.report.sections import embedding
 
 MODELS = ["nano", "random"]
@@ -33,10 +34,15 @@ def study(make_study):
     return made
 
 
+def section_of(study, labels: dict[str, str] | None = None) -> dict | None:
+    whole = config.Study(study="demo", cohorts=["demo"], models=MODELS, report=config.Report(labels=labels or {}))
+    return embedding.section(StudyResults(study.root, whole), ROLES)
+
+
 def render(study, roles: dict[str, str] | None) -> str:
     whole = config.Study(study="demo", cohorts=["demo"], models=MODELS)
     report = study.root / "report/index.html"
-    page.main(study.root, ["demo"], MODELS, "nano", config.Report(), whole, report, roles=roles)
+    page.main(study.root, whole, report, roles=roles)
     return report.read_text(encoding="utf-8")
 
 
@@ -61,7 +67,7 @@ def test_models_stand_side_by_side_and_absent_baselines_are_named(study) -> None
 
 
 def test_what_can_be_read_and_should_not_is_marked(study) -> None:
-    section = embedding.section(study.root, ["demo"], MODELS, ROLES, {"nano": "learned"})
+    section = section_of(study, {"nano": "learned"})
     assert section["labels"] == ["learned", "random"]
     device = next(row for row in section["groups"][0]["rows"] if row["name"] == "device")
     assert [cell["warn"] for cell in device["cells"]] == [False, True]
@@ -71,13 +77,13 @@ def test_what_can_be_read_and_should_not_is_marked(study) -> None:
 
 def test_a_study_without_readouts_has_no_such_section(make_study) -> None:
     study = make_study()
-    assert embedding.section(study.root, ["demo"], MODELS, ROLES, {}) is None
+    assert section_of(study) is None
     assert "Information in the embedding" not in render(study, None)
 
 
 def test_a_model_without_one_quantity_has_a_dash(study) -> None:
     path = study.root / "embeddings/readout/random.parquet"
     write_parquet(pl.read_parquet(path).filter(pl.col("quantity") != "qt_ms"), path)
-    rows = embedding.section(study.root, ["demo"], MODELS, ROLES, {})["groups"][0]["rows"]
+    rows = section_of(study)["groups"][0]["rows"]
     assert rows[0]["cells"][1] == {"value": "–", "interval": "", "warn": False}
     checked(render(study, ROLES))

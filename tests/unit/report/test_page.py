@@ -13,6 +13,7 @@ from ecgwas import config, tables
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
 from ecgwas.report import inputs, page, summary
+from ecgwas.report.sections import cohort
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "col"}
 
@@ -72,7 +73,7 @@ def render(study, **changes) -> str:
         study="demo", cohorts=[study.cohort], models=study.models, gwas=config.Gwas(null_chromosomes=["21", "22"])
     )
     report = study.root / "report/index.html"
-    page.main(study.root, [study.cohort], study.models, study.model, settings, whole, report)
+    page.main(study.root, whole.model_copy(update={"report": settings}), report)
     return report.read_text(encoding="utf-8")
 
 
@@ -87,7 +88,7 @@ def test_page_holds_every_locus_model_and_section(make_study) -> None:
     for name in ("learned encoder", "random", "pca", "intervals", "3 of 3", "2 of 3", "λGC", "GRCh37", "QT (ms)"):
         assert name in words or name == "GRCh37", name
     # The study explains no locus, and its page says nothing of a part that was not asked for.
-    for section in page.CONTENTS:
+    for section in cohort.CONTENTS:
         assert (f"{study.cohort}-{section}" in parser.ids) == (section != "hearts"), section
 
 
@@ -101,7 +102,7 @@ def test_recordings_of_a_cohort_without_genotypes_are_counted(make_study) -> Non
     for cohorts in ([study.cohort, "external"], ["external"]):
         report = study.root / "report/index.html"
         sources = [external] if "external" in cohorts else []
-        page.main(study.root, cohorts, study.models, study.model, config.Report(), whole, report, sources=sources)
+        page.main(study.root, whole.model_copy(update={"cohorts": cohorts}), report, sources)
         parser = checked(report.read_text(encoding="utf-8"))
         text = report.read_text(encoding="utf-8")
         section = text[text.index('<h2 id="external"') :]

@@ -1,11 +1,11 @@
 """Probing results and distances of every model -> the section of the page on the embedding."""
 
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from ecgwas.report import format, inputs
+from ecgwas.report.inputs import StudyResults
 
 QUANTITIES = {
     "repeatability": "repeatability",
@@ -25,15 +25,14 @@ BASELINES = {
 }
 
 
-def section(
-    root: Path, cohorts: list[str], models: list[str], roles: dict[str, str], labels: dict[str, str]
-) -> dict[str, Any] | None:
+def section(results: StudyResults, roles: dict[str, str]) -> dict[str, Any] | None:
     """What the template shows of the embeddings; None where no model was probed.
 
     `roles`: kind of each model, random where it is untrained; without it, no missing baseline is reported.
     """
-    readouts = inputs.read_readouts(root, models)
-    ood = inputs.read_ood(root, cohorts, models)
+    cohorts, models, labels = results.study.cohorts, results.study.models, results.study.report.labels
+    readouts = inputs.read_readouts(results.root, models)
+    ood = inputs.read_ood(results.root, cohorts, models)
     if not readouts and not ood:
         return None
     places = [place for place in ("all", *cohorts) if any(place in table["cohort"] for table in readouts.values())]

@@ -1,11 +1,23 @@
 """Tables of loci and of multiplicity -> rows and text of the page, as plain values for the template."""
 
 import math
+from typing import Any
 
 import polars as pl
 
 from ecgwas.report import format, genes
 from ecgwas.report.inputs import CohortInputs
+
+
+def section(found: CohortInputs, gene_table: pl.DataFrame | None) -> dict[str, Any]:
+    """Loci, loci that are significant without correction only, and the correction itself."""
+    wider = found.rows("loci_any_trait")
+    return {
+        "loci": loci_rows(found.rows("loci"), gene_table),
+        "wider": wider_rows(wider, gene_table),
+        "multiplicity": multiplicity_words(found.rows("multiplicity"), wider.height),
+        "has_genes": gene_table is not None,
+    }
 
 
 def loci_rows(loci: pl.DataFrame, gene_table: pl.DataFrame | None) -> list[dict]:
@@ -72,11 +84,3 @@ def trait_threshold(inputs: CohortInputs, otherwise: float) -> float:
     """-log10 of the single-trait threshold of significance; `otherwise` where the table is missing."""
     numbers = inputs.rows("multiplicity")
     return otherwise if numbers.is_empty() else -math.log10(numbers["trait_p_threshold"][0])
-
-
-def unmapped_rows(diagnostics: pl.DataFrame) -> list[dict]:
-    """Tests of loci that were not fine-mapped, and the reason."""
-    return [
-        {"locus": row["locus"], "trait": row["trait"], "reason": format.reason(row["reason"])}
-        for row in diagnostics.filter(pl.col("reason").is_not_null()).iter_rows(named=True)
-    ]

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -17,6 +18,21 @@ class Recovery:
 
     tables: dict[str, pl.DataFrame]
     summaries: dict[str, dict]
+
+
+def section(truth: Recovery | None, labels: dict[str, str]) -> dict[str, Any] | None:
+    """The table of planted loci; None for a real cohort."""
+    if truth is None:
+        return None
+    rows = comparison(truth)
+    return {
+        "planted": next(iter(truth.summaries.values()))["n_planted"],
+        "labels": [labels.get(name, name) for name in truth.tables],
+        "rows": rows,
+        "totals": [found_words(truth.summaries[name]) for name in truth.tables],
+        "has_maf": any(row["maf"] != "–" for row in rows),
+        "has_power": any(row["power"] != "–" for row in rows),
+    }
 
 
 def read_recovery(root: Path, cohort: str, models: list[str], model: str) -> Recovery | None:
