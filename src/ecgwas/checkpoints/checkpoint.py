@@ -11,7 +11,7 @@ from ecgwas.files import atomic
 
 
 def save(checkpoint: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint atomically; torch.save puts the file's name into the file, so it gets none."""
+    """Write a checkpoint atomically, through a buffer: torch.save would write the file's name into the file."""
     buffer = io.BytesIO()
     torch.save(checkpoint, buffer)
     with atomic(path) as temporary:
@@ -19,7 +19,7 @@ def save(checkpoint: dict[str, Any], path: Path) -> None:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a checkpoint, or a released model (.safetensors), onto the CPU; no code in the file is run."""
+    """Read a checkpoint, or a released model (.safetensors), onto the CPU; code in the file is not executed."""
     if Path(path).suffix == ".safetensors":
         from ecgwas.checkpoints import released  # imports safetensors
 

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ecgwas.embed.embedder import Encoder
+    from ecgwas.embed.embedder import Embedder
 
 __all__ = ["load"]
 
 
-def load(checkpoint: str | Path) -> "Encoder":
+def load(checkpoint: str | Path) -> "Embedder":
     """A trained model, to embed arrays with: `load("checkpoint.pt").embed(signal, rate_hz=500, leads=["I", "II"])`."""
-    from ecgwas.embed.embedder import Encoder  # imports torch
+    from ecgwas.embed.embedder import Embedder  # imports torch
 
-    return Encoder(Path(checkpoint))
+    return Embedder(Path(checkpoint))

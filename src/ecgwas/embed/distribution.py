@@ -1,4 +1,4 @@
-"""Embeddings of the training recordings -> how far each recording lies from them: distance and training percentile."""
+"""Embeddings of the training recordings -> distance of each recording from them, and its training percentile."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +11,15 @@ from ecgwas.cli import run
 from ecgwas.errors import UserError
 from ecgwas.files import atomic, write_parquet
 
-RECORDINGS = 5000  # that the reference is made from
+RECORDINGS = 5000  # of the reference, at most
 FOLDS = 5
-LEVELS = np.r_[np.linspace(0, 0.99, 100), np.linspace(0.9901, 1, 100)]  # fine where a recording is called unusual
+LEVELS = np.r_[np.linspace(0, 0.99, 100), np.linspace(0.9901, 1, 100)]  # finest in the tail
 MIN_PEOPLE = 20
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Where the embeddings of the training recordings lie."""
+    """The distribution of the embeddings of the training recordings."""
 
     mean: np.ndarray  # [width]
     whitening: np.ndarray  # [width, kept]: (z - mean) @ whitening has covariance 1
@@ -40,7 +40,7 @@ def squared(z: np.ndarray, mean: np.ndarray, whitening: np.ndarray) -> np.ndarra
 
 
 def ledoit_wolf(x: np.ndarray) -> np.ndarray:
-    """Covariance of the rows of x, shrunken to a multiple of the identity by the best intensity on average.
+    """Covariance of the rows of x, shrunken towards a multiple of the identity with the optimal intensity.
 
     Ledoit & Wolf 2004 (J Multivar Anal 88:365), lemmas 3.2 to 3.4: m = tr(S)/p, d² = |S - mI|²/p, b² = mean over rows
     of |xx' - S|²/(n p), at most d²; (b²/d²) m I + (1 - b²/d²) S.
@@ -56,7 +56,7 @@ def ledoit_wolf(x: np.ndarray) -> np.ndarray:
 
 
 def whiten(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean [width] and whitening map [width, kept] of embeddings; directions without variance are left out."""
+    """Mean [width] and whitening map [width, kept] of embeddings; directions without variance are excluded."""
     mean, scale = z.mean(0), z.std(0)
     moving = scale > 1e-7 * np.abs(mean)  # the rounding of float32
     values, vectors = np.linalg.eigh(ledoit_wolf(((z - mean) / np.where(moving, scale, 1))[:, moving]))
@@ -69,12 +69,12 @@ def whiten(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def fit(z: np.ndarray, person: np.ndarray, seed: int) -> Reference:
     """The reference of embeddings z [recording, width].
 
-    The quantiles are of distances of people from a mean and covariance made without them (five folds): distances of
-    the very recordings that a covariance was made from are too small.
+    The quantiles are those of distances from a mean and covariance estimated without the person (five folds): distances
+    of the recordings that a covariance was estimated from are too small.
     """
     ids, group = np.unique(person, return_inverse=True)
     if len(ids) < MIN_PEOPLE:
-        raise UserError(f"{len(ids)} people to make the reference of an embedding from, fewer than {MIN_PEOPLE}")
+        raise UserError(f"{len(ids)} people for the reference of an embedding, fewer than {MIN_PEOPLE}")
     if not (np.ptp(z, axis=0) > 0).any():
         raise UserError(f"all {z.shape[1]} embedding dimensions are constant: train the model again, it collapsed")
     fold = (np.random.default_rng([seed, 1]).permutation(len(ids)) % FOLDS)[group]
@@ -113,18 +113,18 @@ def main(
     seed: int = 1,
     trained: list[bool] | None = None,
 ) -> None:
-    """How usual each recording is to a model, by the recordings that it was trained on.
+    """Distance of each recording from the recordings that a model was trained on.
 
     Args:
         embeddings: embeddings/{model}.parquet of each cohort, as a JSON list.
         reference_out: Written: mean, whitening and quantiles of distance, .npz.
         scores_out: Written, one for each of `embeddings`, in their order: distance and training percentile.
-        seed: Seed of the recordings that the reference is made from.
-        trained: Whether the model was trained on each cohort, as a JSON list; these alone make the reference. All by
+        seed: Seed of the recordings sampled for the reference.
+        trained: Whether the model was trained on each cohort, as a JSON list; only these are in the reference. All by
             default.
     """
     if len(embeddings) != len(scores_out):
-        raise UserError(f"{len(embeddings)} embeddings and {len(scores_out)} outputs; name one output each")
+        raise UserError(f"{len(embeddings)} embeddings and {len(scores_out)} outputs; name one output for each")
     trained = [True] * len(embeddings) if trained is None else trained
     if len(trained) != len(embeddings) or not any(trained):
         raise UserError(f"trained {trained} for {len(embeddings)} embeddings; say of each, and true of one at least")

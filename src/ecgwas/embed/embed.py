@@ -1,4 +1,4 @@
-"""Checkpoint and signal shards -> one embedding a recording, and how far its windows differ."""
+"""Checkpoint and signal shards -> one embedding per recording, and its spread over windows."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ from ecgwas.tables import EMBEDDING_WINDOWS, typed
 
 
 def transformer(checkpoint: dict[str, Any], layers: Sequence[int] = ()) -> Encoder:
-    """The encoder of a transformer's checkpoint: every token that was recorded is seen, in float32.
+    """The encoder of a transformer's checkpoint: every recorded token is visible, in float32.
 
     layers: blocks, the first is 1, of which the mean over tokens is taken, instead of the trained embedding.
     """
@@ -54,7 +54,7 @@ def transformer(checkpoint: dict[str, Any], layers: Sequence[int] = ()) -> Encod
 
 
 def principal_components(checkpoint: dict[str, Any]) -> Encoder:
-    """The projection of a PCA's checkpoint; recordings without a median beat have none."""
+    """The projection of a PCA's checkpoint; NaN for recordings without a median beat."""
     statistics = {name: x.numpy() for name, x in checkpoint["statistics"].items()}
     mean, directions = (checkpoint["weights"][name].numpy() for name in ("mean", "directions"))
 
@@ -108,10 +108,10 @@ def main(
         recordings: The cohort's recordings.parquet.
         strips: Its shards of rhythm strips.
         beats: Its shards of median beats, and of those and the RR of windows where recordings are longer.
-        embeddings: Written: a row a recording. Principal components leave out recordings without a median beat.
+        embeddings: Written: one row per recording. Principal components exclude recordings without a median beat.
         settings: Batch size, and which layers.
         threads: CPU threads.
-        windows: Written: number of windows of each recording and the SD over them.
+        windows: Written: number of windows of each recording and the SD over windows.
     """
     set_threads(threads)
     signals = data.open_signals([recordings], strips, beats)

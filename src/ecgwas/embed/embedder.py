@@ -17,10 +17,10 @@ from ecgwas.ingest.process import Processed, process, strip_samples
 from ecgwas.signals.data import Signals, coded
 from ecgwas.signals.recording import Recording, Unreadable
 
-LONGEST = 12  # doublings of the window that a recording may fill
+LONGEST = 12  # doublings of the window, at most
 
 
-class Encoder:
+class Embedder:
     """A checkpoint (.pt, or .safetensors as released), ready to embed recordings one by one."""
 
     def __init__(self, checkpoint: Path):
@@ -33,9 +33,9 @@ class Encoder:
     ) -> np.ndarray:
         """Embedding, float32 [width], of samples [lead, sample] in `unit` ("mV", "uV", …; NaN is missing).
 
-        What the pipeline does with a file: names of leads understood, absent limb leads derived, filtered, checked,
-        averaged; of a long recording the mean over its windows, all of them (the pipeline keeps the beginning, up to
-        its longest bucket). A single lead may be called "unknown". Raises `UserError` for a recording that the pipeline
+        As in the pipeline: lead names are normalised, missing limb leads derived, the signal filtered, checked and
+        averaged; of a long recording the mean over all of its windows (the pipeline keeps the beginning, up to its
+        longest bucket). A single lead may be called "unknown". Raises `UserError` for a recording that the pipeline
         would exclude, with its reason.
         """
         unnamed = [name.lower() for name in leads] == [UNKNOWN]
@@ -53,7 +53,7 @@ class Encoder:
 
 
 def as_recording(signal: np.ndarray, rate_hz: float, leads: Sequence[str], unit: str) -> Recording:
-    """The array as a reader would give it."""
+    """The array as a `Recording`, as returned by a reader."""
     signal = np.asarray(signal, dtype=np.float32)
     if signal.ndim != 2 or len(signal) != len(leads):
         raise UserError(f"an array of shape {list(signal.shape)} for {len(leads)} leads; give [lead, sample]")

@@ -1,4 +1,4 @@
-"""Embeddings and what is known of the recordings -> out-of-fold linear predictions, and scores with intervals."""
+"""Embeddings and labels of recordings -> out-of-fold linear predictions, and scores with intervals."""
 
 from collections.abc import Iterator
 
@@ -18,9 +18,9 @@ def folds(person: np.ndarray, seed: int) -> np.ndarray:
 
 
 def features(values: np.ndarray) -> np.ndarray:
-    """Columns [recording, feature] of mean 0 and variance 1, constant ones left out.
+    """Columns [recording, feature] of mean 0 and variance 1; constant columns are excluded.
 
-    A missing value takes its column's mean, and a column that says where values are missing follows. Made from all
+    A missing value takes its column's mean, and indicators of missing values follow as columns. Computed from all
     recordings: no label is used.
     """
     missing = ~np.isfinite(values)

@@ -1,4 +1,4 @@
-"""Embeddings, recordings and intervals of the cohorts -> what can be read from a model: wanted and unwanted."""
+"""Embeddings, recordings and intervals of the cohorts -> what linear probes predict from them: wanted and unwanted."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,20 +18,20 @@ from ecgwas.stats.repeated_measures import icc
 
 WANTED = ["heart_rate_bpm", "pr_ms", "qrs_ms", "qt_ms", "p_frontal_mv", "t_frontal_mv"]
 UNWANTED = ["cohort", "device", "native_lowpass_hz", "native_highpass_hz", "rate_hz", "unit"]
-MIN_PEOPLE = 10  # of a class, and of people with several recordings
-MIN_READ = 50  # people that a measurement is read from
-CLASSES = 20  # the commonest
-AXES = 16  # whose repeatability is taken
-REPEATED = 5000  # people with several recordings, at most
+MIN_PEOPLE = 10  # of a class, and with several recordings
+MIN_READ = 50  # people with a measurement
+CLASSES = 20  # the most frequent ones
+AXES = 16  # principal axes whose repeatability is estimated
+REPEATED = 5000  # people with several recordings that are used, at most
 
 
 @dataclass(frozen=True)
 class Known:
-    """Recordings that a model has numbers of."""
+    """Recordings with the values of a model."""
 
-    table: pl.DataFrame  # cohort, person, WANTED and UNWANTED, a row a recording
+    table: pl.DataFrame  # cohort, person, WANTED and UNWANTED, one row per recording
     x: np.ndarray  # [recording, column], NaN missing
-    of_people: bool = False  # recordings of a person share the person's numbers
+    of_people: bool = False  # recordings of a person share the person's values
 
     def of(self, rows: np.ndarray) -> "Known":
         """The recordings chosen by a mask."""
@@ -40,7 +40,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Score:
-    """What came out, or why nothing could."""
+    """A score with its interval, or the reason why there is none."""
 
     score: str
     value: float | None = None
@@ -53,20 +53,20 @@ class Score:
 
 
 def numbers(path: Path, classical: bool) -> tuple[pl.DataFrame, list[str]]:
-    """A model's table and its columns of numbers; of the classical measurements those scanned by default."""
+    """A model's table and its numeric columns; of the classical measurements those scanned by default."""
     given = user_tables.read(path).need(["person_id"])
     table, unused = given.frame, {*user_tables.IDS, *not_traits(given, whole=False)}
     names = [name for name, kind in table.schema.items() if kind.is_numeric() and name not in unused]
     names = [n for n in names if n in config.SCANNED_INTERVALS or not (classical or n.startswith("machine_"))]
     if not names:
-        raise UserError(f"{path}: no numeric column to read from; the table has {', '.join(table.columns)}")
+        raise UserError(f"{path}: no numeric column to probe; the table has {', '.join(table.columns)}")
     return table, names
 
 
 def gather(
     cohorts: list[str], values: list[Path], recordings: list[Path], intervals: list[Path], classical: bool
 ) -> Known:
-    """Every recording of the cohorts with its numbers; a table of people gives each recording its person's."""
+    """Every recording of the cohorts with its values; in a table of people, a recording has its person's."""
     parts, chosen, on = [], None, ""
     for cohort, *paths in zip(cohorts, values, recordings, intervals, strict=True):
         table, names = numbers(paths[0], classical)
@@ -89,7 +89,7 @@ def gather(
 
 
 def measurement(x: np.ndarray, y: np.ndarray, person: np.ndarray, seed: int) -> Score:
-    """R² of a number read from x by ridge regression, people held out by folds; NaN in y are left out."""
+    """Cross-validated R² of ridge regression of y on x, people held out by folds; NaN in y are excluded."""
     seen = np.isfinite(y)
     x, y = x[seen], y[seen]
     ids, group = np.unique(person[seen], return_inverse=True)
@@ -104,10 +104,10 @@ def measurement(x: np.ndarray, y: np.ndarray, person: np.ndarray, seed: int) -> 
 
 
 def label(x: np.ndarray, words: pl.Series, person: np.ndarray, seed: int, group: np.ndarray | None = None) -> Score:
-    """Macro AUROC, one class against the rest, of a label read from x, people held out by folds.
+    """Macro AUROC, one class against the rest, of a label predicted from x, people held out by folds.
 
     The probe is linear regression of the classes' indicators (Hastie, Tibshirani & Friedman 2009, section 4.2).
-    Classes of fewer than MIN_PEOPLE people are left out. `group`: what the bootstrap draws; the people, by default.
+    Classes of fewer than MIN_PEOPLE people are excluded. `group`: units of the bootstrap; the people, by default.
     """
     words = words.cast(pl.String)
     counts = pl.DataFrame({"word": words, "person": person}).drop_nulls().group_by("word").agg(pl.n_unique("person"))
@@ -128,14 +128,14 @@ def label(x: np.ndarray, words: pl.Series, person: np.ndarray, seed: int, group:
 
 def _why_no_label(counts: pl.DataFrame, names: list[str]) -> str:
     if counts.is_empty():
-        return "no recording says it"
+        return "no recording has a value"
     if counts.height == 1:
         return f"one class only: {counts['word'][0]}"
     return f"{len(names)} of {counts.height} classes with at least {MIN_PEOPLE} people"
 
 
 def repeatability(x: np.ndarray, person: np.ndarray, seed: int, replicates: int = linear_probes.REPLICATES) -> Score:
-    """Median over the leading AXES principal axes of ICC(1,1), and the interval over people drawn again."""
+    """Median over the leading AXES principal axes of ICC(1,1), and its interval, people resampled."""
     _, group, counts = np.unique(person, return_inverse=True, return_counts=True)
     several = np.flatnonzero(counts >= 2)
     score = Score("ICC", people=len(several), n=int(counts[several].sum()))
@@ -158,14 +158,14 @@ def principal(x: np.ndarray) -> np.ndarray:
 
 
 def _rows(group: np.ndarray, chosen: np.ndarray) -> list[np.ndarray]:
-    """Places of the recordings of each chosen person, from one sort."""
+    """Rows of the recordings of each chosen person, from one sort."""
     order = np.argsort(group, kind="stable")
     starts = np.searchsorted(group[order], np.arange(group.max() + 2))
     return [order[starts[k] : starts[k + 1]] for k in chosen]
 
 
 def _median_icc(y: np.ndarray, rows: list[np.ndarray], drawn: np.ndarray) -> float:
-    """Median over axes of the ICC of people drawn; one drawn twice is two people."""
+    """Median over axes of the ICC of resampled people; one sampled twice counts as two."""
     places = np.concatenate([rows[k] for k in drawn])
     person = np.repeat(np.arange(len(drawn)), [len(rows[k]) for k in drawn])
     return float(np.nanmedian([icc(column, person)[1] for column in y[places].T]))
@@ -185,9 +185,9 @@ def scored(known: Known, cohort: str, classical: bool, seed: int) -> Iterator[di
     person = known.table["person"].to_numpy().astype(str)
     for name in WANTED:
         y = known.table[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
-        same = _without(Score("R2"), "one of the model's own numbers")
+        same = _without(Score("R2"), "one of the model's own columns")
         yield _row(cohort, name, "wanted", same if classical else measurement(known.x, y, person, seed))
-    one_each = _without(Score("ICC"), "a table of people: one value a person")
+    one_each = _without(Score("ICC"), "a table of people: one value per person")
     repeated = one_each if known.of_people else repeatability(known.x, person, seed)
     yield _row(cohort, "repeatability", "wanted", repeated)
     for name in UNWANTED[0 if cohort == "all" else 1 :]:
@@ -224,15 +224,15 @@ def main(
     classical: bool = False,
     seed: int = 1,
 ) -> None:
-    """What can be read from the numbers of a model: measurements (wanted), and source, device, bandwidth (unwanted).
+    """What linear probes predict from a model's values: measurements (wanted); source, device, bandwidth (unwanted).
 
     Args:
         model: Its name.
         cohorts: Names of the cohorts, as a JSON list; the next three are in their order.
-        values: The model's numbers: embeddings, intervals or a table.
+        values: The model's values: embeddings, intervals or a table.
         recordings: recordings.parquet.
         intervals: intervals.parquet.
-        readout_out: Written: a row a quantity, for all cohorts together and for each.
+        readout_out: Written: one row per quantity, for all cohorts together and for each.
         classical: The model is the classical measurements.
         seed: Seed of folds and bootstrap.
     """

@@ -1,4 +1,4 @@
-"""Checkpoint -> safetensors with all that is needed to use it, and a model card."""
+"""Checkpoint -> safetensors with its settings and preprocessing, and a model card."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ z = load("{file}").embed(signal, rate_hz=500, leads=["I", "II", "V1"], unit="mV"
 |---|---|
 | kind | {kind}, {weights:,} numbers |
 | embedding | {width} |
-| leads it was trained on | {leads}; absent ones are left out, III, aVR, aVL and aVF are sums of I and II |
+| leads it was trained on | {leads}; missing leads are allowed; III, aVR, aVL and aVF are sums of I and II |
 | training recordings | {trained_on} |
 | seed | {seed} |
 | made by | ecgwas {version} |
@@ -42,12 +42,12 @@ Settings of the model: `{settings}`
 Preprocessing, which `load` repeats (zero-phase filters, corners in Hz): `{ingest}`
 
 **Limits.** Trained without labels; axes have no names. Device, site and filters of the recordings are in the signal and
-therefore in the embedding. Not a medical device: nothing here was tested for diagnosis.
+therefore in the embedding. Not a medical device: not evaluated for diagnosis.
 """
 
 
 def card(checkpoint: dict[str, Any], name: str, file: str, licence: str, sha256: str) -> str:
-    """The model card, in the form that model hubs read."""
+    """The model card, in the format of model hubs."""
     settings = checkpoint["settings"]
     return CARD.format(
         name=name,
@@ -67,11 +67,11 @@ def card(checkpoint: dict[str, Any], name: str, file: str, licence: str, sha256:
 
 
 def main(checkpoint: Path, name: str, settings: config.Release, model: Path, model_card: Path) -> None:
-    """Write a trained model for others.
+    """Release a trained model: safetensors and a model card.
 
     Args:
         checkpoint: A trained model.
-        name: What the card calls it.
+        name: Name of the model in the card.
         settings: The `release` block, as JSON.
         model: Written: model.safetensors.
         model_card: Written: README.md.

@@ -1,4 +1,4 @@
-"""Signals -> the student's: cropped, noisy, wandering, low-passed, with fewer leads; each recording by its own seed."""
+"""Signals -> augmented signals: crop, noise, baseline wander, low-pass, fewer leads; each recording by its own seed."""
 
 import math
 from dataclasses import replace
@@ -17,15 +17,15 @@ HIGHEST_HZ = 40.0  # highest corner of the random low-pass: that of the stored s
 
 
 class Augmenter:
-    """Draws and makes the changes; what happens to a recording depends on (seed, step, its slot) alone."""
+    """Draws and applies augmentations; those of a recording depend on (seed, step, its slot) alone."""
 
     def __init__(self, settings: config.Augment, grid: Grid, seed: int, device: torch.device) -> None:
         self.settings, self.grid, self.seed = settings, grid, seed
         bank = np.random.default_rng([seed, BANK]).standard_normal(BANK_SIZE).astype(np.float32)
-        self.bank = torch.from_numpy(bank).to(device)  # white noise, of which every lead takes a stretch of its own
+        self.bank = torch.from_numpy(bank).to(device)  # white noise, of which every lead takes its own segment
 
     def __call__(self, signals: Signals, step: int, slots: np.ndarray) -> tuple[Signals, Signals, Tensor]:
-        """What the teacher sees, what the student sees, and of which leads: bool [B, L]."""
+        """Signals of the teacher and of the student, and the leads visible to the student: bool [B, L]."""
         rngs = [np.random.default_rng([self.seed, AUGMENT, step, int(slot)]) for slot in slots]
         device = signals.strip.device
         drawn = torch.from_numpy(np.stack([rng.random(10, np.float32) for rng in rngs])).to(device)
@@ -38,7 +38,7 @@ class Augmenter:
         return teacher, student, seen
 
     def _noisy(self, strip: Tensor, drawn: Tensor, rngs: list[np.random.Generator]) -> Tensor:
-        """Add white noise and a slow wave, the same share of each lead's standard deviation, at most as set."""
+        """Add white noise and a slow wave, relative to each lead's standard deviation, at most as configured."""
         n, samples = strip.shape[1], strip.shape[2]
         starts = np.stack([rng.integers(BANK_SIZE - samples, size=n) for rng in rngs])
         rows = self.bank.unfold(0, samples, 1)[torch.from_numpy(starts).to(strip.device)]  # [B, L, S]
@@ -63,7 +63,7 @@ class Augmenter:
         return strip, beat
 
     def _cropped(self, strip: Tensor, drawn: Tensor) -> Tensor:
-        """Cut away up to the set share of each strip, from a random start: NaN outside."""
+        """Crop each strip by up to the configured share, from a random start: NaN outside."""
         samples = strip.shape[2]
         cut = (self.settings.crop * drawn[:, 0] * samples).floor()
         start = (drawn[:, 1] * (cut + 1)).floor()
@@ -72,7 +72,7 @@ class Augmenter:
         return torch.where(inside[:, None], strip, torch.nan)
 
     def _leads(self, signals: Signals, rngs: list[np.random.Generator]) -> tuple[Tensor, Tensor]:
-        """Leads that the student sees, bool [B, L], and the numbers of their names [B, L]."""
+        """Leads visible to the student, bool [B, L], and the codes of their names [B, L]."""
         recorded = recorded_leads(signals).cpu().numpy()
         seen = leads.independent(recorded, self.grid.channels)
         lead = signals.lead.cpu().numpy().copy()

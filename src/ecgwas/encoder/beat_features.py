@@ -1,4 +1,4 @@
-"""Median beats and RR intervals -> the standardised features that principal components are of."""
+"""Median beats and RR intervals -> the standardised features of the principal components."""
 
 import numpy as np
 

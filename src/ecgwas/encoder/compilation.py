@@ -1,4 +1,4 @@
-"""Encoder -> the same with compiled blocks, where there is a compiler."""
+"""Encoder -> the same encoder with compiled blocks, where a compiler works."""
 
 import copy
 import warnings
@@ -10,7 +10,7 @@ RECOMPILE_LIMIT = 64  # forward and back, with and without gradient, self- and c
 
 
 def compile_blocks(module: nn.Module, when: str, device: torch.device) -> bool:
-    """Compile the blocks of a learner in place, for any number of tokens; says whether it did.
+    """Compile the blocks of a learner in place, for any number of tokens; returns whether it did.
 
     when: `always`, `never`, or `auto`: on a GPU. Names of weights stay. Where no compiler works, a warning says so and
     the blocks stay as they are.
@@ -22,7 +22,7 @@ def compile_blocks(module: nn.Module, when: str, device: torch.device) -> bool:
         return False
     try:
         _try_out(blocks[0], device)
-    except Exception as error:  # whatever a compiler that is not there, or not whole, raises
+    except Exception as error:  # a missing or incomplete compiler may raise anything
         reason = (str(error).strip().splitlines() or [""])[0][:200]
         warnings.warn(
             f"torch.compile does not work here ({type(error).__name__}: {reason}); training runs uncompiled, slower;"

@@ -73,7 +73,7 @@ class Attention(nn.Module):
 
 
 class Convolution(nn.Module):
-    """Gulati et al. 2020, figure 2, with layer norm for batch norm: a recording does not depend on those beside it."""
+    """Gulati et al. 2020, figure 2, with layer norm for batch norm: recordings of a batch are independent."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -142,17 +142,17 @@ class Conformer(nn.Module):
         return np.zeros(self.n_tokens, int), np.arange(self.n_tokens), (self.stem.samples / self.grid.strip_rate_hz,)
 
     def features(self, tokens: Tokens) -> Tensor:
-        """What each token holds: [B, N, F]."""
+        """Content of each token: [B, N, F]."""
         strip = tokens.strip.unflatten(1, (self.grid.leads, -1)) * self._recorded(tokens)[..., None]
         size = named(self.tokenizer.amplitude_scale, tokens.lead)[..., 0] * tokens.size[..., 0]  # log, 0 is typical
         return self.stem(strip.flatten(2) * size.exp()[..., None])
 
     def project(self, features: Tensor) -> Tensor:
-        """Features [B, N, F] -> what goes into the first block [B, N, D]."""
+        """Features [B, N, F] -> input of the first block [B, N, D]."""
         return self.proj(self.norm_features(features))
 
     def layers(self, tokens: Tokens, kept: Tensor, x: Tensor | None = None) -> list[Tensor]:
-        """What each block gives: list of [B, K, D]; x [B, N, D]: put in the place of what the tokens hold."""
+        """Outputs of the blocks, list of [B, K, D]; x [B, N, D]: input instead of the tokens' own content."""
         x = take(self.project(self.features(tokens)) if x is None else x, kept)
         distances, found = sinusoids(x.shape[1], x.shape[2], x.device), []
         for block in self.blocks:
@@ -161,7 +161,7 @@ class Conformer(nn.Module):
         return found
 
     def embed_nothing(self, n: int) -> Tensor:
-        """Embeddings [n, E] of recordings of which nothing is seen."""
+        """Embeddings [n, E] of recordings without any visible token."""
         return self.head.bias.float().expand(n, -1)
 
     def embed(self, x: Tensor, kept: Tensor, lead: Tensor) -> Tensor:
@@ -169,7 +169,7 @@ class Conformer(nn.Module):
         return self.head(x.mean(1))
 
     def _recorded(self, tokens: Tokens) -> Tensor:
-        """Patches of leads that are seen: bool [B, L, P]."""
+        """Patches of visible leads: bool [B, L, P]."""
         return tokens.there[:, : self.grid.n_strip].unflatten(1, (self.grid.leads, -1))
 
 

@@ -1,7 +1,7 @@
-"""Embedding -> median beat, its energies and RR: what an embedding of any objective must still tell.
+"""Embedding -> median beat, its energies and RR: reconstructed from the embedding under every objective.
 
-Read from the embedding with noise added and its power priced: a channel of limited capacity, in which a direction
-survives only if it carries something. What is to be read is that of the teacher: all leads, without noise.
+Decoded from the embedding with noise added and its power penalised: a channel of limited capacity, in which a direction
+is kept only if it is informative. Targets are the teacher's: all leads, without noise.
 """
 
 import torch
@@ -13,11 +13,11 @@ from ecgwas.encoder.sums import Sums
 from ecgwas.encoder.tokens import CLIP, Signals, Tokenizer, Tokens
 
 WEIGHTS = {"loss_embedding": 1.0, "loss_shape": 0.5, "loss_energy": 1.0, "loss_rr": 0.3, "loss_power": 0.01}
-NOISE = 0.3  # standard deviation of the noise in the embedding that the decoder must live with
+NOISE = 0.3  # standard deviation of the noise added to the embedding
 
 
-class Readout(nn.Module):
-    """A linear map and a small network, added, of the embedding."""
+class Decoder(nn.Module):
+    """The sum of a linear map and a small network of the embedding."""
 
     def __init__(self, settings: config.Transformer, tokenizer: Tokenizer) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class Readout(nn.Module):
         return list((self.linear(z) + self.bottleneck(z)).split(self.sizes, 1))
 
     def targets(self, tokenizer: Tokenizer, signals: Signals, tokens: Tokens) -> list[Tensor]:
-        """The same, standardised, NaN where not known: sizes of recordings that are not in mV, shapes of others."""
+        """The same, standardised; NaN: amplitudes of recordings that are not in mV, shapes of those that are."""
         t, grid = tokenizer, tokenizer.grid
         beat = signals.beat[:, self.leads]
         millivolt = signals.millivolt[:, None]
@@ -52,7 +52,7 @@ class Readout(nn.Module):
                 torch.where(millivolt, energy, blank), t.log_rr(signals.rr_ms)]  # fmt: skip
 
     def forward(self, z: Tensor, noise: Tensor, targets: list[Tensor]) -> Sums:
-        """Sums of squared errors of what is read from noisy embeddings z [B, E]; noise [B, E] of variance 1."""
+        """Sums of squared errors decoded from noisy embeddings z [B, E]; noise [B, E] of variance 1."""
         sums = {}
         names = ("loss_embedding", "loss_shape", "loss_energy", "loss_rr")
         for name, found, wanted in zip(names, self.decode(z + NOISE * noise), targets, strict=True):

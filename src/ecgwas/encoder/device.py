@@ -1,4 +1,4 @@
-"""The device of a job, and the settings that make its results repeatable."""
+"""The device of a job, and the settings that make its results reproducible."""
 
 import os
 
@@ -6,7 +6,7 @@ import torch
 
 
 def set_threads(threads: int) -> torch.device:
-    """Fix what changes the last bits of a result; returns the device to work on."""
+    """Fix the number of threads and deterministic algorithms, for reproducible results; returns the device."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)

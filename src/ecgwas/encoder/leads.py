@@ -1,4 +1,4 @@
-"""Leads that were recorded -> those an encoder sees: sums of others left out, in training reduced sets at random."""
+"""Recorded leads -> leads visible to an encoder: sums of others excluded, in training random reduced sets."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ UNKNOWN = "unknown"
 
 
 def independent(there: np.ndarray, channels: Sequence[str]) -> np.ndarray:
-    """Leads to be seen: all there, but no sums of I and II where both are; bool [recording, lead] -> the same."""
+    """Visible leads: all recorded ones, but no sums of I and II where both are; bool [recording, lead] -> the same."""
     if not {"I", "II"} <= set(channels):
         return there
     sums = np.isin(channels, LIMB_SUMS)

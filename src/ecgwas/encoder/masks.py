@@ -1,4 +1,4 @@
-"""Which tokens are there -> which the encoder sees and which are to be predicted, each recording by its own seed."""
+"""Present tokens -> tokens visible to the encoder and tokens to be predicted, each recording by its own seed."""
 
 from dataclasses import dataclass
 
@@ -6,18 +6,18 @@ import numpy as np
 
 from ecgwas.signals.data import MASKS
 
-LOST = ((0,), (1, 3))  # what goes with the strip, and with the beat: the rate, which is to be seen in a strip too
-ROUND = 8  # numbers of seen tokens are multiples of it, so that few sizes of group arise
+HIDDEN_TOGETHER = ((0,), (1, 3))  # views hidden with the strip, and with the beat: a strip shows the rate too
+ROUND = 8  # numbers of seen tokens are multiples of it, so that few group sizes occur
 
 
 @dataclass(frozen=True)
 class Group:
     """Recordings of a batch that see the same number of tokens."""
 
-    rows: np.ndarray  # int [recording], places in the batch
+    rows: np.ndarray  # int [recording], positions in the batch
     kept: np.ndarray  # int [recording, K], tokens the encoder sees
     hidden: np.ndarray  # int [recording, H], tokens to predict
-    weight: np.ndarray  # float32 [recording, H], 0 for places that only fill up
+    weight: np.ndarray  # float32 [recording, H], 0 for padding
 
 
 def draw(
@@ -59,7 +59,7 @@ def _one(
     view, place = grid
     visible = seen & there
     dropped = rng.random() < drop_view
-    lost = np.isin(view, LOST[rng.integers(2)])
+    lost = np.isin(view, HIDDEN_TOGETHER[rng.integers(2)])
     if dropped and (visible & ~lost).any():
         visible = visible & ~lost
     scores = rng.random(len(view))

@@ -1,33 +1,33 @@
-"""Tokens that are there -> leads and spans of time to hide, and negatives: each recording by its own seed."""
+"""Present tokens -> leads and time spans to hide, and negatives: each recording by its own seed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ecgwas.encoder.masks import LOST
+from ecgwas.encoder.masks import HIDDEN_TOGETHER
 from ecgwas.signals.data import SPANS
 
 DROP_LEAD = 0.5  # probability
 SPAN_S = 0.32  # length of a hidden span
 FEWEST = 2  # spans of a view
 NEGATIVES = 100  # of each hidden token
-RATE = 3  # view of the token that is of no lead
+RATE = 3  # view of the token that belongs to no lead
 
 
 @dataclass(frozen=True)
 class Hidden:
-    """What recordings that have as many tokens hide; K tokens each, at most H hidden."""
+    """Hidden tokens of recordings with K tokens each, at most H hidden."""
 
-    index: np.ndarray  # int [recording, H], places among the K tokens
-    weight: np.ndarray  # float32 [recording, H], 0 for places that only fill up
-    negatives: np.ndarray  # int [recording, H, NEGATIVES], places among the H
+    index: np.ndarray  # int [recording, H], positions among the K tokens
+    weight: np.ndarray  # float32 [recording, H], 0 for padding
+    negatives: np.ndarray  # int [recording, H, NEGATIVES], positions among the H
 
 
 def see(
     there: np.ndarray, lead: np.ndarray, view: np.ndarray, drop_view: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """What one recording shows of its tokens: bool [token]; there, lead and view of the tokens [token].
+    """Visible tokens of one recording: bool [token]; there, lead and view of the tokens [token].
 
     Each lead is dropped with probability `DROP_LEAD`, but never all (Oh et al. 2022), the rate with none; a share
     `drop_view` of recordings shows one view only.
@@ -38,7 +38,7 @@ def see(
     if len(leads):
         survives[rng.integers(len(leads))] |= not survives.any()
     shown = there & (np.isin(lead, leads[survives]) | ~of_leads)
-    dropped, lost = rng.random() < drop_view, np.isin(view, LOST[rng.integers(2)])
+    dropped, lost = rng.random() < drop_view, np.isin(view, HIDDEN_TOGETHER[rng.integers(2)])
     return shown & ~lost if dropped and (shown & ~lost & (view < 2)).any() else shown
 
 

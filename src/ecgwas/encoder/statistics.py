@@ -1,4 +1,4 @@
-"""Some recordings -> robust centres and scales, without labels: what the models standardise with."""
+"""Some recordings -> robust centres and scales for standardisation, without labels."""
 
 import warnings
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from ecgwas.signals.data import STATISTICS, Signals, in_units
 
-SMALLEST_SD = 0.001  # mV; flatter leads are not blown up
+SMALLEST_SD = 0.001  # mV; flatter leads are not amplified
 
 
 def statistics(signals: Signals, seed: int, patch: int = 20, recordings: int = 2000) -> dict[str, np.ndarray]:
@@ -43,7 +43,7 @@ def deviation(x: np.ndarray) -> np.ndarray:
 
 
 def log_energy(patches: np.ndarray) -> np.ndarray:
-    """Log of the root mean square of patches [..., samples] in mV: how high a wave is, not just when.
+    """Log of the root mean square of patches [..., samples] in mV: the amplitude of a wave, not only its timing.
 
     20 microvolts, about the noise of a median beat, are added.
     """

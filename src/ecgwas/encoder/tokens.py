@@ -114,12 +114,12 @@ class Signals:
 
 @dataclass(frozen=True)
 class Tokens:
-    """What an encoder may see of a batch; where `there` is false the numbers mean nothing."""
+    """The tokens of a batch; where `there` is false, the token is missing and its values are meaningless."""
 
     strip: Tensor  # [B, L·P, samples]
     beat: Tensor  # [B, L·Q, samples]
-    size: Tensor  # [B, L, 2], log standard deviation of strip and beat, standardised; 0 where absent
-    rate: Tensor  # [B, 1], log RR, standardised; 0 where absent
+    size: Tensor  # [B, L, 2], log standard deviation of strip and beat, standardised; 0 where missing
+    rate: Tensor  # [B, 1], log RR, standardised; 0 where missing
     lead: Tensor  # int [B, L]
     there: Tensor  # bool [B, N]
 
@@ -128,7 +128,7 @@ class Tokens:
 
 
 def on_device(batch: Batch, device: torch.device) -> Signals:
-    """Counts as they are stored -> floats on the device, only int16 travelling."""
+    """Stored counts -> floats on the device; int16 is transferred."""
     counts = (torch.from_numpy(x).to(device, non_blocking=True) for x in (batch.strip, batch.beat))
     strip, beat = (torch.where(x == MISSING, torch.nan, x.float() / 1000) for x in counts)
     n_leads = strip.shape[1]
@@ -139,7 +139,7 @@ def on_device(batch: Batch, device: torch.device) -> Signals:
 
 
 class Tokenizer(nn.Module):
-    """Signals -> `Tokens`, by statistics of the training recordings that travel with the model."""
+    """Signals -> `Tokens`, standardised by statistics of the training recordings, which are part of the model."""
 
     def __init__(self, grid: Grid, statistics: dict[str, Tensor]) -> None:
         super().__init__()
@@ -170,7 +170,7 @@ class Tokenizer(nn.Module):
         return ((rr_ms.log() - self.rr_mean) / self.rr_scale).clamp(-CLIP, CLIP)[:, None]
 
     def seen(self, signals: Signals) -> Tensor:
-        """Leads with anything recorded that are not sums of others: bool [B, L]."""
+        """Recorded leads that are not sums of others: bool [B, L]."""
         recorded = recorded_leads(signals)
         chosen = leads.independent(recorded.cpu().numpy(), self.grid.channels)
         return torch.from_numpy(chosen).to(recorded.device)
@@ -182,7 +182,7 @@ def recorded_leads(signals: Signals) -> Tensor:
 
 
 def counted(x: Tensor) -> Tensor:
-    """Samples that are there [B, L] of [B, L, samples]; sums of floats are quick, unlike `any` and sums of booleans."""
+    """Number of recorded samples [B, L] of [B, L, samples]; sums of floats are faster than sums of booleans."""
     return (~x.isnan()).to(x.dtype).sum(2)
 
 
@@ -204,7 +204,7 @@ def over(x: Tensor, sd: Tensor) -> Tensor:
 
 
 def filled(x: Tensor, missing: Tensor) -> Tensor:
-    """0 for what is missing, where x has a gradient: a NaN that a sum skips would come back in it."""
+    """0 for missing values where x has a gradient: a NaN that a sum skips would reappear in it."""
     return x.masked_fill(missing, 0) if x.requires_grad else x
 
 

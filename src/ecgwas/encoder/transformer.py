@@ -50,10 +50,10 @@ class Block(nn.Module):
         self.query, self.key_value = nn.Linear(width, width), nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
         self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
-        self.watched: list[Tensor] | None = None  # where weights go that someone wants to see
+        self.watched: list[Tensor] | None = None  # where attention weights are gathered, if anywhere
 
     def explicit(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Attention whose weights [B, heads, tokens, tokens] are kept in `watched`; the fused one has none to give."""
+        """Attention that appends its weights [B, heads, tokens, tokens] to `watched`; the fused kernel returns none."""
         weights = (q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])).softmax(-1)
         self.watched.append(weights)
         return weights @ v
@@ -76,7 +76,7 @@ class Block(nn.Module):
 
 
 class Positions(nn.Module):
-    """What marks a token's view, lead and, in a beat, its place: a learned vector; and its time, for `Rotary`.
+    """Learned vectors of a token's view, lead and, in a beat, position; and its time, for `Rotary`.
 
     A beat is aligned, so that its places have a meaning of their own; a strip may start anywhere.
     """
@@ -153,14 +153,14 @@ class Head(nn.Module):
         return torch.cat([mean, spread], 2).flatten(1), count[..., 0] > 0
 
     def _placed(self, y: Tensor, chosen: Tensor, index: Tensor, places: int) -> Tensor:
-        """Chosen tokens put at their places, zeros elsewhere: [B, (L+1)·places·r]."""
+        """Chosen tokens at their positions, zeros elsewhere: [B, (L+1)·places·r]."""
         n = (self.leads + 1) * places
-        index = torch.where(chosen, index, n)[..., None].expand(-1, -1, y.shape[2])  # the others fall beyond the end
+        index = torch.where(chosen, index, n)[..., None].expand(-1, -1, y.shape[2])  # others: beyond the end
         return y.new_zeros(len(y), n + 1, y.shape[2]).scatter(1, index, y)[:, :n].flatten(1)
 
 
 class Encoder(nn.Module):
-    """A transformer over the tokens that it may see; absent leads are absent tokens."""
+    """A transformer over the visible tokens; missing leads are missing tokens."""
 
     def __init__(self, settings: config.Transformer, grid: Grid, statistics: dict[str, Tensor]) -> None:
         super().__init__()
@@ -197,11 +197,11 @@ class Encoder(nn.Module):
         return g.view(), g.place(), (g.strip_patch / g.strip_rate_hz, g.beat_patch / g.beat_rate_hz)
 
     def project(self, features: Tensor) -> Tensor:
-        """What goes into the first block of what tokens hold (`features`): here the same, [B, N, D]."""
+        """`features` -> input of the first block: here the same, [B, N, D]."""
         return features
 
     def layers(self, tokens: Tokens, kept: Tensor, x: Tensor | None = None) -> list[Tensor]:
-        """What each block gives: list of [B, K, D]; x [B, N, D]: put in the place of what the tokens hold."""
+        """Outputs of the blocks, list of [B, K, D]; x [B, N, D]: input instead of the tokens' own content."""
         x, turns, found = self.enter(tokens, kept, x), self.turns(kept), []
         for block in self.blocks:
             x = block(x, turns)
@@ -209,7 +209,7 @@ class Encoder(nn.Module):
         return found
 
     def enter(self, tokens: Tokens, kept: Tensor, x: Tensor | None = None) -> Tensor:
-        """What goes into the first block: [B, K, D]; x [B, N, D] as in `layers`."""
+        """Input of the first block: [B, K, D]; x [B, N, D] as in `layers`."""
         x = self.project(self.features(tokens)) if x is None else x
         return take(x, kept) + self.positions(kept, tokens.lead)
 
@@ -218,7 +218,7 @@ class Encoder(nn.Module):
         return self.rotary(self.positions.times(index))
 
     def features(self, tokens: Tokens) -> Tensor:
-        """What each token holds: [B, N, D].
+        """Content of each token: [B, N, D].
 
         A wave's height in mV is its height at unit variance times the size of its lead: a product, which sums over
         tokens do not make. So sizes also gate the patches of their lead, where they are known.
@@ -232,7 +232,7 @@ class Encoder(nn.Module):
         return torch.cat([strip.flatten(1, 2), beat.flatten(1, 2), self.size_in(tokens.size), rate], 1)
 
     def embed_nothing(self, n: int) -> Tensor:
-        """Embeddings [n, E] of recordings of which nothing is seen."""
+        """Embeddings [n, E] of recordings without any visible token."""
         return (self.head.bias + self.head.absent.sum(0)).float().expand(n, -1)
 
     def embed(self, x: Tensor, kept: Tensor, lead: Tensor) -> Tensor:
@@ -242,7 +242,7 @@ class Encoder(nn.Module):
 
 
 class Predictor(nn.Module):
-    """Encoded tokens and places of others -> what lies there, as the encoder's tokens tell: [B, H, D]."""
+    """Encoded tokens and positions of others -> predictions at these positions: [B, H, D]."""
 
     def __init__(self, settings: config.Transformer) -> None:
         super().__init__()
@@ -265,7 +265,7 @@ def take(x: Tensor, index: Tensor) -> Tensor:
 
 
 def whole(there: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Recordings that have as many tokens, and these tokens in order: (rows [b], index [b, n]); none without any."""
+    """Groups of recordings with equally many tokens, in order: (rows [b], index [b, n]); none of those without."""
     counts = there.sum(1)
     found = []
     for n in counts.unique().tolist():

@@ -11,7 +11,7 @@ Encoder = Callable[[data.Batch], np.ndarray]  # batch -> [recording, width], NaN
 
 
 class Summary(NamedTuple):
-    """What the windows of recordings have in common and how far they differ; a short recording is one window."""
+    """Mean and spread of the embeddings over a recording's windows; a short recording is one window."""
 
     mean: np.ndarray  # float32 [recording, width], NaN where no window could be embedded
     sd: np.ndarray  # float32 [recording, width] with n - 1 degrees of freedom, NaN with fewer than two windows
@@ -19,7 +19,7 @@ class Summary(NamedTuple):
 
 
 def every_window(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Place of its recording and own number of each window, recording by recording, of how many each has."""
+    """Position of the recording and own number of each window, from the number of windows of each recording."""
     owner = np.repeat(np.arange(len(counts)), counts)
     return owner, np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
 

@@ -1,1 +1,1 @@
-"""Signals -> encoder: self-supervised training and the baselines that stand beside it."""
+"""Signals -> encoder: self-supervised training, and its baselines."""

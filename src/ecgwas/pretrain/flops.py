@@ -1,8 +1,8 @@
 """Sizes of a step -> floating-point operations it executes, and the rate at which this device multiplies matrices.
 
-Matrix products alone, 2·m·k·n each, of the tokens that are worked on: seen tokens forward and back (three products for
-one, two where the input takes no gradient), the teacher's forward. A backward pass that computes attention anew is not
-counted for it, nor are the terms that compare recordings. Letters as in `model.py`; n tokens of a recording.
+Matrix products alone, 2·m·k·n each, of the tokens processed: visible tokens forward and backward (three products for
+one, two where the input takes no gradient), the teacher forward. Recomputation of attention in the backward pass is not
+counted, nor are the terms that compare recordings. Letters as in `model.py`; n tokens of a recording.
 """
 
 import time
@@ -61,7 +61,7 @@ def block(width: int, queries: int, keys: int) -> int:
 
 
 def head(encoder: Encoder, kept: int) -> int:
-    """The way to the embedding of one recording, forward and back; no gradient for which token is of which lead."""
+    """The embedding head of one recording, forward and backward; no gradient for the assignment of tokens to leads."""
     maps = sum(2 * w.numel() for w in encoder.head.maps.values())
     rank = next((shape[1] for shape in maps_of(encoder.head)), encoder.norm.normalized_shape[0])
     narrow = kept * linear(*maps_of(encoder.head))
@@ -69,14 +69,14 @@ def head(encoder: Encoder, kept: int) -> int:
 
 
 def prediction(learner: "Learner", kept: int, hidden: int) -> int:
-    """The predictor and its way out, of one recording."""
+    """The predictor and its output maps, of one recording."""
     settings, objective = learner.settings, learner.objective
     outs = [(m.in_features, m.out_features) for m in objective.children() if isinstance(m, nn.Linear)]
     return settings.decoder_depth * block(settings.width, hidden, kept) + hidden * linear(*outs)
 
 
 def teacher(learner: "Learner", view: View) -> float:
-    """The averaged encoder: all tokens that are there, in the last block only what is asked for."""
+    """The averaged encoder: all present tokens, in the last block only those requested."""
     settings = learner.settings
     hidden = max([group.hidden.shape[1] for group in view.groups], default=1)
     return float(

@@ -1,11 +1,11 @@
-"""Batch -> parts of the loss and gradients: shares of the recordings in threads and processes of their own.
+"""Batch -> parts of the loss and gradients: shares of the recordings in separate threads and processes.
 
-The operations of a small model are too short to be worth cutting among threads, which would wait for each other
-thousands of times a step. So each thread takes a share of the recordings through the whole model, forward and back,
-and gradients are added in the order of the shares: two threads are nearly twice as fast as one, and the sums do not
-depend on which ends first. Terms that compare recordings (`objectives/pooled.py`) need all embeddings at once: they
-are taken from copies, and their gradient goes back through each share (Gao et al. 2021, "gradient cache"); so what
-several threads, or processes, find is what one would.
+The operations of a small model are too short to be split among threads, which would wait for each other thousands of
+times per step. So each thread takes a share of the recordings through the whole model, forward and backward, and
+gradients are added in the order of the shares: two threads are nearly twice as fast as one, and the sums do not
+depend on which finishes first. Terms that compare recordings (`objectives/pooled.py`) need all embeddings at once: they
+are taken from copies, and their gradient goes back through each share (Gao et al. 2021, "gradient cache"); so
+several threads, or processes, give the result of one.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -29,20 +29,20 @@ from ecgwas.signals import data
 
 
 class Learner(nn.Module):
-    """The encoder, its average (the teacher, and what training ends with), and what is needed to train it."""
+    """The encoder, its moving average (the teacher, and the final model), the objective and the decoder."""
 
     def __init__(self, settings: config.Transformer, encoder: Encoder, average: Encoder) -> None:
         super().__init__()
         self.encoder, self.average = encoder, average.requires_grad_(False)
         self.objective = make_objective(settings, encoder)
-        self.readout = decoder.Readout(settings, encoder.tokenizer) if settings.readout else None
+        self.readout = decoder.Decoder(settings, encoder.tokenizer) if settings.readout else None
         self.settings = settings
         self.weights = dict(self.objective.weights)
         if self.readout is not None:
             self.weights |= {name: settings.readout * w for name, w in decoder.WEIGHTS.items()}
 
     def trained(self) -> list[nn.Parameter]:
-        """The weights that gradients are for."""
+        """The weights that take gradients."""
         return [w for w in self.parameters() if w.requires_grad]
 
     @torch.no_grad()
@@ -54,7 +54,7 @@ class Learner(nn.Module):
 
 @dataclass(frozen=True)
 class Step:
-    """Where random numbers come from, and where the work is counted."""
+    """The source of random numbers of a step, and its count of operations."""
 
     augment: Augmenter
     seed: int
@@ -63,7 +63,7 @@ class Step:
 
 
 def share(learner: Learner, batch: data.Batch, slots: np.ndarray, step: Step) -> tuple[Sums, Tensor]:
-    """Sums of the loss of some recordings, whose places in the whole batch are `slots`, and numbers of each.
+    """Sums of the loss of some recordings, whose positions in the whole batch are `slots`, and values of each.
 
     These are its embedding and what the objective compares over the whole batch: [B, E + X].
     """
@@ -89,7 +89,7 @@ def share(learner: Learner, batch: data.Batch, slots: np.ndarray, step: Step) ->
 
 
 def noise(step: Step, slots: np.ndarray, z: Tensor) -> Tensor:
-    """Standard normal numbers like z [B, E], of each recording's own."""
+    """Standard normal numbers like z [B, E], seeded by recording."""
     rows = [
         np.random.default_rng([step.seed, data.NOISE, step.step, int(k)]).standard_normal(z.shape[1]) for k in slots
     ]
@@ -106,12 +106,12 @@ def backward(
     """
     pieces = [rows for rows in np.array_split(np.arange(len(batch)), shares) if len(rows)]
     forward = list(pool.map(lambda rows: share(learner, batch.rows(rows), slots[rows], step), pieces))
-    told, scales = combined(learner, [sums for sums, _ in forward], processes)
+    parts, scales = combined(learner, [sums for sums, _ in forward], processes)
     z = [z for _, z in forward]
     person = torch.from_numpy(batch.person.copy())
     values, pull = whole_batch(learner, torch.cat(z), person, processes)
-    told |= values
-    told["loss"] = sum(told[name] * weight for name, weight in weights_of(learner, values).items())
+    parts |= values
+    parts["loss"] = sum(parts[name] * weight for name, weight in weights_of(learner, values).items())
     weights, pulls = learner.trained(), (part * pull).split([len(x) for x in z])
 
     def gradient(sums: Sums, z: Tensor, pull: Tensor) -> tuple[Tensor | None, ...]:
@@ -123,11 +123,11 @@ def backward(
     for weight, *found in zip(weights, *pool.map(gradient, [s for s, _ in forward], z, pulls), strict=True):
         given = [x for x in [weight.grad, *found] if x is not None]
         weight.grad = sum(given[1:], given[0]) if given else None
-    return told, torch.cat([x.detach() for x in z])[:, : learner.settings.embedding]
+    return parts, torch.cat([x.detach() for x in z])[:, : learner.settings.embedding]
 
 
 def combined(learner: Learner, forward: list[Sums], processes: Processes) -> tuple[dict[str, float], dict[str, Tensor]]:
-    """Values of the additive parts over all shares and processes, and what one unit of each sum adds to the loss."""
+    """Values of the additive parts over all shares and processes, and the weight of each sum in the loss."""
     names = list(learner.weights)
     zero = torch.zeros((), device=learner.encoder.norm.weight.device, dtype=torch.float64)
     table = torch.stack(
@@ -136,8 +136,8 @@ def combined(learner: Learner, forward: list[Sums], processes: Processes) -> tup
     )  # fmt: skip
     table = processes.summed(table)
     counts = table[1].clamp(min=1)
-    told = {name: float(value) for name, value in zip(names, table[0] / counts, strict=True)}
-    return told, {name: learner.weights[name] / n for name, n in zip(names, counts, strict=True)}
+    parts = {name: float(value) for name, value in zip(names, table[0] / counts, strict=True)}
+    return parts, {name: learner.weights[name] / n for name, n in zip(names, counts, strict=True)}
 
 
 def whole_batch(learner: Learner, z: Tensor, person: Tensor, processes: Processes) -> tuple[dict[str, float], Tensor]:

@@ -1,4 +1,4 @@
-"""Median beats and RR intervals -> checkpoint of their principal components: the baseline to beat."""
+"""Median beats and RR intervals -> checkpoint of their principal components: the linear baseline."""
 
 from pathlib import Path
 

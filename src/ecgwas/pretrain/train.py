@@ -54,7 +54,7 @@ def find_statistics(
 
 
 def check_batch(settings: config.Transformer, group: Processes) -> None:
-    """A batch must be cut evenly: means over processes are then means over recordings."""
+    """The batch must divide evenly: means over processes are then means over recordings."""
     if settings.batch % (settings.accumulate * group.world):
         raise UserError(
             f"batch {settings.batch} is no multiple of accumulate {settings.accumulate} times {group.world} processes"
@@ -74,9 +74,9 @@ def main(
     threads: int = 1,
     stop_after: int | None = None,
 ) -> None:
-    """Train an encoder on the recordings of all cohorts given; a killed run goes on from `resume`.
+    """Train an encoder on the recordings of the cohorts; an interrupted run resumes from `resume`.
 
-    Under torchrun each process learns from its part of every batch; what they find is what one process would.
+    Under torchrun each process takes its part of every batch; the result is that of one process.
 
     Args:
         recordings: recordings.parquet of each cohort.
@@ -84,14 +84,14 @@ def main(
         beats: All shards of median beats, {cohort's folder}/signals/shard-*.beat.npy.
         settings: The recipe, a file of config/models.
         ingest: How the signals were made.
-        checkpoint: Written: weights and all that is needed to use them.
+        checkpoint: Written: weights, settings and statistics of standardisation.
         history: Written: losses of every step.
         resume: Folder for the state of an unfinished run.
         seed: Seed of initial weights, order, masks, augmentation.
         threads: CPU threads of each process; another number changes the last bits of the result.
         stop_after: Stop after this many steps without a result (to test resuming).
     """
-    device, group = set_threads(1), processes.join()  # within an operation; `threads` each take a share of the batch
+    device, group = set_threads(1), processes.join()  # within an operation; `threads` share the batch
     check_batch(settings, group)
     signals = data.open_signals(recordings, strips, beats)
     signals.check_channels(ingest.channels)
@@ -109,7 +109,7 @@ def main(
 
 
 def finished(trainer: Trainer, ingest: config.Ingest, statistics: dict[str, Tensor]) -> dict[str, Any]:
-    """What a checkpoint holds: the averaged encoder, what its embedding reads as, and how it was made."""
+    """The contents of a checkpoint: the averaged encoder, its decoder, settings and statistics."""
     settings, learner = trainer.settings, trainer.learner
     values = {"kind": settings.kind, "settings": settings.model_dump(mode="json"), "seed": trainer.seed}
     values |= {"ingest": ingest.model_dump(mode="json"), "recordings": len(trainer.signals)}

@@ -1,4 +1,4 @@
-"""Learner and signals -> a trained learner: one step after the other, resumable to the same losses."""
+"""Learner and signals -> a trained learner, step by step; a resumed run has the same losses."""
 
 import dataclasses
 import hashlib
@@ -28,30 +28,30 @@ from ecgwas.signals.order import Order
 # Columns of the history beside the parts of the loss, which are the objective's: each loss_… a column.
 HISTORY = {
     "step": (pl.Int32(), "Training step, from 0."),
-    "loss": (pl.Float64(), "What is minimised: the weighted sum of the parts."),
+    "loss": (pl.Float64(), "The loss minimised: the weighted sum of the parts."),
     "learning_rate": (pl.Float64(), "Learning rate of the step."),
     "effective_rank": (
         pl.Float64(),
-        "Effective rank of the batch's embeddings; null between the steps it is taken at.",
+        "Effective rank of the batch's embeddings; null between the steps at which it is measured.",
     ),
 }
 MEASURED = {
-    "recordings_per_s": (pl.Float64(), "Recordings a second since the last row that tells it, over all processes."),
+    "recordings_per_s": (pl.Float64(), "Recordings per second since the last row with a value, over all processes."),
     "gflops_per_s": (
         pl.Float64(),
-        "Matrix products executed a second since that row, 10⁹ operations, over all processes; null for ecg_lfm.",
+        "Matrix products executed per second since that row, 10⁹ operations, over all processes; null for ecg_lfm.",
     ),
     "flops_share": (
         pl.Float64(),
-        "The same by the rate of large matrix products on these devices, measured at the start, in this precision.",
+        "The same, relative to the rate of large matrix products on these devices in the same precision.",
     ),
-    "peak_memory_mb": (pl.Float64(), "Most memory so far: of the device on a GPU, of the process on a CPU, MB."),
+    "peak_memory_mb": (pl.Float64(), "Peak memory so far, of the device on a GPU, of the process on a CPU, MB."),
 }
 RANK_EVERY = 20
 
 
 class Trainer:
-    """A learner, its optimiser, and how far it has come."""
+    """A learner, its optimiser, and the current step."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Trainer:
         self.step, self.history, self.flops = 0, [], 0.0
 
     def parts_of(self, step: int) -> list[tuple[np.ndarray, data.Batch]]:
-        """This process's micro-batches of a step, with the places of their recordings in the whole batch."""
+        """This process's micro-batches of a step, with the positions of their recordings in the whole batch."""
         rows = self.order.rows(step)
         slots = [
             piece[self.group.mine(len(piece))] for piece in np.split(np.arange(len(rows)), self.settings.accumulate)
@@ -84,60 +84,60 @@ class Trainer:
         ]
 
     def one_step(self, parts: list[tuple[np.ndarray, data.Batch]]) -> tuple[dict[str, float], Tensor]:
-        """Follow the gradient of one batch; the parts of its loss and the embeddings of all processes."""
+        """One optimiser step; the parts of the loss and the embeddings of all processes."""
         rate = schedule.learning_rate(self.step, self.settings)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
-        step, told, z = losses.Step(self.augment, self.seed, self.step), [], []
+        step, parts_of_loss, z = losses.Step(self.augment, self.seed, self.step), [], []
         for slots, batch in parts:
             found = losses.backward(
                 self.learner, batch, step, slots, self.pool, self.threads, self.group, 1 / len(parts)
             )
-            told.append(found[0])
+            parts_of_loss.append(found[0])
             z.append(found[1])
         self.flops += sum(step.flops)
         self.group.sum_gradients(self.learner)
-        told = {name: sum(part[name] for part in told) / len(told) for name in told[0]}
-        if not math.isfinite(told["loss"]):
+        losses_of = {name: sum(part[name] for part in parts_of_loss) / len(parts) for name in parts_of_loss[0]}
+        if not math.isfinite(losses_of["loss"]):
             remedy = f"lower learning_rate ({self.settings.learning_rate}) or lengthen warmup"
-            raise UserError(f"step {self.step}: the loss is {told['loss']}; {remedy}")
+            raise UserError(f"step {self.step}: the loss is {losses_of['loss']}; {remedy}")
         torch.nn.utils.clip_grad_norm_(self.learner.trained(), self.settings.clip)
         self.optimiser.step()
         self.learner.follow(schedule.momentum(self.step, self.settings))
-        return told | {"learning_rate": rate}, self.group.gathered(torch.cat(z))
+        return losses_of | {"learning_rate": rate}, self.group.gathered(torch.cat(z))
 
     def run(self, resume: Path, stop_after: int | None) -> None:
-        """Train to the end, from the state in `resume` where there is one of this run."""
+        """Train to the last step, resuming from the state in `resume` where it is of this run."""
         settings, key = self.settings, fingerprint(self)
         self.load(resume / "state.pt", key)
         self.compile()
         peak = self.over_processes(flops.peak(self.device, self.pool, self.threads))
-        first, last_told, began, self.flops = self.step, self.step, time.monotonic(), 0.0
+        first, last_measured, began, self.flops = self.step, self.step, time.monotonic(), 0.0
         upcoming = self.loader.submit(self.parts_of, self.step) if self.step < settings.steps else None
         while self.step < settings.steps:
             if stop_after is not None and self.step - first >= stop_after:
                 raise InterruptedError(f"stopped after {stop_after} steps, as asked")
             parts = upcoming.result()
             upcoming = self._ahead()
-            told, z = self.one_step(parts)
+            row, z = self.one_step(parts)
             done = self.step + 1
             if self.step % RANK_EVERY == 0 or done == settings.steps:
                 seconds, work = time.monotonic() - began, self.over_processes(self.flops)
-                told |= self.measured(z, (done - last_told) * settings.batch / seconds, work / seconds, peak)
-                last_told, began, self.flops = done, time.monotonic(), 0.0
-            self.history.append({"step": self.step} | told)
+                row |= self.measured(z, (done - last_measured) * settings.batch / seconds, work / seconds, peak)
+                last_measured, began, self.flops = done, time.monotonic(), 0.0
+            self.history.append({"step": self.step} | row)
             self.step = done
             if done % settings.checkpoint_every == 0 or done == settings.steps:
                 self.save(resume / "state.pt", key)
 
     def compile(self) -> None:
-        """Compile the encoder's blocks where the settings ask for it; each thread allows as many variants of them."""
+        """Compile the encoder's blocks where configured; each thread allows as many variants of them."""
         if compile_blocks(self.learner, self.settings.compile, self.device):
             self.pool = ThreadPoolExecutor(self.threads, initializer=allow_recompiles)
 
     def _ahead(self) -> "Future[list[tuple[np.ndarray, data.Batch]]] | None":
-        """Read the next step's recordings while this one's are learnt from."""
+        """Read the recordings of the next step during this one."""
         return self.loader.submit(self.parts_of, self.step + 1) if self.step + 1 < self.settings.steps else None
 
     def over_processes(self, x: float) -> float:
@@ -159,13 +159,13 @@ class Trainer:
         return {"effective_rank": rank, "recordings_per_s": speed, "peak_memory_mb": used} | used_of
 
     def save(self, path: Path, key: str) -> None:
-        """Weights, optimiser, position and history; random numbers are a function of the position."""
+        """Weights, optimiser, position and history; random numbers are a function of the step."""
         if self.group.rank == 0:
             state = {"key": key, "step": self.step, "learner": self.learner.state_dict(), "history": self.history}
             files.save(state | {"optimiser": self.optimiser.state_dict()}, path)
 
     def load(self, path: Path, key: str) -> None:
-        """Go on from a state saved with the same key, where there is one."""
+        """Resume from a state saved with the same key, where there is one."""
         if not path.is_file():
             return
         try:
@@ -173,7 +173,7 @@ class Trainer:
         except UserError:
             state = {}
         if state.get("key") != key:
-            print(f"{path}: of other data or settings; starting anew", flush=True)
+            print(f"{path}: of other data or settings; starting from step 0", flush=True)
             return
         self.learner.load_state_dict(state["learner"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -181,7 +181,7 @@ class Trainer:
         print(f"resuming at step {self.step}", flush=True)
 
     def table(self) -> pl.DataFrame:
-        """The history, one row a step."""
+        """The history, one row per step."""
         parts = sorted({name for row in self.history for name in row if name.startswith("loss_")})
         known = {name: dtype for name, (dtype, _) in (HISTORY | MEASURED).items()}
         columns = {"step": pl.Int32(), "loss": pl.Float64()} | dict.fromkeys(parts, pl.Float64()) | known
@@ -189,7 +189,7 @@ class Trainer:
 
 
 def fingerprint(trainer: Trainer) -> str:
-    """Hash of what decides a run: settings, seed, recordings, initial weights, torch and how the work is cut."""
+    """Hash of what determines a run: settings, seed, recordings, initial weights, torch, threads and processes."""
     settings, world = trainer.settings.model_dump(mode="json", exclude={"checkpoint_every"}), trainer.group.world
     what = [settings, trainer.seed, torch.__version__, trainer.threads, world, str(trainer.device)]
     digest = hashlib.sha256(json.dumps([*what, dataclasses.asdict(trainer.learner.encoder.grid)]).encode())
@@ -209,5 +209,5 @@ def parameter_groups(learner: losses.Learner, settings: config.Transformer) -> l
 
 
 def peak_memory_mb() -> float:
-    """Most memory of this process so far, MB."""
+    """Peak memory of this process so far, MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

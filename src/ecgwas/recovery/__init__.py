@@ -1,1 +1,1 @@
-"""Planted loci of a simulated cohort found again: the only reader of the truth."""
+"""Recovery of the planted loci of a simulated cohort; the only stage that reads the truth."""

@@ -1,4 +1,4 @@
-"""A planted variant, loci and credible sets -> whether it was found, by which lead and in which sets."""
+"""A planted variant, loci and credible sets -> whether it was found, by which lead, and in which sets."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ import polars as pl
 from ecgwas.recovery.neighbourhood import Neighbourhood
 from ecgwas.recovery.truth import is_near, is_variant
 
-SETS_BP = 500_000  # credible sets of a locus farther away are of another variant: the background is on the same contigs
+SETS_BP = 500_000  # sets of more distant loci are of other variants: the background is on the same contigs
 LIMIT = -np.log10(5e-8)
-TAG_R2 = 0.5  # a lead in less LD with the planted variant has not found it
+TAG_R2 = 0.5  # a lead in weaker LD with the planted variant does not count as found
 
 
 def leads(loci: pl.DataFrame, around: Neighbourhood) -> list[tuple[int, int]]:
@@ -29,7 +29,7 @@ def leads(loci: pl.DataFrame, around: Neighbourhood) -> list[tuple[int, int]]:
 def recovered(planted: dict, loci: pl.DataFrame, around: Neighbourhood) -> dict[str, Any]:
     """Whether the lead of the joint test or of a significant trait has r² >= 0.5 with the planted variant, and which.
 
-    p < 5e-8 in any case; what else a single trait must pass, the loci table says.
+    p < 5e-8 in any case; the stricter threshold of a single trait is applied in the loci table.
     """
     candidates = leads(loci, around)
     tagging = [lead for lead in candidates if around.r2[lead[0]] >= TAG_R2]

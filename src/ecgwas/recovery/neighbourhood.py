@@ -27,7 +27,7 @@ class Neighbourhood:
     """The variants around one planted variant: their tests, and their r² with it in the people analysed."""
 
     variants: pl.DataFrame
-    tests: list[str]  # joint, then the traits
+    tests: list[str]  # joint, then single traits
     p: np.ndarray  # [variant, test] -log10, -inf without a test
     r2: np.ndarray  # [variant]; NaN where the planted variant is not among them
 
@@ -49,7 +49,7 @@ def neighbourhood(
 
 
 def r2_with(planted: dict, table: pl.DataFrame, genotypes: Genotypes) -> np.ndarray:
-    """r² [variant] of the rows of `table` with the planted variant, covariates projected out; NaN if it is absent."""
+    """r² [variant] of the rows of `table` with the planted variant, adjusted for covariates; NaN if it is missing."""
     row = table.select(is_variant(planted).arg_true()).to_series().to_list()
     if not row:
         return np.full(len(table), np.nan)

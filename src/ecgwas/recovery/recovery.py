@@ -1,4 +1,4 @@
-"""Truth of a simulated cohort, loci and credible sets -> which planted loci were found, and what else was."""
+"""Truth of a simulated cohort, loci and credible sets -> planted loci found, and false loci."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ RECOVERY = {
     "best_neg_log10_p": pl.Float64(),  # of the lead; if not found, of the strongest variant with r² >= 0.5
     "lead_r2": pl.Float64(),
     "best_test": pl.String(),
-    "credible_set_size": pl.Int64(),  # of the smallest that holds the variant, else of the smallest at the locus
+    "credible_set_size": pl.Int64(),  # of the smallest that contains the variant, else of the smallest at the locus
     "n_credible_sets": pl.Int64(),
     "analytic_power": pl.Float64(),
     "maf": pl.Float64(),
@@ -34,7 +34,7 @@ RECOVERY = {
 def recovery_table(
     truth: dict, loci: pl.DataFrame, sets: list[pl.DataFrame], around: list[Neighbourhood]
 ) -> pl.DataFrame:
-    """One row a planted locus; `sets` and `around` are in the order of the truth's loci."""
+    """One row per planted locus; `sets` and `around` are in the order of the truth's loci."""
     rows = []
     for planted, mine, region in zip(truth["loci"], sets, around, strict=True):
         holding = mine.filter("holds") if mine["holds"].any() else mine
@@ -53,7 +53,7 @@ def recovery_table(
 
 
 def false_loci(truth: dict, loci: pl.DataFrame) -> dict[str, int]:
-    """Loci on null chromosomes, and loci anywhere that neither a planted variant nor the background can explain."""
+    """Loci on null chromosomes, and loci that neither a planted variant nor the polygenic background explains."""
     null = pl.col("contig").is_in([str(contig) for contig in truth.get("null_chromosomes", [])])
     explained = pl.col("contig").is_in(polygenic_contigs(truth))
     for planted in truth["loci"]:
@@ -65,7 +65,7 @@ def false_loci(truth: dict, loci: pl.DataFrame) -> dict[str, int]:
 
 
 def coverage(name: str, sets: pl.DataFrame) -> dict[str, Any]:
-    """How many sets, how many hold their planted variant, their share, and the median size."""
+    """Number of sets, number and share that contain their planted variant, and median size."""
     return {
         f"n_{name}s": sets.height,
         f"n_{name}s_holding": int(sets["holds"].sum()),
@@ -113,13 +113,13 @@ def main(
     recovery: Path,
     summary: Path,
 ) -> None:
-    """Compare what was found by `model` with what was planted: a table of planted loci (TSV) and a summary (JSON).
+    """Compare the loci of `model` with the planted ones: a table of planted loci (TSV) and a summary (JSON).
 
     Args:
         truth: truth.json of the simulated cohort.
         loci: loci.parquet of the model's scan.
         sumstats: The scan's sumstats/part-*.parquet, in order.
-        trait_table: sumstats/traits-000.parquet: what was scanned of each trait.
+        trait_table: sumstats/traits-000.parquet: the traits scanned.
         credible_sets: credible_sets.parquet of the fine-mapping.
         pips: variants.parquet of the fine-mapping.
         calibration: calibration.parquet of the scan.
@@ -129,8 +129,8 @@ def main(
         traits: traits.parquet of the model: who is analysed, and their traits.
         covariates: covariates.parquet of the model.
         model: Name of the model.
-        recovery: Written: a row per planted locus (TSV).
-        summary: Written: how many were found (JSON).
+        recovery: Written: one row per planted locus (TSV).
+        summary: Written: counts of planted loci found and of false loci (JSON).
     """
     known, people = read_truth(truth), read_people(traits, covariates, samples)
     scanned = pl.read_parquet(trait_table).unique("trait", keep="first", maintain_order=True)
@@ -140,12 +140,12 @@ def main(
     sets = [sets_near(p, found, mapped, posterior) for p in known["loci"]]
     nothing = sets_near({"contig": "", "position": 0, "ref": "", "alt": ""}, found, mapped, posterior)
     table = recovery_table(known, found, sets, around)
-    told = pl.concat([nothing, *sets])
-    whole = {"model": model} | summarise(known, table, found, told, pl.read_parquet(calibration))
+    every_set = pl.concat([nothing, *sets])
+    counts = {"model": model} | summarise(known, table, found, every_set, pl.read_parquet(calibration))
     with files.atomic(recovery) as temporary:
         table.write_csv(temporary, separator="\t")
-    files.write_json(whole, summary)
-    print(f"{model}: {whole['n_found']} of {whole['n_planted']} planted loci found", flush=True)
+    files.write_json(counts, summary)
+    print(f"{model}: {counts['n_found']} of {counts['n_planted']} planted loci found", flush=True)
 
 
 if __name__ == "__main__":

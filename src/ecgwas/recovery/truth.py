@@ -7,7 +7,7 @@ import polars as pl
 
 from ecgwas.errors import UserError
 
-NEAR_BP = 1_000_000  # a locus farther from a planted variant is not its locus
+NEAR_BP = 1_000_000  # a locus farther from a planted variant is not attributed to it
 
 
 def is_variant(planted: dict) -> pl.Expr:
@@ -23,7 +23,7 @@ def is_near(planted: dict, position: str, reach_bp: int = NEAR_BP) -> pl.Expr:
 
 
 def polygenic_contigs(truth: dict) -> list[str]:
-    """Contigs that hold a variant of the polygenic background of any parameter."""
+    """Contigs with a variant of the polygenic background of any parameter."""
     background = truth.get("polygenic", {}).values()
     return sorted({variant.split(":")[0] for parameter in background for variant in parameter["variant"]})
 
@@ -32,7 +32,7 @@ def read_truth(path: Path) -> dict:
     """The truth of a simulated cohort; raises `UserError` where a planted locus lacks a key."""
     truth = json.loads(path.read_text())
     for locus in truth.get("loci", []):
-        lacking = {"contig", "position", "ref", "alt", "parameter", "variance_explained"} - set(locus)
-        if lacking:
-            raise UserError(f"{path}: locus {locus} lacks {sorted(lacking)}; simulate the cohort again")
+        missing = {"contig", "position", "ref", "alt", "parameter", "variance_explained"} - set(locus)
+        if missing:
+            raise UserError(f"{path}: locus {locus} lacks {sorted(missing)}; simulate the cohort again")
     return {"loci": []} | truth

@@ -136,7 +136,7 @@ def test_scores_as_files(tmp_path) -> None:
     again = distribution.Reference(stored["mean"], stored["whitening"], stored["quantiles"])
     z = pl.read_parquet(paths[0]).select("^e.*$").cast(pl.Float64).to_numpy()
     np.testing.assert_allclose(again.distance(z), tails[0]["distance"])
-    with pytest.raises(UserError, match="name one output each"):
+    with pytest.raises(UserError, match="name one output for each"):
         distribution.main(paths, tmp_path / "reference.npz", scored[:1])
 
 

@@ -81,22 +81,22 @@ def test_a_bad_decoder_is_seen_to_be_bad(tmp_path, ecg_cohort):
 
 
 def transformer(cohort, **settings):
-    """A checkpoint of a small transformer with a readout of zeros: it decodes the mean beat."""
+    """A checkpoint of a small transformer with a decoder of zeros: it decodes the mean beat."""
     from ecgwas.encoder.backbones import make_encoder
-    from ecgwas.encoder.decoder import Readout
+    from ecgwas.encoder.decoder import Decoder
     from ecgwas.encoder.tokens import make_grid
 
     recipe = config.Transformer(width=16, depth=1, heads=2, embedding=4, **settings)
     signals = data.open_signals([cohort.recordings], cohort.strips, cohort.beats)
     values = {k: torch.from_numpy(np.asarray(v)) for k, v in statistics(signals, 1).items()}
     model = make_encoder(recipe, make_grid(recipe, config.Ingest()), values)
-    readout = Readout(recipe, model.tokenizer)
-    weights = {name: torch.zeros_like(w) for name, w in readout.state_dict().items()}
+    decoder = Decoder(recipe, model.tokenizer)
+    weights = {name: torch.zeros_like(w) for name, w in decoder.state_dict().items()}
     return {"kind": "transformer", "settings": recipe.model_dump(mode="json"), "ingest": config.Ingest().model_dump(),
             "statistics": values, "weights": model.state_dict(), "readout": weights}  # fmt: skip
 
 
-def test_a_readout_decodes_in_millivolts(ecg_cohort):
+def test_a_decoder_of_zeros_decodes_the_mean_in_millivolts(ecg_cohort):
     trained = transformer(ecg_cohort(n=24))
     decode, reason = traversal.decoder_of(trained)
     beats = decode(np.zeros((2, 4)))

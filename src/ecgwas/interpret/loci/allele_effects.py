@@ -1,4 +1,4 @@
-"""Lead variants of a scan -> what each ALT allele does to the median beat and to the classical measurements."""
+"""Lead variants of a scan -> effect of each ALT allele on the median beat and on the classical measurements."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from ecgwas.stats.linear import project_out
 from ecgwas.stats.repeated_measures import person_means
 
 DRAWS = 1000  # of the multipliers
-FEWEST = 20  # people beyond the covariates that a regression needs
+FEWEST = 20  # people beyond the number of covariates that a regression needs
 MEASURED = (
     "heart_rate_bpm", "p_duration_ms", "pr_ms", "qrs_ms", "qt_ms", "qtc_fridericia_ms",
     "p_axis_deg", "qrs_axis_deg", "t_axis_deg", "p_frontal_mv", "r_frontal_mv", "t_frontal_mv",
@@ -48,15 +48,17 @@ def strongest(loci: pl.DataFrame, variants: pl.DataFrame, count: int) -> pl.Data
     known = variants.unique(VARIANT, keep="first", maintain_order=True)
     found = wanted.join(known, on=VARIANT, how="inner", maintain_order="left")
     if found.height < wanted.height:
-        lost = wanted.join(known, on=VARIANT, how="anti")["locus"].to_list()
-        raise UserError(f"the lead variants of {', '.join(lost)} are not among the kept variants; find the loci again")
+        missing = wanted.join(known, on=VARIANT, how="anti")["locus"].to_list()
+        raise UserError(
+            f"the lead variants of {', '.join(missing)} are not among the kept variants; rerun the rule loci"
+        )
     return found
 
 
 def analysed(
     loci: Path, manifest: Path, variants: Path, samples: Path, traits: Path, covariates: Path, count: int
 ) -> Analysed:
-    """People of the trait table that the genotypes call unrelated; where the scan kept relatives, they are left out."""
+    """Unrelated people of the trait table; relatives are excluded, even if the scan kept them."""
     people = read_people(traits, covariates, samples)
     ids = pl.read_parquet(traits, columns=["person_id", "sample_id"])
     known = pl.read_parquet(samples).select("sample_id", "unrelated")
@@ -90,7 +92,7 @@ def of_lead(who: Analysed, beats: np.ndarray, seed: int) -> tuple[list[dict[str,
 
 
 def everyone(found: regression.Fit, seen: np.ndarray) -> regression.Fit:
-    """With rows of nothing for people who lack the lead, so that all leads share the people's multipliers."""
+    """With rows of zeros for people without the lead, so that all leads share the people's multipliers."""
     influence = np.zeros((len(seen), found.influence.shape[1]))
     influence[seen] = found.influence
     return regression.Fit(found.beta, found.se, influence)
@@ -178,7 +180,7 @@ def main(
     allele_traits: Path,
     seed: int = 1,
 ) -> None:
-    """Change of the median beat and of the classical measurements for each ALT allele of the strongest loci.
+    """Effect of each ALT allele of the strongest loci on the median beat and on the classical measurements.
 
     Args:
         loci: loci.parquet of a model's scan.
@@ -188,12 +190,12 @@ def main(
         manifest: manifest.json of its genotypes.
         variants: variants.parquet of its genotypes.
         samples: samples.parquet of its genotypes.
-        traits: traits.parquet of the model: who was analysed.
+        traits: traits.parquet of the model: the people analysed.
         covariates: covariates.parquet of the model.
         settings: The `interpret` block.
         ingest: How the signals were made.
-        allele_beats: Written: every sample of every lead, with a simultaneous band.
-        allele_traits: Written: the classical measurements.
+        allele_beats: Written: effects on every sample of every lead, with a simultaneous band.
+        allele_traits: Written: effects on the classical measurements.
         seed: Seed of the multipliers.
     """
     who = analysed(loci, manifest, variants, samples, traits, covariates, settings.loci)

@@ -1,6 +1,6 @@
 """Genotypes, covariates and many columns -> effect of each genotype on each column, errors and simultaneous bands.
 
-Frisch & Waugh 1933: both sides less their projection on the covariates, once for all genotypes. Errors are HC3
+Frisch & Waugh 1933: both sides are residualised on the covariates, once for all genotypes. Errors are HC3
 (MacKinnon & White 1985, J Econometrics 29:305): a residual's square over (1 - leverage)^2. Bands: the multiplier
 bootstrap of the largest |t| (Chernozhukov, Chetverikov & Kato 2013, Ann Stat 41:2786).
 """
@@ -12,12 +12,12 @@ import numpy as np
 from ecgwas.stats.linear import orthonormal, project_out
 
 CHUNK = 4096  # people whose multipliers are drawn together
-SMALLEST = 1e-9  # share of a genotype's length below which nothing of it is left beside the covariates
+SMALLEST = 1e-9  # share of a genotype's squared length below which it is collinear with the covariates
 
 
 @dataclass(frozen=True)
 class Design:
-    """Genotypes [n, V] less covariates, squared lengths [V] (NaN where nothing is left), and leverages [n]."""
+    """Residual genotypes [n, V], squared lengths [V] (NaN where collinear with the covariates), and leverages [n]."""
 
     g: np.ndarray
     gg: np.ndarray
@@ -50,7 +50,7 @@ class Fit:
 
 
 def fit(x: Design, rest: np.ndarray, variant: int) -> Fit:
-    """One genotype's fit to columns already less covariates, rest [n, K]."""
+    """One genotype's effects on residual columns, rest [n, K]."""
     g, gg = x.g[:, variant], x.gg[variant]
     beta = g @ rest / gg
     room = np.maximum(1 - x.leverage - g**2 / gg, 1e-12)

@@ -1,4 +1,4 @@
-"""Axes of an embedding -> the median beat as each is moved, and how far the decoder can be trusted."""
+"""Axes of an embedding -> decoded median beats along each axis, and the accuracy of the decoder."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ from ecgwas.checkpoints import checkpoint as files
 from ecgwas.cli import run
 from ecgwas.config import LEADS
 from ecgwas.encoder.backbones import make_encoder
-from ecgwas.encoder.decoder import Readout
+from ecgwas.encoder.decoder import Decoder
 from ecgwas.encoder.tokens import make_grid
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
@@ -24,35 +24,35 @@ from ecgwas.signals.data import MODEL_LEADS
 STEPS = (-2.0, -1.0, 0.0, 1.0, 2.0)  # SD
 LIMB = {"III": (-1.0, 1.0), "aVR": (-0.5, -0.5), "aVL": (1.0, -0.5), "aVF": (-0.5, 1.0)}  # of I and II
 
-Decoder = Callable[[np.ndarray], dict[str, np.ndarray]]  # embeddings [n, E] -> lead: beats [n, T], mV
+Decode = Callable[[np.ndarray], dict[str, np.ndarray]]  # embeddings [n, E] -> lead: beats [n, T], mV
 
 
 def with_limb_leads(beats: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The leads decoded and those that are sums of I and II, in the order of LEADS."""
+    """The decoded leads and those that are sums of I and II, in the order of LEADS."""
     if {"I", "II"} <= set(beats):
         beats = {name: a * beats["I"] + b * beats["II"] for name, (a, b) in LIMB.items() if name not in beats} | beats
     return {name: beats[name] for name in LEADS if name in beats}
 
 
-def of_readout(checkpoint: dict[str, Any]) -> Decoder:
-    """The readout of a transformer, trained beside it to tell the median beat from the embedding."""
+def of_transformer(checkpoint: dict[str, Any]) -> Decode:
+    """The decoder of a transformer, trained with it to reconstruct the median beat from the embedding."""
     settings, ingest = config.Transformer(**checkpoint["settings"]), config.Ingest(**checkpoint["ingest"])
     grid = make_grid(settings, ingest)
-    readout = Readout(settings, make_encoder(settings, grid, checkpoint["statistics"]).tokenizer)
-    readout.load_state_dict(checkpoint["readout"])
-    names = [grid.channels[k] for k in readout.leads]
-    mean, scale = (checkpoint["statistics"][name][readout.leads].numpy() for name in ("beat_mean", "beat_scale"))
+    decoder = Decoder(settings, make_encoder(settings, grid, checkpoint["statistics"]).tokenizer)
+    decoder.load_state_dict(checkpoint["readout"])
+    names = [grid.channels[k] for k in decoder.leads]
+    mean, scale = (checkpoint["statistics"][name][decoder.leads].numpy() for name in ("beat_mean", "beat_scale"))
 
     @torch.no_grad()
     def decode(z: np.ndarray) -> dict[str, np.ndarray]:
-        found = readout.eval().decode(torch.from_numpy(np.asarray(z, np.float32)))[0]
+        found = decoder.eval().decode(torch.from_numpy(np.asarray(z, np.float32)))[0]
         beats = found.unflatten(1, (len(names), -1)).numpy() * scale + mean
         return with_limb_leads({name: beats[:, k] for k, name in enumerate(names)})
 
     return decode
 
 
-def of_components(checkpoint: dict[str, Any]) -> Decoder:
+def of_components(checkpoint: dict[str, Any]) -> Decode:
     """Principal components: the mean and the directions themselves."""
     mean, directions = (checkpoint["weights"][name].numpy() for name in ("mean", "directions"))
     columns = [LEADS.index(name) for name in MODEL_LEADS]
@@ -66,19 +66,19 @@ def of_components(checkpoint: dict[str, Any]) -> Decoder:
     return decode
 
 
-def decoder_of(checkpoint: dict[str, Any]) -> tuple[Decoder | None, str | None]:
-    """The decoder of a checkpoint, or why there is none."""
+def decoder_of(checkpoint: dict[str, Any]) -> tuple[Decode | None, str | None]:
+    """The decoder of a checkpoint, or the reason why there is none."""
     if checkpoint["kind"] == "pca":
         return of_components(checkpoint), None
     if checkpoint.get("settings", {}).get("steps") == 0:
-        return None, "the encoder has its random weights, and so has its readout"
+        return None, "the encoder is untrained, and so is its decoder"
     if not checkpoint.get("readout"):
-        return None, "the checkpoint has no readout of the median beat"
-    return of_readout(checkpoint), None
+        return None, "the checkpoint has no decoder of the median beat"
+    return of_transformer(checkpoint), None
 
 
 def directions(z: np.ndarray, traits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean embedding [E] of people z [n, E], and how it moves with one SD of each trait [T, E].
+    """Mean embedding [E] of people z [n, E], and its change per SD of each trait [T, E].
 
     The regression of the embedding on one trait. Of whitened axes w, uncorrelated and of unit variance, it is
     covariance(embedding) @ w: the embedding expected of a person one SD out on this axis and average on all others.
@@ -89,7 +89,7 @@ def directions(z: np.ndarray, traits: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def r2(decoded: np.ndarray, measured: np.ndarray) -> tuple[float, int]:
-    """Share of the variance of beats [n, T] about their mean that is decoded, of those measured; and how many."""
+    """R2 of decoded against measured beats [n, T], about the mean beat; and the number of measured beats."""
     seen = np.isfinite(measured).all(1) & np.isfinite(decoded).all(1)
     if seen.sum() < 3:
         return float("nan"), int(seen.sum())
@@ -98,7 +98,7 @@ def r2(decoded: np.ndarray, measured: np.ndarray) -> tuple[float, int]:
     return float(1 - ((measured - decoded) ** 2).sum() / spread), int(seen.sum())
 
 
-def trusted(decode: Decoder, embeddings: pl.DataFrame, shards: people_beats.Shards) -> dict[str, tuple[float, int]]:
+def accuracy(decode: Decode, embeddings: pl.DataFrame, shards: people_beats.Shards) -> dict[str, tuple[float, int]]:
     """R2 of each lead over the recordings that have both an embedding and a median beat."""
     names = [name for name in embeddings.columns if name not in user_tables.IDS]
     joined = shards.table.select("recording_id").join(embeddings, on="recording_id", how="left", maintain_order="left")
@@ -108,9 +108,7 @@ def trusted(decode: Decoder, embeddings: pl.DataFrame, shards: people_beats.Shar
     return {name: r2(beats, people_beats.of_lead(shards, LEADS.index(name))[known]) for name, beats in decoded.items()}
 
 
-def traverse(
-    decode: Decoder, middle: np.ndarray, moves: np.ndarray, names: list[str], time: np.ndarray
-) -> pl.DataFrame:
+def traverse(decode: Decode, middle: np.ndarray, moves: np.ndarray, names: list[str], time: np.ndarray) -> pl.DataFrame:
     """trait, sd, lead, time_ms, mv of every axis, step, lead and sample."""
     rows = []
     for name, move in zip(names, moves, strict=True):
@@ -136,7 +134,7 @@ def read_people(embeddings: pl.DataFrame, traits: pl.DataFrame) -> tuple[np.ndar
 def main(
     checkpoint: Path, embeddings: Path, traits: Path, recordings: Path, beats: list[Path], traversal: Path
 ) -> None:
-    """Move each axis of a model's embedding from -2 to 2 SD and decode the median beat.
+    """Decode the median beat along each axis of a model's embedding, from -2 to 2 SD.
 
     Args:
         checkpoint: The trained model.
@@ -144,7 +142,7 @@ def main(
         traits: traits.parquet of the model: its axes in the people analysed.
         recordings: The cohort's recordings.parquet.
         beats: Its shards of median beats.
-        traversal: Written: median beats along each axis, and the decoder's R2 beside.
+        traversal: Written: median beats along each axis, and the R2 of the decoder.
     """
     trained, axes = files.load(checkpoint), pl.read_parquet(traits)
     decode, reason = decoder_of(trained)
@@ -160,15 +158,15 @@ def main(
     middle, moves = directions(*(people := read_people(known, axes))[:2])
     shards = people_beats.open_shards(recordings, beats)
     time = people_beats.times_ms(config.Ingest(**trained["ingest"]), shards.samples)
-    scores = trusted(decode, known, shards)
+    scores = accuracy(decode, known, shards)
     found = traverse(decode, middle, moves, people[2], time)
     beside = pl.DataFrame([(k, v, n) for k, (v, n) in scores.items()], schema=["lead", "r2", "n"], orient="row")
     found = found.join(beside, on="lead", maintain_order="left").with_columns(
         pl.col("r2").fill_nan(None), reason=pl.lit(None, pl.String)
     )
     write_parquet(tables.typed(found, tables.TRAVERSAL), traversal)
-    told = ", ".join(f"{lead} {value:.2f}" for lead, (value, _) in scores.items())
-    print(f"{len(people[2])} axes; R2 of decoded beats: {told}", flush=True)
+    by_lead = ", ".join(f"{lead} {value:.2f}" for lead, (value, _) in scores.items())
+    print(f"{len(people[2])} axes; R2 of decoded beats: {by_lead}", flush=True)
 
 
 if __name__ == "__main__":

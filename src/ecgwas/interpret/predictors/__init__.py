@@ -1,1 +1,1 @@
-"""What of an ECG mattered for a prediction."""
+"""Explanation of predictors: segments and leads of the ECG that a prediction depends on."""

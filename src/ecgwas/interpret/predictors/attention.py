@@ -21,7 +21,7 @@ from ecgwas.predict.methods.networks import EncoderNetwork, Network
 
 @contextlib.contextmanager
 def watched(network: nn.Module) -> Iterator[list[Tensor]]:
-    """Blocks of a network compute attention explicitly; weights [B, heads, K, K] are gathered, first block first."""
+    """Gather the attention weights [B, heads, K, K] of the blocks of a network, first block first."""
     found: list[Tensor] = []
     blocks = [module for module in network.modules() if isinstance(module, Block)]
     for block in blocks:
@@ -34,15 +34,15 @@ def watched(network: nn.Module) -> Iterator[list[Tensor]]:
 
 
 def readable(network: Network) -> bool:
-    """Whether a network's attention can be looked at: an encoder of `Block`s."""
+    """Whether a network has attention weights: an encoder of `Block`s."""
     encoder = getattr(network, "encoder", None)
     return isinstance(network, EncoderNetwork) and all(isinstance(block, Block) for block in encoder.blocks)
 
 
 def relevance(network: EncoderNetwork, signals: Signals, outcome: int) -> np.ndarray:
-    """Relevance of each token of one recording, signals [1, …], for a logit: float64 [N], 0 where there is no token."""
+    """Relevance of each token of one recording, signals [1, …], for a logit: float64 [N], 0 for missing tokens."""
     if not readable(network):
-        raise UserError(f"method {network.method}: no attention to look at; explain a transformer")
+        raise UserError(f"method {network.method}: no attention weights; explain a transformer")
     signals = replace(
         signals, strip=signals.strip.detach().requires_grad_(), beat=signals.beat.detach().requires_grad_()
     )
@@ -62,7 +62,7 @@ def relevance(network: EncoderNetwork, signals: Signals, outcome: int) -> np.nda
 
 
 def encoded(network: EncoderNetwork, tokens: object, index: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """Encoded tokens [1, K, D] and the attention weights they came by; inside `watched`."""
+    """Encoded tokens [1, K, D] and the attention weights of this pass; inside `watched`."""
     first = network.encoder.blocks[0]
     start = len(first.watched)
     x = network.encoder(tokens, index)
@@ -79,7 +79,7 @@ def logit_of(network: EncoderNetwork, x: Tensor, index: Tensor, lead: Tensor) ->
 def on_samples(values: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """Relevance of tokens [N], spread evenly over the samples of their patches: strip [L, S] and beat [L, T].
 
-    Tokens of size and rate lie nowhere in time and are left out.
+    Tokens of size and rate have no time and are excluded.
     """
     sizes = (
         (slice(0, grid.n_strip), grid.strip_patch, grid.strip_samples),
@@ -93,6 +93,6 @@ def on_samples(values: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
 
 
 def untimed(values: np.ndarray, grid: Grid) -> float:
-    """Share of the relevance that tokens of size and rate have."""
+    """Share of the relevance in tokens of size and rate."""
     total = values.sum()
     return float(values[grid.n_strip + grid.n_beat :].sum() / total) if total > 0 else float("nan")

@@ -1,4 +1,4 @@
-"""A fitted predictor and a cohort's recordings -> what of the ECG mattered, by segment and lead, and checks of it."""
+"""A fitted predictor and a cohort's recordings -> contributions of segments and leads, and checks of faithfulness."""
 
 from collections import Counter, defaultdict
 from itertools import combinations
@@ -22,7 +22,7 @@ from ecgwas.predict.methods import networks
 from ecgwas.predict.methods.networks import Network
 from ecgwas.signals import data
 
-REFERENCES = 200  # controls whose segments make the usual ones, at most
+REFERENCES = 200  # controls whose mean segments are the reference, at most
 SCHEMAS = {
     "occlusion": tables.INTERPRET_OCCLUSION,
     "attributions": tables.INTERPRET_ATTRIBUTIONS,
@@ -32,27 +32,27 @@ SCHEMAS = {
 
 
 class Setting(NamedTuple):
-    """What every outcome is explained with."""
+    """Networks, signals and settings of an explanation."""
 
-    networks: list[Network]  # the one explained, then those of other seeds
+    networks: list[Network]  # the one explained, then those with other seeds
     signals: data.Signals
     settings: config.Interpret
     seed: int
 
     def read(self, row: int) -> Signals:
-        """One recording on the device, [1, …]; of a long one the first window."""
+        """One recording on the device, [1, …]; of a long recording the first window."""
         return on_device(self.signals.read(np.array([row])), self.networks[0].device)
 
 
 def chosen(labels: pl.DataFrame, scores: pl.DataFrame, outcome: str, n: int) -> pl.Series:
-    """Test recordings with the highest scores, ties by name."""
+    """Test recordings with the highest scores; ties by recording_id."""
     table = labels.filter(split="test").join(scores.select("recording_id", score=outcome), on="recording_id")
     table = table.filter(pl.col("score").is_not_null()).sort("score", "recording_id", descending=[True, False])
     return table["recording_id"].head(n)
 
 
 def usual_shapes(setting: Setting, labels: pl.DataFrame, outcome: str) -> np.ndarray:
-    """Mean shapes [G, L, POINTS] of test recordings without the outcome; of all where none is known to be without."""
+    """Mean shapes [G, L, POINTS] of test recordings without the outcome; of all where no control is known."""
     test = labels.filter(split="test").sort("recording_id")
     column = f"y:{outcome}"
     controls = test.filter(pl.col(column) == 0) if column in test.columns else test
@@ -70,22 +70,22 @@ def usual_shapes(setting: Setting, labels: pl.DataFrame, outcome: str) -> np.nda
 
 
 def explained(setting: Setting, rows: np.ndarray, outcome: str, shape: np.ndarray) -> tuple[list, Counter]:
-    """What can be explained of the recordings at `rows`, by row: [(row, Explained)], and why others cannot."""
-    network, found, lost = setting.networks[0], [], Counter()
+    """Explanations of the recordings at `rows`, [(row, Explained)], and reasons why others have none."""
+    network, found, reasons = setting.networks[0], [], Counter()
     for row in rows.tolist():
         if row < 0:
-            lost["no_signals"] += 1
+            reasons["no_signals"] += 1
             continue
         try:
             k = network.outcomes.index(outcome)
             found.append((row, maps.explained(network, setting.read(row), k, shape, setting.settings.steps)))
         except Unexplained as fault:
-            lost[str(fault)] += 1
-    return found, lost
+            reasons[str(fault)] += 1
+    return found, reasons
 
 
 def checked(setting: Setting, found: list[tuple[int, Explained]], outcome: str, shape: np.ndarray) -> dict:
-    """Values of the checks by (map, check); curves and other networks on the first `settings.checked` recordings."""
+    """Values of the checks by (map, check); deletion and other networks on the first `settings.checked` recordings."""
     network, out = setting.networks[0], defaultdict(list)
     k = network.outcomes.index(outcome)
     for _, one in found:
@@ -114,9 +114,9 @@ def checked(setting: Setting, found: list[tuple[int, Explained]], outcome: str, 
 
 
 def independent(network: Network, table: np.ndarray) -> np.ndarray:
-    """Leads [L, 1] that are deleted one by one: no sums of others that are there."""
-    there = np.isfinite(table).any(1)
-    return leads.independent(there[None], network.ingest.channels)[0][:, None]
+    """Leads [L, 1] that are deleted one by one: no sums of other recorded leads."""
+    recorded = np.isfinite(table).any(1)
+    return leads.independent(recorded[None], network.ingest.channels)[0][:, None]
 
 
 def tables_over(found: list[Explained]) -> dict[str, np.ndarray]:
@@ -129,13 +129,13 @@ def outcome_rows(setting: Setting, labels: pl.DataFrame, scores: pl.DataFrame, o
     """Rows of the four tables for one outcome."""
     ids = chosen(labels, scores, outcome, setting.settings.recordings)
     shape = usual_shapes(setting, labels, outcome)
-    found, lost = explained(setting, data.rows_of(setting.signals, ids), outcome, shape)
-    lost = lost or Counter(no_scored_recording=1)
+    found, reasons = explained(setting, data.rows_of(setting.signals, ids), outcome, shape)
+    reasons = reasons or Counter(no_scored_recording=1)
     ingest, only = setting.networks[0].ingest, [one for _, one in found]
-    rows = {"occlusion": summary.occlusion_rows(only, ingest.channels, lost)}
+    rows = {"occlusion": summary.occlusion_rows(only, ingest.channels, reasons)}
     if not found:
         none = {"map": None, "check": None, "value": None, "low": None, "high": None, "n": 0}
-        return rows | {"attributions": [], "beat_maps": [], "checks": [none | {"reason": lost.most_common(1)[0][0]}]}
+        return rows | {"attributions": [], "beat_maps": [], "checks": [none | {"reason": reasons.most_common(1)[0][0]}]}
     rows["attributions"] = summary.attribution_rows(only, ingest.channels)
     rows["beat_maps"] = summary.beat_rows(only, ingest.channels, ingest)
     rows["checks"] = summary.check_rows(checked(setting, found, outcome, shape))
@@ -171,10 +171,10 @@ def main(
     seed: int = 1,
     threads: int = 1,
 ) -> None:
-    """Explain a network's logits for the test recordings that it scores highest; maps come with their checks.
+    """Explain a network's logits for the test recordings with the highest scores, and check the explanations.
 
     Args:
-        predictor: What `predict.fit` wrote, of a method that is a network.
+        predictor: A predictor written by `predict.fit`, of a network method.
         recordings: The cohort's recordings.parquet.
         strips: Its shards of rhythm strips.
         beats: Its shards of median beats.
@@ -185,7 +185,7 @@ def main(
         attributions: Written: integrated gradients and attention by lead and segment.
         beat_maps: Written: the same by time in the beat.
         checks_table: Written: deletion and insertion, random weights, agreement of seeds, completeness.
-        others: The same predictor with other seeds, whose maps are compared.
+        others: The same predictor with other seeds, for the agreement of maps.
         seed: Seed of random orders and of shuffled weights.
         threads: CPU threads.
     """
@@ -194,7 +194,7 @@ def main(
     for path, other in zip(others or [], loaded[1:], strict=True):
         if other.outcomes != loaded[0].outcomes:
             raise UserError(
-                f"{path}: predicts {', '.join(other.outcomes)}, not what {predictor} does; fit it to the same"
+                f"{path}: predicts {', '.join(other.outcomes)}, not as {predictor}; fit it to the same outcomes"
             )
     table, scored = pl.read_parquet(labels), pl.read_parquet(scores)
     if missing := [name for name in loaded[0].outcomes if name not in scored.columns]:

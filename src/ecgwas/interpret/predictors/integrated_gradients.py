@@ -19,16 +19,16 @@ BATCH = 64  # points of the path at once
 
 
 class Attribution(NamedTuple):
-    """What each sample of one recording adds to one logit."""
+    """Contribution of each sample of one recording to one logit."""
 
     strip: np.ndarray  # float64 [L, S], 0 where missing
     beat: np.ndarray  # float64 [L, T]
-    residual: float  # f(x) - f(b) less the sum: the error of the integral
+    residual: float  # f(x) - f(b) minus the sum: the error of the integral
     total: float  # f(x) - f(b)
 
 
 def flat(signals: Signals) -> Signals:
-    """The recordings with a line at 0 mV in the place of all that is recorded."""
+    """The recordings with all recorded samples set to 0 mV."""
     return replace(signals, strip=signals.strip * 0, beat=signals.beat * 0)
 
 
@@ -61,12 +61,12 @@ def by_segment(strip: np.ndarray, beat: np.ndarray, found: Layout) -> np.ndarray
     """Sums over the samples of each segment, of both views [L, S] and [L, T]: [L, G]."""
     parts = [
         strip[:, found.strip == k].sum(1) + beat[:, found.beat == k].sum(1) for k in range(len(SEGMENTS))
-    ]  # samples of no segment are left out
+    ]  # samples of no segment are excluded
     return np.stack(parts, 1)
 
 
 def shares(mass: np.ndarray) -> np.ndarray:
-    """What part of the whole each cell of |mass| has; NaN where there is none."""
+    """Share of each cell in the total of |mass|; NaN where the total is 0."""
     total = np.abs(mass).sum()
     return np.abs(mass) / total if total > 0 else np.full(mass.shape, np.nan)
 

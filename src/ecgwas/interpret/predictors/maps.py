@@ -11,7 +11,7 @@ from ecgwas.interpret.predictors.segments import Layout, Unexplained, layout, ti
 from ecgwas.predict.methods.networks import Network
 
 INTEGRATED = ("integrated_flat", "integrated_usual")  # by baseline
-SMALL = 1e-3  # logits; residuals of smaller changes are not told in parts of them
+SMALL = 1e-3  # logits; residuals are relative to at least this change
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,13 @@ class Map:
 
 @dataclass(frozen=True)
 class Explained:
-    """One recording."""
+    """Explanation of one recording."""
 
-    occlusions: dict[str, np.ndarray]  # by what is put there: [L, G] change of the logit; NaN: no such segment
+    occlusions: dict[str, np.ndarray]  # by replacement: [L, G] change of the logit; NaN: no such segment
     maps: dict[str, Map]
     beat_mv: np.ndarray  # [L, T]
     time_shares: np.ndarray  # [G]
-    reasons: dict[str, str]  # segment: why it is nowhere
+    reasons: dict[str, str]  # segment: why it is missing
     measures: dict[tuple[str, str], float] = field(default_factory=dict)  # (map, check): value
 
 
@@ -57,7 +57,7 @@ def as_map(strip: np.ndarray, beat: np.ndarray, found: Layout, ingest: config.In
 
 
 def explained(network: Network, signals: Signals, outcome: int, shape: np.ndarray, steps: int) -> Explained:
-    """Everything of one recording, signals [1, …]; shape [G, L, POINTS]: the usual one; raises `Unexplained`."""
+    """Occlusions and maps of one recording, signals [1, …]; shape [G, L, POINTS]: reference; raises `Unexplained`."""
     ingest = network.ingest
     found = segments_of(signals, ingest)
     usual = reference_shapes.usual(signals, found, shape)
@@ -80,7 +80,7 @@ def explained(network: Network, signals: Signals, outcome: int, shape: np.ndarra
 
 
 def tables_of(one: Explained) -> dict[str, np.ndarray]:
-    """By map, the table [L, G] whose largest values are held to raise the logit most; NaN where there is no segment."""
+    """By map, a table [L, G] in which larger values mean a larger contribution to the logit; NaN: no such segment."""
     there = np.isfinite(one.occlusions["line"])
     return {f"occlusion_{by}": -change for by, change in one.occlusions.items()} | {
         name: np.where(there, found.value, np.nan) for name, found in one.maps.items()

@@ -1,4 +1,4 @@
-"""Recording, segments and leads -> how a predictor's logits change where a segment of a lead is a line or another.
+"""Recording, segments and leads -> change of a predictor's logits when a segment of a lead is replaced.
 
 Letters of the shapes: L leads, G segments, C occlusions, O outcomes; S and T as in `segments`.
 """
@@ -28,7 +28,7 @@ def single(n_leads: int) -> np.ndarray:
 
 
 def bridged(x: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    """x [samples] with `hidden` ones on the line between their neighbours; at an end level; missing stays missing."""
+    """x [samples] with `hidden` samples interpolated linearly, constant at the ends; missing samples stay missing."""
     there = np.isfinite(x)
     known, asked = there & ~hidden, there & hidden
     if not asked.any():
@@ -43,7 +43,7 @@ def occluded(
 ) -> np.ndarray:
     """One view x [L, samples] of a recording with the segments `cells` [C, L, G] occluded: [C, L, samples].
 
-    By straight lines, or by what is there in `instead` [L, samples].
+    By straight lines, or by the same samples of `instead` [L, samples].
 
     With I and II, the other limb leads follow them; one of these is occluded by what I and II lose with it.
     """
@@ -69,14 +69,14 @@ def occluded(
 
 
 def summed(x: np.ndarray, channels: Sequence[str]) -> bool:
-    """Whether I and II of x [L, samples] are both there, so that the other limb leads are their sums."""
+    """Whether I and II of x [L, samples] are both recorded, so that the other limb leads are their sums."""
     return {"I", "II"} <= set(channels) and all(np.isfinite(x[channels.index(name)]).any() for name in ("I", "II"))
 
 
 def copies(
     signals: Signals, found: Layout, cells: np.ndarray, channels: Sequence[str], instead: Signals | None = None
 ) -> Signals:
-    """One recording, signals [1, …], in as many copies as there are occlusions `cells` [C, L, G]."""
+    """Copies of one recording, signals [1, …], one for each occlusion of `cells` [C, L, G]."""
     changed = {}
     for name, labels in (("strip", found.strip), ("beat", found.beat)):
         x, other = getattr(signals, name), None if instead is None else getattr(instead, name)[0].cpu().numpy()

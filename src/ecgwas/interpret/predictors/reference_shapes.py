@@ -1,7 +1,7 @@
-"""Recordings -> the usual shape of each segment in each lead, and a recording whose segments have it.
+"""Recordings -> the mean shape of each segment in each lead, and a recording with these shapes.
 
-A shape is what a segment adds to the line between its ends, its length taken as 1: a recording that is given it keeps
-its own rhythm, intervals and levels, so that it stays an electrocardiogram.
+A shape is the deviation of a segment from the line between its ends, over its length scaled to 1: a recording whose
+shapes are replaced keeps its rhythm, intervals and levels, and is still a plausible electrocardiogram.
 """
 
 from dataclasses import replace
@@ -17,7 +17,7 @@ POINTS = 64  # of a shape
 
 
 def runs(labels: np.ndarray) -> list[tuple[int, int, int]]:
-    """Segments that lie whole in a view: (number in SEGMENTS, first sample, last sample + 1)."""
+    """Segments that lie entirely in a view: (number in SEGMENTS, first sample, last sample + 1)."""
     edges = np.flatnonzero(np.diff(labels)) + 1
     return [(int(labels[a]), int(a), int(b)) for a, b in pairwise(edges) if labels[a] >= 0]
 
@@ -41,7 +41,7 @@ def shapes(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def with_shapes(x: np.ndarray, labels: np.ndarray, usual: np.ndarray) -> np.ndarray:
-    """x [L, samples] with every whole segment of shape `usual` [G, L, POINTS]; others, and unknown shapes, stay."""
+    """x [L, samples] with every whole segment in the shape `usual` [G, L, POINTS]; unchanged where that is NaN."""
     grid, out = np.linspace(0, 1, POINTS), x.copy()
     for k, start, stop in runs(labels):
         level, at = line(x, start, stop)
@@ -51,7 +51,7 @@ def with_shapes(x: np.ndarray, labels: np.ndarray, usual: np.ndarray) -> np.ndar
 
 
 def usual(signals: Signals, found: Layout, shape: np.ndarray) -> Signals:
-    """One recording, signals [1, …], whose segments have the shapes [G, L, POINTS], in both views."""
+    """One recording, signals [1, …], with the shapes [G, L, POINTS] in both views."""
     views = {"strip": (signals.strip, found.strip), "beat": (signals.beat, found.beat)}
     made = {
         name: torch.from_numpy(with_shapes(x[0].cpu().numpy(), labels, shape)).to(x)[None]

@@ -1,6 +1,6 @@
-"""Explanation and predictor -> is it worth printing: deletion, insertion, random weights, seeds that agree.
+"""Explanation and predictor -> checks of faithfulness: deletion, insertion, random weights, agreement of seeds.
 
-Deletion and insertion: Petsiuk et al. 2018 (RISE), over cells of segment by lead: a curve has few, legible steps.
+Deletion and insertion: Petsiuk et al. 2018 (RISE), over cells of segment by lead, so that a curve has few steps.
 Random weights: Adebayo et al. 2018. Agreement: Spearman correlation of tables.
 """
 
@@ -17,7 +17,7 @@ from ecgwas.interpret.predictors.segments import Layout
 
 
 def cumulative(order: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Cells [K + 1, L, G] hidden step by step, none first, in the order of their places int [K]."""
+    """Cells [K + 1, L, G] hidden step by step, none first, in the order of their indices int [K]."""
     out = np.zeros((len(order) + 1, shape[0] * shape[1]), bool)
     for k, place in enumerate(order):
         out[k + 1 :, place] = True
@@ -29,7 +29,7 @@ def curves(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Logit by cells deleted, and by cells inserted, those with the largest `values` [L, G] first: [K + 1] each.
 
-    NaN in `values`: a cell that is left alone.
+    NaN in `values`: a cell that is never changed.
     """
     order = np.flatnonzero(np.isfinite(values).ravel())
     order = order[np.argsort(-values.ravel()[order], kind="stable")]
@@ -48,7 +48,7 @@ def faithfulness(
     rng: np.random.Generator,
     draws: int = 3,
 ) -> dict[str, float]:
-    """Areas, in logits, under deletion (low is good) and insertion (high is good) by `values`, and by random orders."""
+    """Mean logits under deletion (low is better) and insertion (high is better) by `values`, and in random order."""
     deletion, insertion = curves(logits, signals, found, channels, values, outcome)
     chance = []
     for _ in range(draws):
@@ -64,7 +64,7 @@ def faithfulness(
 
 
 def randomised(network: nn.Module, seed: int) -> nn.Module:
-    """A copy whose weights are each shuffled among themselves: as large as they were, and all that was learnt gone."""
+    """A copy with each weight tensor shuffled: the same distribution of weights without what was learnt."""
     out, generator = copy.deepcopy(network), torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in out.parameters():
@@ -74,7 +74,7 @@ def randomised(network: nn.Module, seed: int) -> nn.Module:
 
 
 def agreement(one: np.ndarray, other: np.ndarray) -> float:
-    """Spearman correlation of two tables over the cells that both have; NaN where one is constant."""
+    """Spearman correlation of two tables over their common cells; NaN where one is constant."""
     both = np.isfinite(one) & np.isfinite(other)
     if both.sum() < 3 or np.ptp(one[both]) == 0 or np.ptp(other[both]) == 0:
         return float("nan")

@@ -36,12 +36,12 @@ class Limits(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the segments of one recording lie, the same in all leads."""
+    """Segments of one recording, the same in all leads."""
 
     strip: np.ndarray  # int8 [S], number in SEGMENTS or NONE
     beat: np.ndarray  # int8 [T]
     phase_s: np.ndarray  # float [S], time from the R peak of the beat that a sample belongs to
-    reasons: dict[str, str] = field(default_factory=dict)  # segment: why it is nowhere
+    reasons: dict[str, str] = field(default_factory=dict)  # segment: why it is missing
 
 
 class Unexplained(Exception):
@@ -78,13 +78,13 @@ def beats_of(strip: np.ndarray, rate_hz: float) -> tuple[MedianBeat, np.ndarray,
         raise Unexplained("no_rhythm")
     shift = own.peak - round(BEFORE_S * rate_hz)
     usual = float(np.median(own.position + shift - nearest(own.position, peaks)))
-    at = peaks + usual  # beats at the ends of the strip, which the median beat leaves out
+    at = peaks + usual  # beats at the ends of the strip, which the median beat excludes
     at[np.searchsorted(peaks, nearest(own.position, peaks))] = own.position + shift
     return own, (first + at) / rate_hz, float(np.median(np.diff(at))) / rate_hz
 
 
 def nearest(x: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The one of `values` nearest to each x."""
+    """The nearest of `values` to each x."""
     return values[np.abs(x[:, None] - values).argmin(1)]
 
 
@@ -145,7 +145,7 @@ def labelled(time_s: np.ndarray, r_s: np.ndarray, rr_s: float, limits: Limits) -
 
 
 def reasons(limits: Limits) -> dict[str, str]:
-    """Why segments are nowhere."""
+    """Reasons of missing segments."""
     out = {}
     if not np.isfinite(limits.p_onset):
         out |= dict.fromkeys(("P", "PR"), "no_p_wave")

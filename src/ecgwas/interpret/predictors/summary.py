@@ -14,7 +14,7 @@ Z = 1.959964  # of a 95 % interval
 
 
 def mean_interval(values: np.ndarray) -> tuple[float | None, float | None, float | None, int]:
-    """Mean of the finite values [n], its 95 % normal interval, and how many there are; None where there are too few."""
+    """Mean of the finite values [n], its 95 % normal interval, and their number; None where there are too few."""
     values = values[np.isfinite(values)]
     n = len(values)
     if not n:
@@ -33,8 +33,8 @@ def mean_table(tables: list[np.ndarray]) -> np.ndarray:
     return np.where(n > 0, np.nansum(stack, 0) / np.maximum(n, 1), np.nan)
 
 
-def occlusion_rows(found: list[Explained], channels: list[str], lost: Counter) -> list[dict[str, Any]]:
-    """Rows of INTERPRET_OCCLUSION, without method and outcome; lost: reasons of recordings left out."""
+def occlusion_rows(found: list[Explained], channels: list[str], excluded: Counter) -> list[dict[str, Any]]:
+    """Rows of INTERPRET_OCCLUSION, without method and outcome; excluded: reasons of other recordings."""
     rows = []
     for by in OCCLUSIONS:
         tables = np.stack([one.occlusions[by] for one in found] or [np.full((len(channels), len(SEGMENTS)), np.nan)])
@@ -42,7 +42,7 @@ def occlusion_rows(found: list[Explained], channels: list[str], lost: Counter) -
         for i, lead in enumerate(channels):
             for k, segment in enumerate(SEGMENTS):
                 mean, low, high, n = mean_interval(tables[:, i, k])
-                why = Counter(one.reasons.get(segment, "no_lead") for one in found) or lost
+                why = Counter(one.reasons.get(segment, "no_lead") for one in found) or excluded
                 row = {
                     "by": by,
                     "lead": lead,

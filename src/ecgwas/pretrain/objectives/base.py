@@ -1,4 +1,4 @@
-"""The interface of objectives: what some recordings of a batch add to the sums of the loss."""
+"""The interface of objectives: sums of the loss over some recordings of a batch."""
 
 from dataclasses import dataclass
 
@@ -14,13 +14,13 @@ from ecgwas.encoder.transformer import Encoder
 
 @dataclass(frozen=True)
 class View:
-    """Some recordings of a batch, as the student and as the teacher sees them."""
+    """Some recordings of a batch, as tokens of the student and of the teacher."""
 
     student: Tokens
     teacher: Tokens
-    groups: list[Group]  # of equally many tokens seen; rows are places in this view
+    groups: list[Group]  # of equally many visible tokens; rows are positions in this view
     key: list[int]  # seed and step
-    slots: list[int]  # place in the whole batch of each recording: for random numbers of its own
+    slots: list[int]  # position of each recording in the whole batch: seeds its random numbers
 
 
 class Objective(nn.Module):
@@ -41,7 +41,7 @@ class Objective(nn.Module):
     def forward(self, encoder: Encoder, teacher: Encoder, view: View) -> tuple[Sums, Tensor, Tensor]:
         """Sums of the parts, the embeddings [B, E] of the student, and numbers [B, X] for `pooled`.
 
-        teacher: the averaged encoder. A recording of which nothing was recorded has the embedding of nothing seen.
+        teacher: the averaged encoder. A recording without visible tokens has the embedding of `embed_nothing`.
         """
         raise NotImplementedError
 
@@ -51,10 +51,10 @@ class Objective(nn.Module):
 
 
 class Masked(Objective):
-    """Objectives that encode the tokens seen and predict the hidden ones."""
+    """Objectives that encode the visible tokens and predict the hidden ones."""
 
     def forward(self, encoder: Encoder, teacher: Encoder, view: View) -> tuple[Sums, Tensor, Tensor]:
-        """As the interface says; `targets` and `errors` are the objective's own."""
+        """See `Objective`; `targets` and `errors` are defined by each objective."""
         with torch.no_grad():
             targets = self.targets(teacher, view)
         device = view.student.there.device
@@ -71,7 +71,7 @@ class Masked(Objective):
         return sums, z, z.new_zeros(len(z), 0)
 
     def targets(self, teacher: Encoder, view: View) -> object:
-        """What hidden tokens are compared with, of all recordings of a view."""
+        """Targets of the hidden tokens, of all recordings of a view."""
         raise NotImplementedError
 
     def errors(

@@ -56,7 +56,7 @@ class EcgLfm(Objective):
         self.name_code = nn.Linear(width, settings.codes)
 
     def forward(self, encoder: Encoder, teacher: Encoder, view: View) -> tuple[Sums, Tensor, Tensor]:
-        """As the interface says; what the whole batch compares are sums of code probabilities [B, V]."""
+        """See `Objective`; the values for `pooled` are sums of code probabilities [B, V]."""
         rngs = spans.generators(view.key, view.slots)
         tokens = self.shown(encoder, view.student, rngs)
         z, usage = encoder.embed_nothing(len(rngs)), tokens.strip.new_zeros(len(rngs), self.settings.codes)
@@ -69,7 +69,7 @@ class EcgLfm(Objective):
         return sums, z, usage
 
     def shown(self, encoder: Encoder, tokens: Tokens, rngs: list[np.random.Generator]) -> Tokens:
-        """The tokens of the leads that are left, and of the views where the encoder reads both."""
+        """The tokens after hiding leads and, where the encoder reads both, a view."""
         drop_view = self.settings.drop_view if len(encoder.places()[2]) > 1 else 0.0
         lead, view, there = self.grid.lead(), self.grid.view(), tokens.there.cpu().numpy()
         rows = [spans.see(x, lead, view, drop_view, rng) for x, rng in zip(there, rngs, strict=True)]
@@ -118,8 +118,8 @@ class EcgLfm(Objective):
     ) -> tuple[Tensor, Tensor]:
         """Sum of -log of a target's share of exp(cosine / 0.1) among it and its negatives (Baevski et al. 2020, eq. 3).
 
-        token, target [b, H, C]; code [b, H]; negatives [b, H, n]: places among the H. Negatives of the same code do not
-        count; a recording of one hidden token has none to tell it from.
+        token, target [b, H, C]; code [b, H]; negatives [b, H, n]: places among the H. Negatives of the same code are
+        ignored; a recording with one hidden token has no negatives and contributes nothing.
         """
         unit, of = (nn.functional.normalize(x.float(), dim=2) for x in (token, target))
         likeness = unit @ of.transpose(1, 2) / TEMPERATURE  # [b, H, H]
@@ -138,7 +138,7 @@ class EcgLfm(Objective):
 
 
 def temperature(step: int) -> float:
-    """Of the codes at a step."""
+    """Temperature of the codes at a step."""
     first, last, factor = ANNEALING
     return max(last, first * factor**step)
 

@@ -1,4 +1,4 @@
-"""Joint-embedding prediction: what the teacher makes of hidden tokens, from those seen (Assran et al. 2023)."""
+"""Joint-embedding prediction: the teacher's latents of hidden tokens from visible ones (Assran et al. 2023)."""
 
 import torch
 from torch import Tensor, nn
@@ -9,13 +9,13 @@ from ecgwas.encoder.tokens import Grid
 from ecgwas.encoder.transformer import Encoder, Predictor, whole
 from ecgwas.pretrain.objectives.base import Masked, View
 
-CHUNK = 8  # recordings that the teacher encodes at once on a CPU: what stays in its cache
+CHUNK = 8  # recordings that the teacher encodes at once on a CPU, so that they stay in its cache
 
 
 class Jepa(Masked):
-    """Smooth L1 distance of predicted latents from those of the averaged encoder, which sees all leads and tokens.
+    """Smooth L1 distance of predicted latents from those of the averaged encoder, which has all leads and tokens.
 
-    A student of few leads is thus taught what the teacher makes of all. Latents are normalised token by token.
+    A student of few leads thus learns the teacher's latents of all leads. Latents are normalised token by token.
     """
 
     def __init__(self, settings: config.Transformer, grid: Grid, encoder: Encoder) -> None:
@@ -24,7 +24,7 @@ class Jepa(Masked):
         self.predictor, self.out = Predictor(settings), nn.Linear(settings.width, settings.width)
 
     def targets(self, teacher: Encoder, view: View) -> Tensor:
-        """Normalised latents of the tokens that each group hides: [B, most hidden, D]; what fills up means nothing."""
+        """Normalised latents of the hidden tokens of each group: [B, most hidden, D]; padding is meaningless."""
         hidden = hidden_tokens(view)
         latents = view.teacher.strip.new_zeros(*hidden.shape, self.settings.width)
         chunk = CHUNK if hidden.device.type == "cpu" else len(hidden)
@@ -53,7 +53,7 @@ class Jepa(Masked):
 
 
 def hidden_tokens(view: View) -> Tensor:
-    """Tokens to predict of every recording of a view, filled up with zeros: int [B, most hidden]."""
+    """Tokens to predict of every recording of a view, padded with zeros: int [B, most hidden]."""
     width = max([group.hidden.shape[1] for group in view.groups], default=1)
     hidden = torch.zeros(len(view.teacher.there), width, dtype=torch.int64)
     for group in view.groups:

@@ -1,4 +1,4 @@
-"""Masked autoencoding: the samples of hidden tokens, from those seen (He et al. 2022)."""
+"""Masked autoencoding: the samples of hidden tokens from visible ones (He et al. 2022)."""
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from ecgwas.pretrain.objectives.base import Masked, View
 
 
 class Mae(Masked):
-    """Mean squared error of the samples of hidden tokens, each view by itself."""
+    """Mean squared error of the samples of hidden tokens, separately by view."""
 
     def __init__(self, settings: config.Transformer, grid: Grid, encoder: Encoder) -> None:
         super().__init__(settings, grid, encoder)

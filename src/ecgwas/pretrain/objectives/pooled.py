@@ -4,11 +4,11 @@ import torch
 from torch import Tensor
 
 TEMPERATURE = 0.1
-SPREAD = 0.5  # standard deviation that every axis of the embedding is to have at least
+SPREAD = 0.5  # minimum standard deviation of every axis of the embedding
 
 
 def terms(z: Tensor, person: Tensor, covariance: float, same_person: float) -> dict[str, tuple[Tensor, float]]:
-    """{part: (value, weight)} of embeddings z [B, E]; person: codes [B]. Parts of weight 0 are left out."""
+    """{part: (value, weight)} of embeddings z [B, E]; person: codes [B]. Parts of weight 0 are not computed."""
     found = {}
     if covariance:
         found["loss_variance"] = variance(z), covariance
