@@ -16,14 +16,14 @@ from ecgwas.encoder.beat_features import features
 from ecgwas.encoder.device import set_threads
 from ecgwas.encoder.tokens import make_grid, on_device
 from ecgwas.encoder.transformer import whole
-from ecgwas.encoder.windows import Encoder, Summary, summarise
+from ecgwas.encoder.windows import Encode, Summary, summarise
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
 from ecgwas.signals import data
 from ecgwas.tables import EMBEDDING_WINDOWS, typed
 
 
-def transformer(checkpoint: dict[str, Any], layers: Sequence[int] = ()) -> Encoder:
+def transformer(checkpoint: dict[str, Any], layers: Sequence[int] = ()) -> Encode:
     """The encoder of a transformer's checkpoint: every recorded token is visible, in float32.
 
     layers: blocks, the first is 1, of which the mean over tokens is taken, instead of the trained embedding.
@@ -53,7 +53,7 @@ def transformer(checkpoint: dict[str, Any], layers: Sequence[int] = ()) -> Encod
     return encode
 
 
-def principal_components(checkpoint: dict[str, Any]) -> Encoder:
+def principal_components(checkpoint: dict[str, Any]) -> Encode:
     """The projection of a PCA's checkpoint; NaN for recordings without a median beat."""
     statistics = {name: x.numpy() for name, x in checkpoint["statistics"].items()}
     mean, directions = (checkpoint["weights"][name].numpy() for name in ("mean", "directions"))
@@ -65,14 +65,14 @@ def principal_components(checkpoint: dict[str, Any]) -> Encoder:
     return encode
 
 
-def encoder_of(checkpoint: dict[str, Any], layers: Sequence[int] = ()) -> Encoder:
+def encoder_of(checkpoint: dict[str, Any], layers: Sequence[int] = ()) -> Encode:
     """The encoder of a checkpoint of any kind; layers: of a transformer, as in `transformer`."""
     if checkpoint["kind"] == "pca":
         return principal_components(checkpoint)
     return transformer(checkpoint, layers)
 
 
-def embed(encode: Encoder, signals: data.Signals, batch: int) -> np.ndarray:
+def embed(encode: Encode, signals: data.Signals, batch: int) -> np.ndarray:
     """Embeddings [recording, width] of all recordings in the order of their table; long ones: the mean of windows."""
     return summarise(encode, signals, batch).mean
 

@@ -10,17 +10,17 @@ from ecgwas import config
 from ecgwas.checkpoints import checkpoint as files
 from ecgwas.cli import run
 from ecgwas.embed.embed import embed, encoder_of
-from ecgwas.embed.encoder import in_memory
-from ecgwas.encoder.windows import Encoder
+from ecgwas.embed.embedder import in_memory
+from ecgwas.encoder.windows import Encode
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
 from ecgwas.ingest import mixed
 from ecgwas.ingest.process import Processed
-from ecgwas.pretrain.train import set_threads
+from ecgwas.encoder.device import set_threads
 from ecgwas.signals.recording import Unreadable
 
 
-def embedding_by(encode: Encoder, settings: config.Ingest) -> Callable[[Processed], np.ndarray]:
+def embedding_by(encode: Encode, settings: config.Ingest) -> Callable[[Processed], np.ndarray]:
     """What makes the embedding, float32 [width], of one recording."""
 
     def embedding(result: Processed) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 
 from ecgwas.signals import data
 
-Encoder = Callable[[data.Batch], np.ndarray]  # batch -> [recording, width], NaN rows where it cannot be embedded
+Encode = Callable[[data.Batch], np.ndarray]  # batch -> [recording, width], NaN rows where it cannot be embedded
 
 
 class Summary(NamedTuple):
@@ -24,7 +24,7 @@ def every_window(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return owner, np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
-def of_rows(encode: Encoder, signals: data.Signals, rows: np.ndarray, batch: int) -> Summary:
+def of_rows(encode: Encode, signals: data.Signals, rows: np.ndarray, batch: int) -> Summary:
     """The summary of the recordings at these rows, their windows encoded `batch` at a time.
 
     Sums run in float64 and in the order of the windows, so that where a batch ends does not matter.
@@ -53,7 +53,7 @@ def moments(count: np.ndarray, total: np.ndarray, square: np.ndarray) -> tuple[n
     return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
 
 
-def summarise(encode: Encoder, signals: data.Signals, batch: int) -> Summary:
+def summarise(encode: Encode, signals: data.Signals, batch: int) -> Summary:
     """The summary of all recordings in the order of their table."""
     parts = []
     for start in range(0, len(signals), batch):

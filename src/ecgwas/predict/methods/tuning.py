@@ -14,7 +14,7 @@ from ecgwas.checkpoints import checkpoint as files
 from ecgwas.encoder.augmentation import Augmenter
 from ecgwas.encoder.device import set_threads
 from ecgwas.encoder.tokens import make_grid, on_device
-from ecgwas.encoder.windows import Encoder, of_rows
+from ecgwas.encoder.windows import Encode, of_rows
 from ecgwas.errors import UserError
 from ecgwas.predict.inputs import CohortFiles, FitInputs, Logits
 from ecgwas.predict.methods import networks, probe, training
@@ -145,7 +145,7 @@ def embeddings(setting: SignalExamples, network: EncoderNetwork) -> np.ndarray:
     return encoded(encode, setting.signals, setting.rows)
 
 
-def embedder(network: EncoderNetwork) -> Encoder:
+def embedder(network: EncoderNetwork) -> Encode:
     """Batches -> embeddings, NaN where nothing is recorded."""
 
     @torch.no_grad()
@@ -158,7 +158,7 @@ def embedder(network: EncoderNetwork) -> Encoder:
     return encode
 
 
-def encoded(encode: Encoder, signals: data.Signals, rows: np.ndarray, batch: int = BATCH) -> np.ndarray:
+def encoded(encode: Encode, signals: data.Signals, rows: np.ndarray, batch: int = BATCH) -> np.ndarray:
     """Mean over windows of what `encode` gives, [n, width], of the recordings at these rows of the table."""
     parts = [of_rows(encode, signals, rows[k : k + batch], batch).mean for k in range(0, len(rows), batch)]
     return np.concatenate(parts)
@@ -231,7 +231,7 @@ def score(
     return Logits(logits, reasons)
 
 
-def scorer(network: Network) -> Encoder:
+def scorer(network: Network) -> Encode:
     """Batches -> logits, NaN where nothing is recorded."""
 
     @torch.no_grad()

@@ -11,7 +11,7 @@ import torch
 from ecgwas.cli import run
 from ecgwas.config import Ingest
 from ecgwas.embed.embedder import in_memory
-from ecgwas.encoder.windows import Encoder
+from ecgwas.encoder.windows import Encode
 from ecgwas.files import atomic
 from ecgwas.ingest import mixed
 from ecgwas.ingest.process import Processed
@@ -21,7 +21,7 @@ from ecgwas.predict.release import bundle as bundles
 from ecgwas.signals.recording import Unreadable
 
 
-def logits_by(encode: Encoder, settings: Ingest) -> Callable[[Processed], np.ndarray]:
+def logits_by(encode: Encode, settings: Ingest) -> Callable[[Processed], np.ndarray]:
     """What makes the logits [O] of one recording."""
 
     def logits(result: Processed) -> np.ndarray:
