@@ -26,7 +26,7 @@ STAGES: dict[str, dict[str, str]] = {
     "embed": {
         "cohort": "ecgwas.embed.embed",
         "distribution": "ecgwas.embed.distribution",
-        "probe": "ecgwas.embed.readout",
+        "probe": "ecgwas.embed.probing",
         "release": "ecgwas.embed.release",
     },
     "genotypes": {"qc": "ecgwas.genotypes.qc_main"},
@@ -53,7 +53,7 @@ STAGES: dict[str, dict[str, str]] = {
     "interpret": {
         "explain": "ecgwas.interpret.predictors.explain",
         "traversal": "ecgwas.interpret.loci.traversal",
-        "alleles": "ecgwas.interpret.loci.alleles",
+        "alleles": "ecgwas.interpret.loci.allele_effects",
     },
     "recovery": {"loci": "ecgwas.recovery.recovery"},
     "study": {"page": "ecgwas.report.page", "summary": "ecgwas.report.summary"},

@@ -11,12 +11,12 @@ from ecgwas.checkpoints import checkpoint as files
 from ecgwas.cli import run
 from ecgwas.embed.embed import embed, encoder_of
 from ecgwas.embed.embedder import in_memory
+from ecgwas.encoder.device import set_threads
 from ecgwas.encoder.windows import Encode
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
 from ecgwas.ingest import mixed
 from ecgwas.ingest.process import Processed
-from ecgwas.encoder.device import set_threads
 from ecgwas.signals.recording import Unreadable
 
 
