@@ -165,28 +165,28 @@ def circular(columns: Iterable[str]) -> list[int]:
 EMBEDDING_WINDOWS: Schema = {
     "recording_id": (pl.String(), "Recording, in the order of the embeddings."),
     "person_id": (pl.String(), "Its person."),
-    "windows": (pl.Int32(), "Windows of ingest.seconds that the embedding is the mean of; those that cannot be embedded do not count."),
+    "windows": (pl.Int32(), "Windows of ingest.seconds averaged in the embedding; those that cannot be embedded are not counted."),
     "s0000": (pl.Float32(), "SD over these windows (n - 1) of e0000, null with one window; then s0001, … of the other axes."),
 }
 
 READOUT: Schema = {
-    "model": (pl.String(), "The model whose numbers are read."),
+    "model": (pl.String(), "The model that is probed."),
     "cohort": (pl.String(), "A cohort, or all: every cohort together."),
-    "quantity": (pl.String(), "What is read: a measurement; repeatability; cohort, or a column of the recordings table."),
-    "kind": (pl.String(), "wanted, or unwanted: what should not be in the numbers."),
+    "quantity": (pl.String(), "Quantity predicted: a measurement; repeatability; cohort, or a column of the recordings table."),
+    "kind": (pl.String(), "wanted (physiology), or unwanted (source, device, bandwidth)."),
     "score": (pl.String(), "R2 (chance 0), AUROC (macro, one class against the rest; chance 0.5), or ICC (median of the leading axes)."),
-    "value": (pl.Float64(), "The score, people held out by folds; null where it cannot be had."),
-    "low": (pl.Float64(), "Lower end of the 95 % interval, people drawn again."),
+    "value": (pl.Float64(), "Cross-validated score, people held out by folds; null where it cannot be estimated."),
+    "low": (pl.Float64(), "Lower end of the 95 % bootstrap interval, people resampled."),
     "high": (pl.Float64(), "Upper end."),
     "n": (pl.Int32(), "Recordings."),
     "n_people": (pl.Int32(), "People; of repeatability, people with several recordings."),
     "n_classes": (pl.Int32(), "Classes with enough people; null for a measurement."),
-    "reason": (pl.String(), "Why there is no score; null where there is one."),
+    "reason": (pl.String(), "Why the score is null."),
 }
 
 OUT_OF_DISTRIBUTION: Schema = {
     "recording_id": (pl.String(), "Opaque id of the recording."),
     "person_id": (pl.String(), "Opaque id of the person."),
-    "distance": (pl.Float64(), "Squared Mahalanobis distance from the training recordings' embeddings over the dimensions: about 1 within."),
-    "percentile": (pl.Float64(), "Percentage of training recordings that lie nearer, 0 to 100."),
+    "distance": (pl.Float64(), "Squared Mahalanobis distance from the embeddings of the training recordings, divided by the dimension: about 1 for a training recording."),
+    "percentile": (pl.Float64(), "Percentage of training recordings at a smaller distance, 0 to 100."),
 }

@@ -1,4 +1,4 @@
-"""What of the ECG mattered for a prediction, and whether the maps that say so are worth printing."""
+"""Explanations of predictions by segment and lead of the ECG, and checks of their faithfulness."""
 
 import polars as pl
 
@@ -6,24 +6,24 @@ from ecgwas.tables.base import Schema
 
 _WHAT = {
     "method": (pl.String(), "The predictor's method, of interpret.methods."),
-    "outcome": (pl.String(), "What it predicts."),
+    "outcome": (pl.String(), "Outcome predicted."),
 }
 _CELL = {
     "lead": (pl.String(), "The lead."),
     "segment": (pl.String(), "P, PR, QRS, ST, T or TP, in every beat of the strip and in the median beat."),
 }
-_MAP = {"map": (pl.String(), "integrated_flat, integrated_usual (integrated gradients by baseline: 0 mV, usual shapes), attention; in checks also occlusion_line, occlusion_usual.")}
+_MAP = {"map": (pl.String(), "integrated_flat, integrated_usual (integrated gradients with baseline 0 mV, or mean shapes of controls), attention; in checks also occlusion_line, occlusion_usual.")}
 
 INTERPRET_OCCLUSION: Schema = {
     **_WHAT,
-    "by": (pl.String(), "What is put in the segment's place: line, between its ends; usual, the mean shape of controls."),
+    "by": (pl.String(), "Replacement of the segment: line, a straight line between its ends; usual, the mean shape of controls."),
     **_CELL,
     "delta_logit": (pl.Float64(), "Mean change of the logit."),
     "low": (pl.Float64(), "Lower end of the 95 % interval of the mean over recordings."),
     "high": (pl.Float64(), "Upper end."),
-    "share": (pl.Float64(), "Its part of the sum of absolute mean changes over leads and segments."),
-    "n": (pl.Int32(), "Recordings that have the segment and the lead."),
-    "reason": (pl.String(), "Why there is no value, with the most frequent reason of a recording; null where there is one."),
+    "share": (pl.Float64(), "Share of the sum of absolute mean changes over leads and segments."),
+    "n": (pl.Int32(), "Recordings with the segment and the lead."),
+    "reason": (pl.String(), "Why the value is null: the most frequent reason among recordings."),
 }
 
 INTERPRET_ATTRIBUTIONS: Schema = {
@@ -31,8 +31,8 @@ INTERPRET_ATTRIBUTIONS: Schema = {
     **_MAP,
     **_CELL,
     "value": (pl.Float64(), "Mean over recordings of the attributions summed over the cell, logits; of attention, relevance."),
-    "share": (pl.Float64(), "Mean part of the absolute attributions of a recording that lies in the cell."),
-    "time_share": (pl.Float64(), "Part of the strip that the segment takes, over the number of leads: what chance would give."),
+    "share": (pl.Float64(), "Mean share of the absolute attributions of a recording in the cell."),
+    "time_share": (pl.Float64(), "Share of the strip's time in the segment, divided by the number of leads: the share expected by chance."),
     "n": (pl.Int32(), "Recordings."),
 }
 
@@ -52,14 +52,14 @@ INTERPRET_CHECKS: Schema = {
     **_MAP,
     "check": (
         pl.String(),
-        "deletion, insertion: mean logit while the cells with the largest values go, or come, first (low, high is good),"
-        " and deletion_random, insertion_random for random orders; residual: what is left of completeness, over the change"
-        " of the logit; untimed: part of size and rate tokens; random_weights: Spearman correlation of the mean table with that of the"
-        " network with shuffled weights (0 is good); seeds: the same between networks of other seeds (1 is good).",
+        "deletion, insertion: mean logit while cells are deleted, or inserted, in decreasing order of their values (low, high is good),"
+        " deletion_random, insertion_random: the same in random order; residual: error of completeness, relative to the change"
+        " of the logit; untimed: share of size and rate tokens; random_weights: Spearman correlation of the mean table with that of the"
+        " network with shuffled weights (ideal: 0); seeds: the same between networks with other seeds (ideal: 1).",
     ),
     "value": (pl.Float64(), "Mean over recordings."),
-    "low": (pl.Float64(), "Lower end of the 95 % interval of the mean; null where there is one table only."),
+    "low": (pl.Float64(), "Lower end of the 95 % interval of the mean; null where only one table is compared."),
     "high": (pl.Float64(), "Upper end."),
     "n": (pl.Int32(), "Recordings, or pairs of networks."),
-    "reason": (pl.String(), "Why there is no value; null where there is one. no_attention: a Conformer's or a convolution's has no such map."),
+    "reason": (pl.String(), "Why the value is null. no_attention: Conformers and convolutional networks have no attention map."),
 }
