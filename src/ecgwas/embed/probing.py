@@ -128,7 +128,7 @@ def label(x: np.ndarray, words: pl.Series, person: np.ndarray, seed: int, group:
 
 def _why_no_label(counts: pl.DataFrame, names: list[str]) -> str:
     if counts.is_empty():
-        return "no recording has a value"
+        return "no recording says it"
     if counts.height == 1:
         return f"one class only: {counts['word'][0]}"
     return f"{len(names)} of {counts.height} classes with at least {MIN_PEOPLE} people"
@@ -185,9 +185,9 @@ def scored(known: Known, cohort: str, classical: bool, seed: int) -> Iterator[di
     person = known.table["person"].to_numpy().astype(str)
     for name in WANTED:
         y = known.table[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
-        same = _without(Score("R2"), "one of the model's own columns")
+        same = _without(Score("R2"), "one of the model's own numbers")
         yield _row(cohort, name, "wanted", same if classical else measurement(known.x, y, person, seed))
-    one_each = _without(Score("ICC"), "a table of people: one value per person")
+    one_each = _without(Score("ICC"), "a table of people: one value a person")
     repeated = one_each if known.of_people else repeatability(known.x, person, seed)
     yield _row(cohort, "repeatability", "wanted", repeated)
     for name in UNWANTED[0 if cohort == "all" else 1 :]:

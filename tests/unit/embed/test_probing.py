@@ -131,7 +131,7 @@ def test_ridge_is_the_closed_form() -> None:
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ([None] * 60, "no recording has a value"),
+        ([None] * 60, "no recording says it"),
         (["mV"] * 60, "one class only: mV"),
         (["mV"] * 55 + ["sd"] * 5, "1 of 2 classes with at least 10 people"),
     ],
@@ -190,10 +190,10 @@ def test_a_table_of_people_serves_every_recording_and_intervals_do_not_read_them
     assert known.table.height == 78
     assert np.array_equal(known.x[0::2], known.x[1::2])
     of_people = probing.readout(known, "truth", False, 1).filter(quantity="repeatability")
-    assert of_people["reason"].to_list() == ["a table of people: one value per person"]
+    assert of_people["reason"].to_list() == ["a table of people: one value a person"]
     classical = probing.gather(["one"], [paths["intervals"]], *one[2:], True)
     made = probing.readout(classical, "intervals", True, 1).filter(kind="wanted", score="R2")
-    assert set(made["reason"]) == {"one of the model's own columns"}
+    assert set(made["reason"]) == {"one of the model's own numbers"}
 
 
 def test_a_table_without_numbers_and_cohorts_of_other_columns_are_refused(tmp_path: Path) -> None:

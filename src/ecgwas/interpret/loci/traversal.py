@@ -71,9 +71,9 @@ def decoder_of(checkpoint: dict[str, Any]) -> tuple[Decode | None, str | None]:
     if checkpoint["kind"] == "pca":
         return of_components(checkpoint), None
     if checkpoint.get("settings", {}).get("steps") == 0:
-        return None, "the encoder is untrained, and so is its decoder"
+        return None, "the encoder has its random weights, and so has its readout"
     if not checkpoint.get("readout"):
-        return None, "the checkpoint has no decoder of the median beat"
+        return None, "the checkpoint has no readout of the median beat"
     return of_transformer(checkpoint), None
 
 
