@@ -59,10 +59,10 @@ def _marks(scan: pl.DataFrame, test: str, layout: Genome, marks: list[Mark], x: 
             continue
         place = float(x(layout.at(mark.contig, mark.position)))
         if mark.class_ == "lead":
-            here = scan.filter((pl.col("contig") == mark.contig) & (pl.col("position") == mark.position))
-            if here.is_empty():
+            at_mark = scan.filter((pl.col("contig") == mark.contig) & (pl.col("position") == mark.position))
+            if at_mark.is_empty():
                 continue
-            parts.append(svg.diamond(place, float(y(here[test].max())), 5, "lead", mark.label))
+            parts.append(svg.diamond(place, float(y(at_mark[test].max())), 5, "lead", mark.label))
         else:
             corners = f"M{place - 5:.2f},14L{place + 5:.2f},14L{place:.2f},23Z"
             parts.append(svg.element("path", svg.element("title", escape(mark.label)), d=corners, class_=mark.class_))

@@ -46,21 +46,21 @@ def section(results: StudyResults, roles: dict[str, str]) -> dict[str, Any] | No
 
 def rows(readouts: dict[str, pl.DataFrame], cohort: str) -> list[dict]:
     """One row per quantity, wanted ones first, one cell per model; the reason where no model has a score."""
-    here = {model: table.filter(cohort=cohort) for model, table in readouts.items()}
-    order = pl.concat(here.values()).unique(["quantity", "kind"], maintain_order=True)
+    of_cohort = {model: table.filter(cohort=cohort) for model, table in readouts.items()}
+    order = pl.concat(of_cohort.values()).unique(["quantity", "kind"], maintain_order=True)
     made = []
     for kind in ("wanted", "unwanted"):
         for name, score in order.filter(kind=kind).select("quantity", "score").rows():
-            found = [table.filter(quantity=name).to_dicts()[:1] for table in here.values()]
+            found = [table.filter(quantity=name).to_dicts()[:1] for table in of_cohort.values()]
             reasons = [row[0]["reason"] for row in found if row and row[0]["reason"]]
-            nowhere = not any(row and row[0]["value"] is not None for row in found)
+            unscored = not any(row and row[0]["value"] is not None for row in found)
             made.append(
                 {
                     "name": QUANTITIES.get(name, format.parameter(name)),
                     "kind": kind,
                     "score": SCORES[score],
                     "cells": [cell(row[0] if row else None) for row in found],
-                    "reason": f"not estimable: {reasons[0]}" if nowhere and reasons else None,
+                    "reason": f"not estimable: {reasons[0]}" if unscored and reasons else None,
                 }
             )
     return made

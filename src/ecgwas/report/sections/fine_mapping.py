@@ -30,15 +30,15 @@ def regions(inputs: CohortInputs, limit: int, threshold: float, gene_table: pl.D
     sets = inputs.rows("credible_sets")
     made = []
     for row in loci.filter(pl.col("locus").is_in(strongest)).iter_rows(named=True):
-        here = variants.filter(pl.col("locus") == row["locus"])
-        trait = shown_trait(row, here["trait"].unique().sort().to_list())
+        tested = variants.filter(pl.col("locus") == row["locus"])
+        trait = shown_trait(row, tested["trait"].unique().sort().to_list())
         if trait is None:
             continue
         lead = Mark(row["contig"], row["lead_position"], row["lead_rsid"] or "", "lead")
         title = f"Locus {row['locus']}: association of {trait} and posterior inclusion probabilities"
         line = threshold if trait == "joint" else trait_threshold(inputs, threshold)
-        picture = regional.regional(here.filter(pl.col("trait") == trait), lead, line, gene_table, title)
-        others = [t for t in here["trait"].unique().sort().to_list() if t != trait]
+        picture = regional.regional(tested.filter(pl.col("trait") == trait), lead, line, gene_table, title)
+        others = [t for t in tested["trait"].unique().sort().to_list() if t != trait]
         made.append(
             {
                 "locus": row["locus"],

@@ -54,11 +54,11 @@ def interval(row: dict, digits: int = 3) -> dict[str, str]:
 
 def auroc(performance: pl.DataFrame, cohort: str) -> dict[str, Any]:
     """One cohort's test split, all labels: one row per outcome, one cell per method."""
-    here = performance.filter(cohort=cohort, split="test", metric="auroc", label_share=1.0)
-    methods = here["method"].unique(maintain_order=True).to_list()
+    selected = performance.filter(cohort=cohort, split="test", metric="auroc", label_share=1.0)
+    methods = selected["method"].unique(maintain_order=True).to_list()
     rows = []
-    for outcome in here["outcome"].unique(maintain_order=True):
-        of = {row["method"]: row for row in here.filter(outcome=outcome).iter_rows(named=True)}
+    for outcome in selected["outcome"].unique(maintain_order=True):
+        of = {row["method"]: row for row in selected.filter(outcome=outcome).iter_rows(named=True)}
         cases = next((row["n_cases"] for row in of.values()), None)
         rows.append(
             {
@@ -73,9 +73,9 @@ def auroc(performance: pl.DataFrame, cohort: str) -> dict[str, Any]:
 def operating_points(thresholds: pl.DataFrame, method: str) -> list[dict]:
     """Performance in each cohort at the operating point selected in the validation split."""
     shown = ("sensitivity", "specificity", "ppv", "npv")
-    here = thresholds.filter(method=method, split="test").filter(pl.col("metric").is_in(shown))
+    selected = thresholds.filter(method=method, split="test").filter(pl.col("metric").is_in(shown))
     rows = []
-    for (cohort, outcome), group in here.group_by("cohort", "outcome", maintain_order=True):
+    for (cohort, outcome), group in selected.group_by("cohort", "outcome", maintain_order=True):
         of = {row["metric"]: interval(row, 2) for row in group.iter_rows(named=True)}
         rows.append({"cohort": cohort, "outcome": outcome, "cells": [of.get(name) for name in shown]})
     return rows
@@ -84,9 +84,9 @@ def operating_points(thresholds: pl.DataFrame, method: str) -> list[dict]:
 def calibration(performance: pl.DataFrame, method: str) -> list[dict]:
     """Slope, intercept and expected calibration error of the probabilities."""
     shown = ("slope", "intercept", "ece", "auprc")
-    here = performance.filter(method=method, split="test", label_share=1.0).filter(pl.col("metric").is_in(shown))
+    selected = performance.filter(method=method, split="test", label_share=1.0).filter(pl.col("metric").is_in(shown))
     rows = []
-    for (cohort, outcome), group in here.filter(pl.col("outcome") != "macro").group_by(
+    for (cohort, outcome), group in selected.filter(pl.col("outcome") != "macro").group_by(
         "cohort", "outcome", maintain_order=True
     ):
         of = {row["metric"]: interval(row, 2) for row in group.iter_rows(named=True)}
@@ -106,15 +106,15 @@ def pictures(found: dict[str, pl.DataFrame | None], method: str) -> dict[str, st
 
 def gaps(subgroups: pl.DataFrame, method: str) -> list[dict]:
     """Subgroups whose AUROC differs most from that of all others; those whose interval excludes 0 first."""
-    here = subgroups.filter(method=method, split="test", metric="auroc").filter(pl.col("gap").is_not_null())
+    selected = subgroups.filter(method=method, split="test", metric="auroc").filter(pl.col("gap").is_not_null())
     apart = (pl.col("gap_low") > 0) | (pl.col("gap_high") < 0)
-    rows = here.with_columns(apart=apart.fill_null(False)).sort(
+    rows = selected.with_columns(apart=apart.fill_null(False)).sort(
         "apart", pl.col("gap").abs(), descending=True, maintain_order=True
     )
     return [
         row
         | {
-            "here": interval(row),
+            "auroc": interval(row),
             "difference": interval({"value": row["gap"], "low": row["gap_low"], "high": row["gap_high"]}),
             "people": format.count(row["n_people"]),
         }
@@ -124,9 +124,9 @@ def gaps(subgroups: pl.DataFrame, method: str) -> list[dict]:
 
 def concordance(survival: pl.DataFrame) -> list[dict]:
     """Harrell's C of the Cox models by covariates, and its increment from the embedding over age and sex."""
-    here = survival.filter(split="test", head="cox", metric="harrell")
+    selected = survival.filter(split="test", head="cox", metric="harrell")
     rows = []
-    for (cohort, outcome), group in here.group_by("cohort", "outcome", maintain_order=True):
+    for (cohort, outcome), group in selected.group_by("cohort", "outcome", maintain_order=True):
         for row in group.iter_rows(named=True):
             less = f" less {format.METHODS.get(row['other'], row['other'])}" if row["other"] else ""
             name = format.METHODS.get(row["method"], row["method"]) + less
