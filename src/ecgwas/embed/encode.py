@@ -9,10 +9,10 @@ import polars as pl
 from ecgwas import config
 from ecgwas.checkpoints import checkpoint as files
 from ecgwas.cli import run
-from ecgwas.embed.embed import embed, encoder_of
+from ecgwas.embed.embed import encoder_of
 from ecgwas.embed.embedder import in_memory
 from ecgwas.encoder.device import set_threads
-from ecgwas.encoder.windows import Encode
+from ecgwas.encoder.windows import Encode, of_rows
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
 from ecgwas.ingest import mixed
@@ -24,7 +24,7 @@ def embedding_by(encode: Encode, settings: config.Ingest) -> Callable[[Processed
     """What makes the embedding, float32 [width], of one recording."""
 
     def embedding(result: Processed) -> np.ndarray:
-        z = embed(encode, in_memory(result, settings), config.Embed().batch)[0]
+        z = of_rows(encode, in_memory(result, settings), np.zeros(1, int), config.Embed().batch).mean[0]
         if np.isnan(z).any():
             raise Unreadable("no_median_beat", "no median beat, which this model needs")
         return z

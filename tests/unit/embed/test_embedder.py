@@ -91,7 +91,7 @@ def test_a_folder_of_files_gets_the_embeddings_of_the_pipeline(study: Path, tmp_
     assert found.height == N + 1
     reasons = dict(zip(found["file"], found["reason"], strict=True))
     assert reasons["note.txt"].startswith("unknown_format: ")
-    assert reasons["r05.hea"] == "unreadable: file r05.dat is missing"
+    assert reasons["r05.hea"] == "unreadable: signal file r05.dat is missing"
     embedded = found.filter(pl.col("reason").is_null())
     assert embedded["recording_id"].to_list() == [name for name in sorted(wanted["recording_id"]) if name != "r05"]
     paired = embedded.join(wanted, on="recording_id", suffix="_wanted")
