@@ -86,7 +86,8 @@ def evaluate_jobs(jobs: list[Job], places: list[Place], settings: config.Predict
             GroupTables(place.folder / recordings.RECORDINGS, place.people, None),
         )
     settings = settings.model_copy(update={"train": places[0].folder.name, "subgroups": ["sex", "age"]})
-    return evaluate_study.tabled(evaluate_study.evaluated(cohorts, settings, 1))
+    made = evaluate_study.tabled(evaluate_study.evaluated(cohorts, settings, 1))
+    return {Path(table.path).stem: frame for table, frame in made.items()}
 
 
 def printed(title: str, table: pl.DataFrame) -> None:

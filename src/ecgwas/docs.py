@@ -17,55 +17,6 @@ from ecgwas.cli import run
 
 ROOT = Path(__file__).resolve().parents[2]
 
-PLACES = {
-    "PEOPLE": "cohorts/{cohort}/people.parquet",
-    "RECORDINGS": "cohorts/{cohort}/ecg/recordings.parquet",
-    "RECORDINGS_EXCLUDED": "cohorts/{cohort}/ecg/excluded.parquet",
-    "QUALITY": "cohorts/{cohort}/ecg/quality.parquet",
-    "INTERVALS": "cohorts/{cohort}/ecg/intervals.parquet",
-    "EMBEDDING_WINDOWS": "cohorts/{cohort}/embeddings/{model}.windows.parquet",
-    "READOUT": "embeddings/readout/{model}.parquet",
-    "OUT_OF_DISTRIBUTION": "cohorts/{cohort}/embeddings/{model}.ood.parquet",
-    "SAMPLES": "cohorts/{cohort}/genotypes/samples.parquet",
-    "VARIANTS": "cohorts/{cohort}/genotypes/variants.parquet",
-    "GENOTYPES_EXCLUDED": "cohorts/{cohort}/genotypes/excluded.parquet",
-    "KINSHIP": "cohorts/{cohort}/genotypes/kinship.parquet",
-    "RELIABILITY": "cohorts/{cohort}/phenotypes/{model}/reliability.parquet",
-    "TRAITS_EXCLUDED": "cohorts/{cohort}/phenotypes/{model}/excluded.parquet",
-    "SUMSTATS": "cohorts/{cohort}/gwas/{model}/sumstats/part-{part}.parquet",
-    "SCAN_TRAITS": "cohorts/{cohort}/gwas/{model}/sumstats/traits-{part}.parquet",
-    "LOCI": "cohorts/{cohort}/gwas/{model}/loci.parquet",
-    "LOCI_ANY_TRAIT": "cohorts/{cohort}/gwas/{model}/loci_any_trait.parquet",
-    "MULTIPLICITY": "cohorts/{cohort}/gwas/{model}/multiplicity.parquet",
-    "CALIBRATION": "cohorts/{cohort}/gwas/{model}/calibration.parquet",
-    "STEP1_EXCLUDED": "cohorts/{cohort}/gwas/{model}/step1-excluded.parquet",
-    "CREDIBLE_SETS": "cohorts/{cohort}/finemap/{model}/credible_sets.parquet",
-    "FINEMAP_VARIANTS": "cohorts/{cohort}/finemap/{model}/variants.parquet",
-    "LD_DIAGNOSTICS": "cohorts/{cohort}/finemap/{model}/ld_diagnostics.parquet",
-    "LABELS": "cohorts/{cohort}/predict/labels.parquet",
-    "LABELS_EXCLUDED": "cohorts/{cohort}/predict/excluded.parquet",
-    "SCORES": "cohorts/{cohort}/predict/{model}/scores-{method}.parquet",
-    "INTERPRET_OCCLUSION": "cohorts/{cohort}/interpret/{model}/{method}/occlusion.parquet",
-    "INTERPRET_ATTRIBUTIONS": "cohorts/{cohort}/interpret/{model}/{method}/attributions.parquet",
-    "INTERPRET_BEAT_MAPS": "cohorts/{cohort}/interpret/{model}/{method}/beat_maps.parquet",
-    "INTERPRET_CHECKS": "cohorts/{cohort}/interpret/{model}/{method}/checks.parquet",
-    "PREDICT_PERFORMANCE": "predict/{model}/performance.parquet",
-    "PREDICT_DIFFERENCES": "predict/{model}/differences.parquet",
-    "PREDICT_THRESHOLDS": "predict/{model}/thresholds.parquet",
-    "PREDICT_RELIABILITY": "predict/{model}/reliability.parquet",
-    "PREDICT_DECISION": "predict/{model}/decision.parquet",
-    "PREDICT_SUBGROUPS": "predict/{model}/subgroups.parquet",
-    "PREDICT_POPULATION": "predict/{model}/population.parquet",
-    "SURVIVAL": "predict/{model}/survival.parquet",
-    "SURVIVAL_HAZARD_RATIOS": "predict/{model}/hazard_ratios.parquet",
-    "SURVIVAL_CURVES": "predict/{model}/survival_curves.parquet",
-    "SURVIVAL_CALIBRATION": "predict/{model}/survival_calibration.parquet",
-    "SURVIVAL_RISKS": "predict/{model}/survival_risks.parquet",
-    "ALLELE_BEATS": "cohorts/{cohort}/interpret/{model}/allele_beats.parquet",
-    "ALLELE_TRAITS": "cohorts/{cohort}/interpret/{model}/allele_traits.parquet",
-    "TRAVERSAL": "cohorts/{cohort}/interpret/{model}/traversal.parquet",
-}
-
 UNITS = {
     "hz": "Hz",
     "s": "s",
@@ -233,31 +184,50 @@ def schema(kind: Any, title: str) -> str:
 
 
 def tables_page() -> str:
-    """docs/tables.md: every table that crosses a rule boundary."""
+    """docs/tables.md: every file that crosses a rule boundary."""
     parts = [
-        "# Tables\n",
+        "# Files of results\n",
         "*Made by `python -m ecgwas.docs` from `src/ecgwas/tables/`; edit that, not this.*\n",
-        "Paths start at `results/{study}/`. A table may have further columns after these.\n",
+        "Paths start at `results/{study}/`. A name with braces is a pattern: `t:{trait}` is a column for each trait.\n",
     ]
-    for name, described in _schemas():
-        parts.append(f"## {name.replace('_', ' ').capitalize()}\n")
-        if name in PLACES:
-            parts.append(f"`{PLACES[name]}`\n")
-        rows = [f"| `{column}` | {_dtype(kind)} | {_cell(words)} |" for column, (kind, words) in described.items()]
-        parts.append("\n".join(["| column | type | meaning and unit |", "|---|---|---|", *rows]) + "\n")
+    for name, entry in tables.entries().items():
+        parts += [f"## {_title(name)}\n", f"`{entry.path}`\n", _contents(entry) + "\n"]
     return "\n".join(parts)
 
 
-def _schemas() -> list[tuple[str, tables.Schema]]:
-    rooms = (tables.ecg, tables.genetics, tables.labels, tables.predict, tables.survival, tables.interpret)
-    rooms = (tables.people, *rooms, tables.alleles)
-    return [
-        (k, v) for room in rooms for k, v in vars(room).items() if k[0] != "_" and k.isupper() and isinstance(v, dict)
-    ]
+def _title(name: str) -> str:
+    return name.replace("_", " ").capitalize()
 
 
-def _dtype(kind: Any) -> str:
-    return re.sub(r"List\((\w+)\)", r"list of \1", str(kind))
+def _contents(entry: tables.Entry) -> str:
+    if isinstance(entry, tables.Document):
+        return entry.meaning
+    if isinstance(entry, tables.Array):
+        rows = [(f"`{name}`", *(_cell(text) for text in described)) for name, described in entry.arrays.items()]
+        return _markdown(("array", "type", "axes", "meaning and unit"), rows)
+    if same := _same_columns(entry):
+        return f"The columns of [{_title(same)}](#{_title(same).lower().replace(' ', '-')})."
+    every = [*entry.columns.items(), *entry.further.items()]
+    rows = [(f"`{name}`", _dtype(kind), _cell(words)) for name, (kind, words) in every]
+    return _markdown(("column", "type", "meaning and unit"), rows)
+
+
+def _same_columns(table: tables.Table) -> str | None:
+    """The name of the first table that has the very columns of this one."""
+    others = {name: other for name, other in tables.entries().items() if isinstance(other, tables.Table)}
+    first = next(name for name, other in others.items() if other.columns is table.columns)
+    return None if others[first] is table else first
+
+
+def _markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(
+        "|" + "|".join(cells) + "|" if cells[0] == "---" else f"| {' | '.join(cells)} |" for cells in lines
+    )
+
+
+def _dtype(kind: str) -> str:
+    return re.sub(r"List\((\w+)\)", r"list of \1", kind)
 
 
 def generated() -> dict[str, str]:

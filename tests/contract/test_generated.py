@@ -57,13 +57,18 @@ def test_schemas_know_every_top_key_and_refuse_others() -> None:
     assert study["additionalProperties"] is False
 
 
-def test_every_table_names_the_file_it_describes() -> None:
+def test_every_file_is_described_with_its_path_and_contents() -> None:
     page = docs.tables_page()
-    for name, described in docs._schemas():
-        assert name in docs.PLACES, f"add the path of {name} to ecgwas.docs.PLACES"
-        assert f"`{docs.PLACES[name]}`" in page
-        assert all(f"| `{column}` |" in page for column in described)
-    assert set(docs.PLACES) <= set(vars(tables))
+    for entry in tables.entries().values():
+        part = page.split(f"`{entry.path}`\n")[1].split("\n## ")[0]
+        if isinstance(entry, tables.Document):
+            assert entry.meaning in part
+        elif isinstance(entry, tables.Array):
+            assert all(f"| `{name}` | {described[0]} |" in part for name, described in entry.arrays.items())
+        elif "The columns of [" not in part:
+            every = {**entry.columns, **entry.further}
+            assert all(f"| `{column}` |" in part for column in every)
+            assert all(len(meaning) > 1 for _, meaning in every.values())
 
 
 def test_check_ends_with_a_message_where_a_document_is_stale(tmp_path: Path) -> None:

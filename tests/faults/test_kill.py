@@ -12,7 +12,7 @@ import polars as pl
 import psutil
 import pytest
 
-from ecgwas.pretrain.trainer import MEASURED
+from ecgwas.tables import MEASURED
 
 pytestmark = pytest.mark.workflow
 

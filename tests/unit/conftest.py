@@ -83,8 +83,8 @@ def make_cohort(folder: Path, n: int, seed: int = 0, shards: int = 2, no_beat: i
     if twice:
         person = pl.Series([f"p{i % (n // 2):04d}" for i in range(n)])
         table = table.with_columns(person_id=person)
-    table = pl.concat([tables.empty(tables.RECORDINGS), table], how="diagonal_relaxed")
-    tables.typed(table, tables.RECORDINGS).write_parquet(folder / "recordings.parquet")
+    table = pl.concat([tables.RECORDINGS.empty(), table], how="diagonal_relaxed")
+    tables.RECORDINGS.typed(table).write_parquet(folder / "recordings.parquet")
     return Cohort(folder / "recordings.parquet", files["strip"], files["beat"], pl.DataFrame(p))
 
 

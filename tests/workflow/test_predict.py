@@ -8,6 +8,7 @@ import shutil
 import polars as pl
 import pytest
 from tests.conftest import PROJECT, run_study
+from tests.contract.catalogue import described
 
 from ecgwas import tables
 from ecgwas.predict.release import apply
@@ -58,8 +59,9 @@ def study(tiny):
 def test_tables_keep_their_promise_and_the_page_tells(study):
     for name, schema in WRITTEN.items():
         written = pl.read_parquet_schema(study / name)
-        promised = {column: dtype for column, (dtype, _) in schema.items()}
+        promised = dict(schema.schema)
         assert {column: written.get(column) for column in promised} == promised, name
+    assert described(study) > 80
     page = (study / "report" / "index.html").read_text()
     assert 'id="predicted"' in page
     loci = pl.read_parquet(study / COHORT / "gwas/tiny/loci.parquet")

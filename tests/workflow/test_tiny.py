@@ -7,6 +7,7 @@ import sys
 import polars as pl
 import pytest
 from tests.conftest import PROJECT, run_study
+from tests.contract.catalogue import described
 
 from ecgwas import tables
 
@@ -43,8 +44,12 @@ WRITTEN = {
 @pytest.mark.parametrize("name", WRITTEN)
 def test_tables_keep_their_promise(tiny, name):
     written = pl.read_parquet_schema(tiny / name)
-    promised = {column: dtype for column, (dtype, _) in WRITTEN[name].items()}
+    promised = dict(WRITTEN[name].schema)
     assert {column: written.get(column) for column in promised} == promised
+
+
+def test_every_table_and_array_is_what_its_entry_says(tiny):
+    assert described(tiny) > 50
 
 
 def test_a_second_run_runs_no_job(tiny_in_place):

@@ -10,6 +10,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from ecgwas import study as _study
+from ecgwas import tables
 from ecgwas.errors import UserError
 
 try:
@@ -114,7 +115,7 @@ def genotype_files(wildcards):
     """The files of the cohort, its reference and panel; a simulated cohort's come with its truth."""
     cohort = COHORTS[wildcards.cohort]
     if cohort.simulate and cohort.simulate.kind == "cohort":
-        return f"simulated/{wildcards.cohort}/truth.json"
+        return tables.TRUTH.of(cohort=wildcards.cohort)
     return cohort.genotypes.files()
 
 
@@ -138,12 +139,12 @@ def values_of(wildcards):
     """The numbers that become traits: by kind of model, an embedding, the intervals, or the user's table."""
     model = MODELS[wildcards.model]
     if model.kind == "intervals":
-        return f"cohorts/{wildcards.cohort}/ecg/intervals.parquet"
+        return tables.INTERVALS.of(cohort=wildcards.cohort)
     if model.kind == "outcomes":
-        return f"cohorts/{wildcards.cohort}/people.parquet"
+        return tables.PEOPLE.of(cohort=wildcards.cohort)
     if model.kind == "table":
         return model.path.format(cohort=wildcards.cohort)
-    return f"cohorts/{wildcards.cohort}/embeddings/{wildcards.model}.parquet"
+    return tables.EMBEDDINGS.of(cohort=wildcards.cohort, model=wildcards.model)
 
 
 def consent_of_values(wildcards):

@@ -5,21 +5,11 @@ from types import SimpleNamespace
 
 rule embed:
     input:
-        checkpoint="models/{model}/checkpoint.pt",
-        recordings="cohorts/{cohort}/ecg/recordings.parquet",
-        strips=expand(
-            "cohorts/{{cohort}}/ecg/signals/shard-{shard}.strip{bucket}.npy",
-            shard=numbered(STUDY.ingest.shards),
-            bucket=STUDY.ingest.buckets,
-        ),
-        beats=expand(
-            "cohorts/{{cohort}}/ecg/signals/shard-{shard}.{kind}.npy",
-            shard=numbered(STUDY.ingest.shards),
-            kind=STUDY.ingest.beat_files,
-        ),
+        **signals_of("{cohort}"),
+        checkpoint=tables.CHECKPOINT.path,
     output:
-        embeddings="cohorts/{cohort}/embeddings/{model}.parquet",
-        windows="cohorts/{cohort}/embeddings/{model}.windows.parquet",
+        embeddings=tables.EMBEDDINGS.path,
+        windows=tables.EMBEDDING_WINDOWS.path,
     log:
         "logs/{cohort}/embed/{model}.log",
     benchmark:
@@ -48,10 +38,10 @@ READ = [name for name, model in MODELS.items() if model.kind != "outcomes"]
 # The reference is made of the cohorts that the encoder was trained on alone; every cohort is held against it.
 rule distribution:
     input:
-        expand("cohorts/{cohort}/embeddings/{{model}}.parquet", cohort=COHORTS),
+        expand(tables.EMBEDDINGS.path, cohort=COHORTS, allow_missing=True),
     output:
-        reference="models/{model}/reference.npz",
-        scores=expand("cohorts/{cohort}/embeddings/{{model}}.ood.parquet", cohort=COHORTS),
+        reference=tables.REFERENCE.path,
+        scores=expand(tables.OUT_OF_DISTRIBUTION.path, cohort=COHORTS, allow_missing=True),
     log:
         "logs/models/{model}-distribution.log",
     wildcard_constraints:
@@ -76,10 +66,10 @@ rule readout:
         values=lambda wildcards: [
             values_of(SimpleNamespace(cohort=cohort, model=wildcards.model)) for cohort in COHORTS
         ],
-        recordings=expand("cohorts/{cohort}/ecg/recordings.parquet", cohort=COHORTS),
-        intervals=expand("cohorts/{cohort}/ecg/intervals.parquet", cohort=COHORTS),
+        recordings=expand(tables.RECORDINGS.path, cohort=COHORTS),
+        intervals=expand(tables.INTERVALS.path, cohort=COHORTS),
     output:
-        readout="embeddings/readout/{model}.parquet",
+        readout=tables.READOUT.path,
     log:
         "logs/models/{model}-readout.log",
     conda:

@@ -8,11 +8,11 @@ rule finemap:
         sumstats=SUMSTATS,
         trait_table=TRAIT_TABLE,
         loco=LOCO,
-        loci="cohorts/{cohort}/gwas/{model}/loci.parquet",
+        loci=tables.LOCI.path,
     output:
-        credible_sets="cohorts/{cohort}/finemap/{model}/credible_sets.parquet",
-        variants="cohorts/{cohort}/finemap/{model}/variants.parquet",
-        diagnostics="cohorts/{cohort}/finemap/{model}/ld_diagnostics.parquet",
+        credible_sets=tables.CREDIBLE_SETS.path,
+        variants=tables.FINEMAP_VARIANTS.path,
+        diagnostics=tables.LD_DIAGNOSTICS.path,
     log:
         "logs/{cohort}/finemap/{model}.log",
     benchmark:

@@ -1,18 +1,18 @@
 """Traits and genotypes -> every variant against every trait, the joint test, loci, calibration, cross-check in Hail."""
 
 GENOTYPES = dict(
-    manifest="cohorts/{cohort}/genotypes/manifest.json",
-    variants="cohorts/{cohort}/genotypes/variants.parquet",
-    samples="cohorts/{cohort}/genotypes/samples.parquet",
+    manifest=tables.MANIFEST.path,
+    variants=tables.VARIANTS.path,
+    samples=tables.SAMPLES.path,
 )
 TRAITS = dict(
-    traits="cohorts/{cohort}/phenotypes/{model}/traits.parquet",
-    covariates="cohorts/{cohort}/phenotypes/{model}/covariates.parquet",
+    traits=tables.TRAITS.path,
+    covariates=tables.COVARIATES.path,
 )
-SUMSTATS = expand("cohorts/{{cohort}}/gwas/{{model}}/sumstats/part-{part}.parquet", part=numbered(STUDY.gwas.parts))
-TRAIT_TABLE = "cohorts/{cohort}/gwas/{model}/sumstats/traits-000.parquet"
+SUMSTATS = expand(tables.SUMSTATS.path, part=numbered(STUDY.gwas.parts), allow_missing=True)
+TRAIT_TABLE = tables.SCAN_TRAITS.of(part="000")
 # Where relatives are kept, every step that uses the traits takes the predictions of step 1 away.
-LOCO = "cohorts/{cohort}/gwas/{model}/loco.parquet" if STUDY.phenotypes.relatives == "keep" else []
+LOCO = tables.LOCO.path if STUDY.phenotypes.relatives == "keep" else []
 # The same people, traits and variants, by the same flags, for every step that goes back to the genotypes.
 ANALYSED = (
     "--manifest {input.manifest} --variants {input.variants} --samples {input.samples}"
@@ -27,8 +27,8 @@ rule step1:
         **GENOTYPES,
         **TRAITS,
     output:
-        loco="cohorts/{cohort}/gwas/{model}/loco.parquet",
-        excluded="cohorts/{cohort}/gwas/{model}/step1-excluded.parquet",
+        loco=tables.LOCO.path,
+        excluded=tables.STEP1_EXCLUDED.path,
     log:
         "logs/{cohort}/gwas/{model}-step1.log",
     benchmark:
@@ -53,8 +53,8 @@ rule scan:
         **TRAITS,
         loco=LOCO,
     output:
-        sumstats="cohorts/{cohort}/gwas/{model}/sumstats/part-{part}.parquet",
-        trait_table="cohorts/{cohort}/gwas/{model}/sumstats/traits-{part}.parquet",
+        sumstats=tables.SUMSTATS.path,
+        trait_table=tables.SCAN_TRAITS.path,
     log:
         "logs/{cohort}/gwas/{model}-{part}.log",
     benchmark:
@@ -80,9 +80,9 @@ rule loci:
         sumstats=SUMSTATS,
         trait_table=TRAIT_TABLE,
     output:
-        loci="cohorts/{cohort}/gwas/{model}/loci.parquet",
-        any_trait="cohorts/{cohort}/gwas/{model}/loci_any_trait.parquet",
-        tests="cohorts/{cohort}/gwas/{model}/multiplicity.parquet",
+        loci=tables.LOCI.path,
+        any_trait=tables.LOCI_ANY_TRAIT.path,
+        tests=tables.MULTIPLICITY.path,
     log:
         "logs/{cohort}/gwas/{model}-loci.log",
     conda:
@@ -107,7 +107,7 @@ rule calibration:
         loco=LOCO,
         trait_table=TRAIT_TABLE,
     output:
-        calibration="cohorts/{cohort}/gwas/{model}/calibration.parquet",
+        calibration=tables.CALIBRATION.path,
     log:
         "logs/{cohort}/gwas/{model}-calibration.log",
     conda:
@@ -132,9 +132,9 @@ rule crosscheck:
         sumstats=SUMSTATS,
         loco=LOCO,
         trait_table=TRAIT_TABLE,
-        loci="cohorts/{cohort}/gwas/{model}/loci.parquet",
+        loci=tables.LOCI.path,
     output:
-        crosscheck="cohorts/{cohort}/gwas/{model}/crosscheck.parquet",
+        crosscheck=tables.CROSSCHECK.path,
     log:
         "logs/{cohort}/gwas/{model}-crosscheck.log",
     conda:
@@ -151,7 +151,7 @@ rule crosscheck:
         " --memory_mb {resources.mem_mb} --crosscheck {output.crosscheck} > {log} 2>&1"
 
 
-EXPORTED = "cohorts/{cohort}/gwas/{model}/exports"
+EXPORTED = tables.EXPORTS.path
 EXPORTS = expand(EXPORTED, cohort=GENOTYPED, model=MODELS) if STUDY.exports.formats else []
 
 

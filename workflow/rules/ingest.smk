@@ -7,8 +7,8 @@ rule entries:
         ecg_files,
         unpack(consent_files),
     output:
-        entries=temp("cohorts/{cohort}/ecg/entries.parquet"),
-        consent="cohorts/{cohort}/consent/recordings.json",
+        entries=temp(tables.ENTRIES.path),
+        consent=tables.CONSENT_COUNTS.of(counted="recordings"),
     log:
         "logs/{cohort}/ingest/entries.log",
     conda:
@@ -27,20 +27,16 @@ rule entries:
 rule ingest_shard:
     input:
         ecg_files,
-        entries="cohorts/{cohort}/ecg/entries.parquet",
+        entries=tables.ENTRIES.path,
     output:
-        recordings=temp("cohorts/{cohort}/ecg/parts/{shard}/recordings.parquet"),
-        intervals=temp("cohorts/{cohort}/ecg/parts/{shard}/intervals.parquet"),
-        excluded=temp("cohorts/{cohort}/ecg/parts/{shard}/excluded.parquet"),
-        quality=temp("cohorts/{cohort}/ecg/parts/{shard}/quality.parquet"),
-        strips=expand("cohorts/{{cohort}}/ecg/signals/shard-{{shard}}.strip{bucket}.npy", bucket=STUDY.ingest.buckets),
-        beat="cohorts/{cohort}/ecg/signals/shard-{shard}.beat.npy",
-        window_beats=expand(
-            "cohorts/{{cohort}}/ecg/signals/shard-{{shard}}.beat{bucket}.npy", bucket=STUDY.ingest.buckets[1:]
-        ),
-        window_rr=expand(
-            "cohorts/{{cohort}}/ecg/signals/shard-{{shard}}.rr{bucket}.npy", bucket=STUDY.ingest.buckets[1:]
-        ),
+        recordings=temp(tables.SHARD_RECORDINGS.path),
+        intervals=temp(tables.SHARD_INTERVALS.path),
+        excluded=temp(tables.SHARD_EXCLUDED.path),
+        quality=temp(tables.SHARD_QUALITY.path),
+        strips=SIGNALS["strips"],
+        beat=tables.BEATS.path,
+        window_beats=[tables.WINDOW_BEATS.of(bucket=bucket) for bucket in STUDY.ingest.buckets[1:]],
+        window_rr=[tables.WINDOW_RR.of(bucket=bucket) for bucket in STUDY.ingest.buckets[1:]],
     log:
         "logs/{cohort}/ingest/{shard}.log",
     benchmark:
@@ -66,17 +62,15 @@ rule ingest_shard:
 
 rule ingest:
     input:
-        recordings=expand(
-            "cohorts/{{cohort}}/ecg/parts/{shard}/recordings.parquet", shard=numbered(STUDY.ingest.shards)
-        ),
-        intervals=expand("cohorts/{{cohort}}/ecg/parts/{shard}/intervals.parquet", shard=numbered(STUDY.ingest.shards)),
-        excluded=expand("cohorts/{{cohort}}/ecg/parts/{shard}/excluded.parquet", shard=numbered(STUDY.ingest.shards)),
-        quality=expand("cohorts/{{cohort}}/ecg/parts/{shard}/quality.parquet", shard=numbered(STUDY.ingest.shards)),
+        recordings=expand(tables.SHARD_RECORDINGS.path, shard=SHARDS, allow_missing=True),
+        intervals=expand(tables.SHARD_INTERVALS.path, shard=SHARDS, allow_missing=True),
+        excluded=expand(tables.SHARD_EXCLUDED.path, shard=SHARDS, allow_missing=True),
+        quality=expand(tables.SHARD_QUALITY.path, shard=SHARDS, allow_missing=True),
     output:
-        recordings="cohorts/{cohort}/ecg/recordings.parquet",
-        intervals="cohorts/{cohort}/ecg/intervals.parquet",
-        excluded="cohorts/{cohort}/ecg/excluded.parquet",
-        quality="cohorts/{cohort}/ecg/quality.parquet",
+        recordings=tables.RECORDINGS.path,
+        intervals=tables.INTERVALS.path,
+        excluded=tables.RECORDINGS_EXCLUDED.path,
+        quality=tables.QUALITY.path,
     log:
         "logs/{cohort}/ingest.log",
     conda:

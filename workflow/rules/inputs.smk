@@ -1,23 +1,32 @@
 """Which files of a cohort a rule reads."""
 
+SHARDS = numbered(STUDY.ingest.shards)
+# What a shard of signals is in: strips by their length, and beats, of longer recordings also those of windows.
+SIGNALS = {
+    "strips": [tables.STRIPS.of(bucket=bucket) for bucket in STUDY.ingest.buckets],
+    "beats": [
+        tables.BEATS.path,
+        *(
+            kind.of(bucket=bucket)
+            for bucket in STUDY.ingest.buckets[1:]
+            for kind in (tables.WINDOW_BEATS, tables.WINDOW_RR)
+        ),
+    ],
+}
+
 
 def signals_of(cohorts):
     """Named inputs: recordings and signals of one cohort or several."""
-    folder, kinds = "cohorts/{cohort}/ecg", {
-        "strips": [f"strip{bucket}" for bucket in STUDY.ingest.buckets],
-        "beats": STUDY.ingest.beat_files,
-    }
-    shards = numbered(STUDY.ingest.shards)
-    found = {"recordings": expand(f"{folder}/recordings.parquet", cohort=cohorts)}
-    return found | {
-        name: expand(f"{folder}/signals/shard-{{shard}}.{{kind}}.npy", cohort=cohorts, shard=shards, kind=kind)
-        for name, kind in kinds.items()
-    }
+    named = {"recordings": expand(tables.RECORDINGS.path, cohort=cohorts)}
+    places = [(cohort, shard) for cohort in ([cohorts] if isinstance(cohorts, str) else cohorts) for shard in SHARDS]
+    for name, paths in SIGNALS.items():
+        named[name] = [path for cohort, shard in places for path in expand(paths, cohort=cohort, shard=shard)]
+    return named
 
 
 def people_of(wildcards):
     """The cohort's people, where it has a table of them."""
-    return f"cohorts/{wildcards.cohort}/people.parquet" if COHORTS[wildcards.cohort].people else []
+    return tables.PEOPLE.of(cohort=wildcards.cohort) if COHORTS[wildcards.cohort].people else []
 
 
 def label_files(wildcards):

@@ -1,19 +1,17 @@
 """Predictors, embeddings and loci -> what of the ECG mattered: for a prediction, along an axis, for each allele."""
 
-EXPLAINED = {
-    name: f"cohorts/{{cohort}}/interpret/{{model}}/{{method}}/{name}.parquet"
-    for name in ("occlusion", "attributions", "beat_maps", "checks")
-}
-
 
 rule explain:
     input:
         unpack(lambda wildcards: signals_of(wildcards.cohort)),
-        predictor="predict/{model}/{method}.pt",
-        labels="cohorts/{cohort}/predict/labels.parquet",
-        scores="cohorts/{cohort}/predict/{model}/scores-{method}.parquet",
+        predictor=tables.PREDICTOR.of(fitted="{method}"),
+        labels=tables.LABELS.path,
+        scores=tables.SCORES.of(fitted="{method}"),
     output:
-        **EXPLAINED,
+        occlusion=tables.INTERPRET_OCCLUSION.path,
+        attributions=tables.INTERPRET_ATTRIBUTIONS.path,
+        beat_maps=tables.INTERPRET_BEAT_MAPS.path,
+        checks=tables.INTERPRET_CHECKS.path,
     log:
         "logs/{cohort}/interpret/{model}-{method}.log",
     wildcard_constraints:
@@ -38,11 +36,11 @@ rule explain:
 rule traversal:
     input:
         unpack(lambda wildcards: signals_of(wildcards.cohort)),
-        checkpoint="models/{model}/checkpoint.pt",
-        embeddings="cohorts/{cohort}/embeddings/{model}.parquet",
-        traits="cohorts/{cohort}/phenotypes/{model}/traits.parquet",
+        checkpoint=tables.CHECKPOINT.path,
+        embeddings=tables.EMBEDDINGS.path,
+        traits=tables.TRAITS.path,
     output:
-        "cohorts/{cohort}/interpret/{model}/traversal.parquet",
+        tables.TRAVERSAL.path,
     log:
         "logs/{cohort}/interpret/{model}-traversal.log",
     conda:
@@ -63,11 +61,11 @@ rule alleles:
         unpack(lambda wildcards: signals_of(wildcards.cohort)),
         **GENOTYPES,
         **TRAITS,
-        loci="cohorts/{cohort}/gwas/{model}/loci.parquet",
-        intervals="cohorts/{cohort}/ecg/intervals.parquet",
+        loci=tables.LOCI.path,
+        intervals=tables.INTERVALS.path,
     output:
-        beats="cohorts/{cohort}/interpret/{model}/allele_beats.parquet",
-        traits="cohorts/{cohort}/interpret/{model}/allele_traits.parquet",
+        beats=tables.ALLELE_BEATS.path,
+        traits=tables.ALLELE_TRAITS.path,
     log:
         "logs/{cohort}/interpret/{model}-alleles.log",
     conda:
@@ -91,14 +89,13 @@ rule alleles:
 # What is told of the report's model: the beats of its loci and axes, and of the predictors what they look at.
 HEARTS = STUDY.ingest.heart and MODELS[REPORT_MODEL].kind != "outcomes"
 TOLD_OF_LOCI = expand(
-    "cohorts/{cohort}/interpret/{model}/{table}.parquet",
+    rules.alleles.output + (rules.traversal.output if MODELS[REPORT_MODEL].kind in ("transformer", "pca") else []),
     cohort=GENOTYPED if HEARTS and STUDY.interpret.loci else [],
     model=REPORT_MODEL,
-    table=["allele_beats", "allele_traits"]
-    + (["traversal"] if MODELS[REPORT_MODEL].kind in ("transformer", "pca") else []),
 )
-EXPLANATIONS = [
-    path.format(cohort=TRAIN, model=PREDICT_MODEL, method=method)
-    for path in EXPLAINED.values()
-    for method in (STUDY.interpret.methods if "prevalent" in KINDS else [])
-]
+EXPLANATIONS = expand(
+    rules.explain.output,
+    cohort=TRAIN,
+    model=PREDICT_MODEL,
+    method=STUDY.interpret.methods if "prevalent" in KINDS else [],
+)

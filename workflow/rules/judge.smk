@@ -1,19 +1,21 @@
 """Labels and scores of every cohort -> what predictors are worth, risks of diseases to come, a bundle to hand on."""
 
-JUDGED = ("performance", "differences", "thresholds", "reliability", "decision", "subgroups", "population")
-
 
 rule evaluate:
     input:
-        labels=expand("cohorts/{cohort}/predict/labels.parquet", cohort=COHORTS),
-        scores=[
-            f"cohorts/{cohort}/predict/{{model}}/scores-{fitted}.parquet" for cohort in COHORTS for fitted in FITTED
-        ],
-        recordings=expand("cohorts/{cohort}/ecg/recordings.parquet", cohort=COHORTS),
-        samples=expand("cohorts/{cohort}/genotypes/samples.parquet", cohort=GENOTYPED),
-        people=expand("cohorts/{cohort}/people.parquet", cohort=WITH_PEOPLE),
+        labels=expand(tables.LABELS.path, cohort=COHORTS),
+        scores=expand(tables.SCORES.path, cohort=COHORTS, fitted=FITTED, allow_missing=True),
+        recordings=expand(tables.RECORDINGS.path, cohort=COHORTS),
+        samples=expand(tables.SAMPLES.path, cohort=GENOTYPED),
+        people=expand(tables.PEOPLE.path, cohort=WITH_PEOPLE),
     output:
-        **{name: f"predict/{{model}}/{name}.parquet" for name in JUDGED},
+        performance=tables.PREDICT_PERFORMANCE.path,
+        differences=tables.PREDICT_DIFFERENCES.path,
+        thresholds=tables.PREDICT_THRESHOLDS.path,
+        reliability=tables.PREDICT_RELIABILITY.path,
+        decision=tables.PREDICT_DECISION.path,
+        subgroups=tables.PREDICT_SUBGROUPS.path,
+        population=tables.PREDICT_POPULATION.path,
     log:
         "logs/predict/{model}-evaluate.log",
     conda:
@@ -24,11 +26,9 @@ rule evaluate:
         lists=lists,
         cohorts=json.dumps(list(COHORTS)),
         methods=json.dumps([fitted.split("-")[0] for fitted in FITTED]),
-        people=json.dumps([f"cohorts/{name}/people.parquet" if name in WITH_PEOPLE else None for name in COHORTS]),
-        samples=json.dumps(
-            [f"cohorts/{name}/genotypes/samples.parquet" if name in GENOTYPED else None for name in COHORTS]
-        ),
-        outputs=lambda wildcards, output: " ".join(f"--{name}_out {output[name]}" for name in JUDGED),
+        people=json.dumps([tables.PEOPLE.of(cohort=name) if name in WITH_PEOPLE else None for name in COHORTS]),
+        samples=json.dumps([tables.SAMPLES.of(cohort=name) if name in GENOTYPED else None for name in COHORTS]),
+        outputs=lambda wildcards, output: " ".join(f"--{name}_out {path}" for name, path in output.items()),
         settings=settings("predict"),
         seed=STUDY.seed,
         code=source("predict"),
@@ -39,16 +39,17 @@ rule evaluate:
         " --settings {params.settings:q} --seed {params.seed} {params.outputs} > {log} 2>&1"
 
 
-SURVIVED = ("survival", "hazard_ratios", "survival_curves", "survival_calibration", "survival_risks")
-
-
 rule survival:
     input:
-        labels=expand("cohorts/{cohort}/predict/labels.parquet", cohort=COHORTS),
-        embeddings=expand("cohorts/{cohort}/embeddings/{{model}}.parquet", cohort=COHORTS),
-        intervals=expand("cohorts/{cohort}/ecg/intervals.parquet", cohort=COHORTS),
+        labels=expand(tables.LABELS.path, cohort=COHORTS),
+        embeddings=expand(tables.EMBEDDINGS.path, cohort=COHORTS, allow_missing=True),
+        intervals=expand(tables.INTERVALS.path, cohort=COHORTS),
     output:
-        **{name: f"predict/{{model}}/{name}.parquet" for name in SURVIVED},
+        survival=tables.SURVIVAL.path,
+        hazard_ratios=tables.SURVIVAL_HAZARD_RATIOS.path,
+        survival_curves=tables.SURVIVAL_CURVES.path,
+        survival_calibration=tables.SURVIVAL_CALIBRATION.path,
+        survival_risks=tables.SURVIVAL_RISKS.path,
     log:
         "logs/predict/{model}-survival.log",
     conda:
@@ -71,12 +72,12 @@ rule survival:
 
 rule bundle:
     input:
-        predictor="predict/{model}/{method}.pt",
-        performance="predict/{model}/performance.parquet",
-        thresholds="predict/{model}/thresholds.parquet",
-        subgroups="predict/{model}/subgroups.parquet",
+        predictor=tables.PREDICTOR.of(fitted="{method}"),
+        performance=tables.PREDICT_PERFORMANCE.path,
+        thresholds=tables.PREDICT_THRESHOLDS.path,
+        subgroups=tables.PREDICT_SUBGROUPS.path,
     output:
-        directory("predict/{model}/bundle-{method}"),
+        directory(tables.BUNDLE.path),
     log:
         "logs/predict/{model}-{method}-bundle.log",
     wildcard_constraints:
@@ -99,11 +100,10 @@ KINDS = {outcome.kind for outcome in PREDICT.outcomes.values()}
 # A bundle of the first network named, where a licence is.
 BUNDLED = [name for name in PREDICT.methods if name not in ("combined", "intervals", "demographics")][:1]
 JUDGEMENTS = expand(
-    "predict/{model}/{name}.parquet",
+    (rules.evaluate.output if "prevalent" in KINDS else []) + (rules.survival.output if "incident" in KINDS else []),
     model=PREDICT_MODEL,
-    name=[*(JUDGED if "prevalent" in KINDS else ()), *(SURVIVED if "incident" in KINDS else ())],
 ) + expand(
-    "predict/{model}/bundle-{method}",
+    rules.bundle.output,
     model=PREDICT_MODEL,
     method=BUNDLED if STUDY.release.licence and "prevalent" in KINDS else [],
 )

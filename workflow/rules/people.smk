@@ -8,8 +8,8 @@ rule people:
         unpack(consent_files),
         people=lambda wildcards: COHORTS[wildcards.cohort].people,
     output:
-        people="cohorts/{cohort}/people.parquet",
-        consent="cohorts/{cohort}/consent/people.json",
+        people=tables.PEOPLE.path,
+        consent=tables.CONSENT_COUNTS.of(counted="people"),
     log:
         "logs/{cohort}/people.log",
     wildcard_constraints:
@@ -29,9 +29,9 @@ rule people:
 
 # The doors by which people come in; each says what it found of the list, and none writes an id.
 DOORS = {
-    "people": ("cohorts/{cohort}/consent/people.json", WITH_PEOPLE),
-    "recordings": ("cohorts/{cohort}/consent/recordings.json", list(COHORTS)),
-    "samples": ("cohorts/{cohort}/consent/samples.json", GENOTYPED),
+    "people": (tables.CONSENT_COUNTS.of(counted="people"), WITH_PEOPLE),
+    "recordings": (tables.CONSENT_COUNTS.of(counted="recordings"), list(COHORTS)),
+    "samples": (tables.CONSENT_COUNTS.of(counted="samples"), GENOTYPED),
 }
 
 
@@ -40,7 +40,7 @@ rule consent:
         unpack(consent_files),
         unpack(lambda wildcards: {name: path for name, (path, cohorts) in DOORS.items() if wildcards.cohort in cohorts}),
     output:
-        "cohorts/{cohort}/consent.json",
+        tables.CONSENT.path,
     log:
         "logs/{cohort}/consent.log",
     conda:

@@ -5,7 +5,7 @@ rule covariates:
     input:
         people=lambda wildcards: COHORTS[wildcards.cohort].people,
     output:
-        "cohorts/{cohort}/phenotypes/covariates.json",
+        tables.COVARIATES_CHECK.path,
     log:
         "logs/{cohort}/covariates.log",
     priority: 100  # what is wrong with a covariate is said in the first minute, not after the training
@@ -25,17 +25,17 @@ rule traits:
     input:
         unpack(consent_of_values),
         values=values_of,
-        people="cohorts/{cohort}/people.parquet",
-        samples="cohorts/{cohort}/genotypes/samples.parquet",
-        pcs="cohorts/{cohort}/genotypes/pcs.parquet",
-        recordings="cohorts/{cohort}/ecg/recordings.parquet",
-        covariates="cohorts/{cohort}/phenotypes/covariates.json",
+        people=tables.PEOPLE.path,
+        samples=tables.SAMPLES.path,
+        pcs=tables.PCS.path,
+        recordings=tables.RECORDINGS.path,
+        covariates=tables.COVARIATES_CHECK.path,
     output:
-        traits="cohorts/{cohort}/phenotypes/{model}/traits.parquet",
-        covariates="cohorts/{cohort}/phenotypes/{model}/covariates.parquet",
-        reliability="cohorts/{cohort}/phenotypes/{model}/reliability.parquet",
-        excluded="cohorts/{cohort}/phenotypes/{model}/excluded.parquet",
-        transform="cohorts/{cohort}/phenotypes/{model}/transform.npz",
+        traits=tables.TRAITS.path,
+        covariates=tables.COVARIATES.path,
+        reliability=tables.RELIABILITY.path,
+        excluded=tables.TRAITS_EXCLUDED.path,
+        transform=tables.TRANSFORM.path,
     log:
         "logs/{cohort}/phenotypes/{model}.log",
     conda:

@@ -14,11 +14,11 @@ FITTED = PREDICT.methods + [
 rule labels:
     input:
         label_files,
-        recordings="cohorts/{cohort}/ecg/recordings.parquet",
+        recordings=tables.RECORDINGS.path,
         people=people_of,
     output:
-        labels="cohorts/{cohort}/predict/labels.parquet",
-        excluded="cohorts/{cohort}/predict/excluded.parquet",
+        labels=tables.LABELS.path,
+        excluded=tables.LABELS_EXCLUDED.path,
     log:
         "logs/{cohort}/predict/labels.log",
     conda:
@@ -41,13 +41,13 @@ rule labels:
 rule fit_predictor:
     input:
         **signals_of(TRAIN),
-        checkpoint="models/{model}/checkpoint.pt",
-        embeddings=f"cohorts/{TRAIN}/embeddings/{{model}}.parquet",
-        labels=f"cohorts/{TRAIN}/predict/labels.parquet",
-        intervals=f"cohorts/{TRAIN}/ecg/intervals.parquet",
-        people=f"cohorts/{TRAIN}/people.parquet" if COHORTS[TRAIN].people else [],
+        checkpoint=tables.CHECKPOINT.path,
+        embeddings=tables.EMBEDDINGS.of(cohort=TRAIN),
+        labels=tables.LABELS.of(cohort=TRAIN),
+        intervals=tables.INTERVALS.of(cohort=TRAIN),
+        people=tables.PEOPLE.of(cohort=TRAIN) if COHORTS[TRAIN].people else [],
     output:
-        "predict/{model}/{fitted}.pt",
+        tables.PREDICTOR.path,
     log:
         "logs/predict/{model}-{fitted}.log",
     benchmark:
@@ -79,12 +79,12 @@ rule fit_predictor:
 rule score:
     input:
         unpack(lambda wildcards: signals_of(wildcards.cohort)),
-        predictor="predict/{model}/{fitted}.pt",
-        labels="cohorts/{cohort}/predict/labels.parquet",
-        intervals="cohorts/{cohort}/ecg/intervals.parquet",
+        predictor=tables.PREDICTOR.path,
+        labels=tables.LABELS.path,
+        intervals=tables.INTERVALS.path,
         people=people_of,
     output:
-        "cohorts/{cohort}/predict/{model}/scores-{fitted}.parquet",
+        tables.SCORES.path,
     log:
         "logs/{cohort}/predict/{model}-{fitted}-score.log",
     wildcard_constraints:

@@ -8,8 +8,8 @@ rule pretrain_transformer:
         **ALL_SIGNALS,
         start=lambda wildcards: MODELS[wildcards.model].start or [],
     output:
-        checkpoint="models/{model}/checkpoint.pt",
-        history="models/{model}/history.parquet",
+        checkpoint=tables.CHECKPOINT.path,
+        history=tables.HISTORY.path,
     log:
         "logs/models/{model}.log",
     benchmark:
@@ -43,7 +43,7 @@ rule pretrain_pca:
     input:
         **ALL_SIGNALS,
     output:
-        checkpoint="models/{model}/checkpoint.pt",
+        checkpoint=tables.CHECKPOINT.path,
     log:
         "logs/models/{model}.log",
     wildcard_constraints:
@@ -64,14 +64,14 @@ rule pretrain_pca:
         " --checkpoint {output.checkpoint} > {log} 2>&1"
 
 
-RELEASED = ["models/{model}/release/model.safetensors", "models/{model}/release/README.md"]
+RELEASED = [tables.RELEASED_MODEL.path, tables.MODEL_CARD.path]
 TRAINED = [name for name, model in MODELS.items() if model.kind in ("transformer", "pca")]
 RELEASES = expand(RELEASED, model=TRAINED) if STUDY.release.licence else []
 
 
 rule release:
     input:
-        checkpoint="models/{model}/checkpoint.pt",
+        checkpoint=tables.CHECKPOINT.path,
     output:
         model=RELEASED[0],
         model_card=RELEASED[1],

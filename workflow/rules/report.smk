@@ -1,20 +1,16 @@
 """Everything -> one page; and for a simulated cohort, which planted loci were found."""
 
 # What the page shows of every model, and of the model it is about.
-COMPARED = [
-    "gwas/{model}/loci.parquet",
-    "gwas/{model}/calibration.parquet",
-    "finemap/{model}/credible_sets.parquet",
-]
+COMPARED = [tables.LOCI.path, tables.CALIBRATION.path, tables.CREDIBLE_SETS.path]
 TOLD = [
-    "phenotypes/{model}/excluded.parquet",
-    "phenotypes/{model}/reliability.parquet",
-    "phenotypes/{model}/traits.parquet",
-    "gwas/{model}/loci_any_trait.parquet",
-    "gwas/{model}/multiplicity.parquet",
-    "gwas/{model}/crosscheck.parquet",
-    "finemap/{model}/variants.parquet",
-    "finemap/{model}/ld_diagnostics.parquet",
+    tables.TRAITS_EXCLUDED.path,
+    tables.RELIABILITY.path,
+    tables.TRAITS.path,
+    tables.LOCI_ANY_TRAIT.path,
+    tables.MULTIPLICITY.path,
+    tables.CROSSCHECK.path,
+    tables.FINEMAP_VARIANTS.path,
+    tables.LD_DIAGNOSTICS.path,
 ]
 
 
@@ -22,16 +18,16 @@ rule recovery:
     input:
         **GENOTYPES,
         **TRAITS,
-        truth="simulated/{cohort}/truth.json",
+        truth=tables.TRUTH.path,
         sumstats=SUMSTATS,
         trait_table=TRAIT_TABLE,
-        loci="cohorts/{cohort}/gwas/{model}/loci.parquet",
-        calibration="cohorts/{cohort}/gwas/{model}/calibration.parquet",
-        credible_sets="cohorts/{cohort}/finemap/{model}/credible_sets.parquet",
-        pips="cohorts/{cohort}/finemap/{model}/variants.parquet",
+        loci=tables.LOCI.path,
+        calibration=tables.CALIBRATION.path,
+        credible_sets=tables.CREDIBLE_SETS.path,
+        pips=tables.FINEMAP_VARIANTS.path,
     output:
-        recovery="recovery/{cohort}/{model}.tsv",
-        summary="recovery/{cohort}/{model}.json",
+        recovery=tables.RECOVERY.path,
+        summary=tables.RECOVERY_SUMMARY.path,
     log:
         "logs/{cohort}/report/recovery-{model}.log",
     conda:
@@ -50,9 +46,9 @@ rule recovery:
 
 rule recovery_table:
     input:
-        [f"recovery/{cohort}/{REPORT_MODEL}.tsv" for cohort in PLANTED[:1]],
+        expand(tables.RECOVERY.path, cohort=PLANTED[:1], model=REPORT_MODEL),
     output:
-        "recovery.tsv",
+        tables.RECOVERY_OF_STUDY.path,
     log:
         "logs/recovery.log",
     conda:
@@ -66,27 +62,23 @@ rule recovery_table:
 rule page:
     input:
         STUDY.report.genes or [],
-        expand("cohorts/{cohort}/consent.json", cohort=COHORTS),
-        expand("cohorts/{cohort}/ecg/{table}.parquet", cohort=COHORTS, table=["recordings", "excluded"]),
-        expand(
-            "cohorts/{cohort}/genotypes/{table}.parquet", cohort=GENOTYPED, table=["samples", "variants", "excluded"]
-        ),
-        expand(expand("cohorts/{{cohort}}/{table}", table=COMPARED), cohort=GENOTYPED, model=MODELS),
-        expand(expand("cohorts/{{cohort}}/{table}", table=TOLD), cohort=GENOTYPED, model=REPORT_MODEL),
-        expand(SUMSTATS, cohort=GENOTYPED, model=REPORT_MODEL),
-        expand(
-            "models/{model}/history.parquet", model=REPORT_MODEL if MODELS[REPORT_MODEL].kind == "transformer" else []
-        ),
-        expand("recovery/{cohort}/{model}.tsv", cohort=PLANTED, model=MODELS),
-        "recovery.tsv" if PLANTED else [],
+        expand(tables.CONSENT.path, cohort=COHORTS),
+        expand([tables.RECORDINGS.path, tables.RECORDINGS_EXCLUDED.path], cohort=COHORTS),
+        expand([tables.SAMPLES.path, tables.VARIANTS.path, tables.GENOTYPES_EXCLUDED.path], cohort=GENOTYPED),
+        expand(COMPARED, cohort=GENOTYPED, model=MODELS),
+        expand(TOLD, cohort=GENOTYPED, model=REPORT_MODEL),
+        expand([*SUMSTATS, TRAIT_TABLE], cohort=GENOTYPED, model=REPORT_MODEL),
+        expand(tables.HISTORY.path, model=REPORT_MODEL if MODELS[REPORT_MODEL].kind == "transformer" else []),
+        expand([tables.RECOVERY.path, tables.RECOVERY_SUMMARY.path], cohort=PLANTED, model=MODELS),
+        tables.RECOVERY_OF_STUDY.path if PLANTED else [],
         JUDGEMENTS,
         EXPLANATIONS,
         TOLD_OF_LOCI,
-        expand("embeddings/readout/{model}.parquet", model=READ),
-        expand("cohorts/{cohort}/embeddings/{model}.ood.parquet", cohort=COHORTS, model=EMBEDDING),
+        expand(tables.READOUT.path, model=READ),
+        expand(tables.OUT_OF_DISTRIBUTION.path, cohort=COHORTS, model=EMBEDDING),
     output:
-        page=report("report/index.html", category="Report", caption="../report/page.rst"),
-        provenance="report/provenance.json",
+        page=report(tables.PAGE.path, category="Report", caption="../report/page.rst"),
+        provenance=tables.PROVENANCE.path,
     log:
         "logs/report.log",
     conda:

@@ -1,12 +1,14 @@
 """Cohorts with known truth: simulated from nothing, or real recordings with planted effects."""
 
+OF_USERS = ["recordings", "people", "id_bridge"]  # tables that a user would give
+
 
 rule simulate_cohort:
     output:
-        ecg=directory("simulated/{cohort}/ecg"),
-        tables=multiext("simulated/{cohort}/", "recordings.csv", "people.csv", "id_bridge.csv", "truth.json"),
-        parameters="simulated/{cohort}/parameters.parquet",
-        dated=multiext("simulated/{cohort}/", "statements.csv", "diagnoses.csv", "followup.csv"),
+        ecg=directory(tables.SIMULATED_ECG.path),
+        tables=[*expand(tables.SIMULATED_TABLE.path, table=OF_USERS, allow_missing=True), tables.TRUTH.path],
+        parameters=tables.PARAMETERS.path,
+        dated=expand(tables.SIMULATED_TABLE.path, table=["statements", "diagnoses", "followup"], allow_missing=True),
     log:
         "logs/{cohort}/simulate.log",
     benchmark:
@@ -33,8 +35,8 @@ rule simulate_spike:
         lambda wildcards: COHORTS[wildcards.cohort].simulate.genotypes.files(),
         lambda wildcards: COHORTS[wildcards.cohort].simulate.labels or [],
     output:
-        ecg=directory("simulated/{cohort}/ecg"),
-        tables=multiext("simulated/{cohort}/", "recordings.csv", "people.csv", "id_bridge.csv", "truth.json"),
+        ecg=directory(tables.SIMULATED_ECG.path),
+        tables=[*expand(tables.SIMULATED_TABLE.path, table=OF_USERS, allow_missing=True), tables.TRUTH.path],
     log:
         "logs/{cohort}/simulate.log",
     benchmark:

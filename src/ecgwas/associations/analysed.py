@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from ecgwas import tables
 from ecgwas.errors import UserError
 
 EVERY = "all"  # predictions from every chromosome: for contigs that step 1 does not use
@@ -40,7 +41,7 @@ class People:
         """Predictions [n, T] of the traits from all chromosomes but `contig`, where there are any."""
         if self.loco is None:
             return None
-        whole = pl.scan_parquet(self.loco)
+        whole = tables.LOCO.scan(self.loco)
         named = whole.filter(contig=contig).collect()
         predicted = named if named.height else whole.filter(contig=EVERY).collect()
         if predicted.height != len(self.y) or predicted.columns != ["contig", *self.traits]:
@@ -54,7 +55,8 @@ class People:
 
 def read_people(traits: Path, covariates: Path, samples: Path, loco: Path | None = None) -> People:
     """People of the trait table, with covariates and the rows of their samples in the genotype files."""
-    y, c, known = pl.read_parquet(traits), pl.read_parquet(covariates), pl.read_parquet(samples)
+    y, c = tables.TRAITS.read(traits), tables.COVARIATES.read(covariates)
+    known = tables.SAMPLES.read(samples, ["sample_id", "index"])
     joined = y.select("sample_id").join(
         known.select("sample_id", "index"), on="sample_id", how="left", maintain_order="left"
     )

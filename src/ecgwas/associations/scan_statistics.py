@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
+from ecgwas import tables
 from ecgwas.errors import UserError
 from ecgwas.genotype_files.variants import VARIANT
 
@@ -47,7 +48,7 @@ class Scan:
     def t_of(self, traits: list[str]) -> np.ndarray:
         """[V, T'] of some traits."""
         names = [f"t:{name}" for name in traits]
-        return as_floats(pl.concat([pl.read_parquet(path, columns=names) for path in self.parts]).select(names))
+        return as_floats(pl.concat([tables.SUMSTATS.read(path, names) for path in self.parts]))
 
     def t_at(self, rows: np.ndarray) -> np.ndarray:
         """[V', T] of some variants, in ascending order; only row groups that hold one of them are read."""
@@ -62,9 +63,9 @@ class Scan:
     def beyond(self, bounds: np.ndarray) -> np.ndarray:
         """[V] whether |t| of any trait is at or above its bound [T]; a row group at a time."""
         names, found = [f"t:{name}" for name in self.names], [np.empty(0, bool)]
-        for file, number, _ in row_groups(self.parts):
-            t = as_floats(pl.from_arrow(file.read_row_group(number, names)).select(names))
-            found.append((np.abs(t) >= bounds).any(axis=1))
+        for part in self.parts:
+            for batch in tables.SUMSTATS.batches(part, names):
+                found.append((np.abs(as_floats(batch.select(names))) >= bounds).any(axis=1))
         return np.concatenate(found)
 
     def yy(self, rows: np.ndarray) -> np.ndarray:
@@ -119,9 +120,9 @@ def row_groups(parts: list[Path]) -> Iterator[tuple[pq.ParquetFile, int, int]]:
 
 def read_scan(sumstats: list[Path], trait_table: Path) -> Scan:
     """Parts of a scan, in the order given, which is genome order; the trait table of any part."""
-    small = [name for name in pl.read_parquet_schema(sumstats[0]) if not name.startswith("t:")]
-    table = pl.concat([pl.read_parquet(path, columns=small) for path in sumstats])
-    lengths = pl.read_parquet(trait_table)
+    small = [name for name in tables.SUMSTATS.scan(sumstats[0]).collect_schema() if not name.startswith("t:")]
+    table = pl.concat([tables.SUMSTATS.read(path, small) for path in sumstats])
+    lengths = tables.SCAN_TRAITS.read(trait_table)
     per_trait = lengths.unique("trait", keep="first", maintain_order=True).drop("contig", "yy")
     return Scan(table, list(sumstats), per_trait, lengths.select("trait", "contig", "yy"))
 

@@ -9,7 +9,7 @@ import polars as pl
 from ecgwas import tables
 from ecgwas.cli import run
 from ecgwas.errors import UserError
-from ecgwas.files import atomic, write_parquet
+from ecgwas.files import atomic
 
 RECORDINGS = 5000  # of the reference, at most
 FOLDS = 5
@@ -86,7 +86,7 @@ def fit(z: np.ndarray, person: np.ndarray, seed: int) -> Reference:
 
 def read(path: Path) -> tuple[pl.DataFrame, np.ndarray]:
     """Ids of the recordings, and their embeddings float64 [recording, width]."""
-    table = pl.read_parquet(path)
+    table = tables.EMBEDDINGS.read(path)
     names = [name for name in table.columns if name not in ("recording_id", "person_id")]
     return table.select("recording_id", "person_id"), table.select(names).cast(pl.Float64).to_numpy()
 
@@ -103,7 +103,7 @@ def scores(ids: pl.DataFrame, z: np.ndarray, made: Reference) -> pl.DataFrame:
     """tables.OUT_OF_DISTRIBUTION of one cohort."""
     distance = made.distance(z)
     table = ids.with_columns(distance=pl.Series(distance), percentile=pl.Series(made.percentile(distance)))
-    return tables.typed(table, tables.OUT_OF_DISTRIBUTION)
+    return tables.OUT_OF_DISTRIBUTION.typed(table)
 
 
 def main(
@@ -136,7 +136,7 @@ def main(
         table = scores(ids, z, made)
         beyond = (table["percentile"] > 99).mean()
         print(f"{path}: {table.height} recordings, {beyond:.2%} beyond the 99th percentile", flush=True)
-        write_parquet(table, path)
+        tables.OUT_OF_DISTRIBUTION.write(table, path)
 
 
 if __name__ == "__main__":

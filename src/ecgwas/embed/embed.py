@@ -18,9 +18,8 @@ from ecgwas.encoder.tokens import make_grid, on_device
 from ecgwas.encoder.transformer import whole
 from ecgwas.encoder.windows import Encode, Summary, summarise
 from ecgwas.errors import UserError
-from ecgwas.files import write_parquet
 from ecgwas.signals import data
-from ecgwas.tables import EMBEDDING_WINDOWS, typed
+from ecgwas.tables import EMBEDDING_WINDOWS, EMBEDDINGS
 
 
 def transformer(checkpoint: dict[str, Any], layers: Sequence[int] = ()) -> Encode:
@@ -88,7 +87,7 @@ def to_windows_table(signals: data.Signals, summary: Summary) -> pl.DataFrame:
     """tables.EMBEDDING_WINDOWS, and s0001, s0002, …: the rows of `to_table`."""
     table = signals.table.select("recording_id", "person_id", windows=pl.Series(summary.count))
     sds = (pl.Series(f"s{i:04d}", summary.sd[:, i]).fill_nan(None) for i in range(summary.sd.shape[1]))
-    return typed(table.with_columns(sds).filter(pl.col("windows") > 0), EMBEDDING_WINDOWS)
+    return EMBEDDING_WINDOWS.typed(table.with_columns(sds).filter(pl.col("windows") > 0))
 
 
 def main(
@@ -123,9 +122,9 @@ def main(
     print(
         f"{table.height} recordings embedded, {len(signals) - table.height} without a median beat left out", flush=True
     )
-    write_parquet(table, embeddings)
+    EMBEDDINGS.write(table, embeddings)
     if windows:
-        write_parquet(to_windows_table(signals, summary), windows)
+        EMBEDDING_WINDOWS.write(to_windows_table(signals, summary), windows)
 
 
 if __name__ == "__main__":

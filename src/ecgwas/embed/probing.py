@@ -11,7 +11,6 @@ from ecgwas import config, tables, user_tables
 from ecgwas.cli import run
 from ecgwas.embed import linear_probes
 from ecgwas.errors import UserError
-from ecgwas.files import write_parquet
 from ecgwas.people.values import not_traits
 from ecgwas.stats import circular
 from ecgwas.stats.repeated_measures import icc
@@ -73,8 +72,8 @@ def gather(
         if chosen not in (None, names):
             raise UserError(f"{paths[0]}: {len(names)} columns, {len(chosen)} in another cohort; use one model for all")
         chosen, on = names, "recording_id" if "recording_id" in table.columns else "person_id"
-        measured = pl.read_parquet(paths[2]).select("recording_id", *WANTED)
-        about = pl.read_parquet(paths[1]).select("recording_id", "person_id", *UNWANTED[1:])
+        measured = tables.INTERVALS.read(paths[2], ["recording_id", *WANTED])
+        about = tables.RECORDINGS.read(paths[1], ["recording_id", "person_id", *UNWANTED[1:]])
         about = about.with_columns(cohort=pl.lit(cohort), person=pl.lit(f"{cohort}/") + pl.col("person_id"))
         found = table.select(on, *(pl.col(name).cast(pl.Float64).alias(f"x:{name}") for name in names))
         parts.append(about.join(measured, on="recording_id", how="left").join(found, on=on, how="inner"))
@@ -210,7 +209,7 @@ def readout(known: Known, model: str, classical: bool, seed: int) -> pl.DataFram
     rows = list(scored(known, "all", classical, seed))
     for cohort in cohorts if len(cohorts) > 1 else []:
         rows += scored(known.of((known.table["cohort"] == cohort).to_numpy()), cohort, classical, seed)
-    schema = {name: dtype for name, (dtype, _) in tables.READOUT.items()}
+    schema = tables.READOUT.schema
     return pl.DataFrame([{"model": model} | row for row in rows], schema=schema)
 
 
@@ -240,7 +239,7 @@ def main(
     made = readout(known, model, classical, seed)
     known_rows = made.filter(pl.col("value").is_not_null())
     print(f"{known.table.height} recordings, {known_rows.height} of {made.height} quantities scored", flush=True)
-    write_parquet(made, readout_out)
+    tables.READOUT.write(made, readout_out)
 
 
 if __name__ == "__main__":

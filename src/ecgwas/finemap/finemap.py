@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import polars as pl
 
+from ecgwas import tables
 from ecgwas.cli import run
 from ecgwas.config import Finemap
 from ecgwas.errors import UserError
@@ -19,7 +20,8 @@ Item, Made = TypeVar("Item"), TypeVar("Made")
 
 def check_scan(cohort: ld.Cohort, trait_table: Path) -> None:
     """Raise `UserError` unless the scan was made of these traits in these people."""
-    scanned = {row["trait"]: row["df"] or row["n"] for row in pl.read_parquet(trait_table).iter_rows(named=True)}
+    listed = tables.SCAN_TRAITS.read(trait_table, ["trait", "df", "n"])
+    scanned = {trait: df or n for trait, df, n in listed.rows()}
     groups = {trait: cohort.group_of(trait) for trait in cohort.people.traits}
     here = {trait: len(g.rows) if cohort.people.binary else g.df for trait, g in groups.items()}
     if scanned != here:
@@ -93,7 +95,7 @@ def main(
         print(summary(region, mapped), flush=True)
         return result_tables.region_tables(region, mapped)
 
-    found = regions.spans(pl.read_parquet(loci).to_dicts(), settings.window_bp)
+    found = regions.spans(tables.LOCI.read(loci).to_dicts(), settings.window_bp)
     result_tables.stream(in_order(one, found, threads), [credible_sets, pips, diagnostics])
 
 

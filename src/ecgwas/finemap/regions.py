@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from ecgwas import tables
 from ecgwas.config import Finemap
 from ecgwas.errors import UserError
 from ecgwas.finemap import ld
@@ -118,7 +119,7 @@ def read_region(span: Span, sumstats: list[Path], cohort: ld.Cohort, settings: F
     reach = pl.col("position").is_between(span.start - margin_bp, span.end + margin_bp)
     columns = [*VARIANT, "rsid", "joint_neg_log10_p", *(f"t:{trait}" for trait in span.traits())]
     near = (pl.col("contig") == span.contig) & reach
-    table = pl.concat([pl.scan_parquet(path).filter(near).select(columns) for path in sumstats]).collect()
+    table = pl.concat([tables.SUMSTATS.scan(path, columns).filter(near) for path in sumstats]).collect()
     inside = pl.col("position").is_between(span.start, span.end)
     variants, others = table.filter(inside), table.filter(~inside)
     if not len(variants):

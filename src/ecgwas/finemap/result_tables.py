@@ -6,15 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pyarrow.parquet as pq
 
-from ecgwas import files
-from ecgwas import tables as schemas
+from ecgwas import tables
 from ecgwas.finemap.mapping import Mapped, Result
 from ecgwas.finemap.regions import Region
 from ecgwas.genotype_files.variants import VARIANT
-
-SCHEMAS = (schemas.CREDIBLE_SETS, schemas.FINEMAP_VARIANTS, schemas.LD_DIAGNOSTICS)
 
 
 def set_rows(region: Region, result: Result) -> Iterator[dict]:
@@ -54,7 +50,7 @@ def variant_rows(region: Region, result: Result) -> pl.DataFrame:
         "rsid",
     )
     table = head.with_columns(pl.Series(k, v, nan_to_null=True) for k, v in columns.items())
-    return schemas.typed(table[result.covered], schemas.FINEMAP_VARIANTS)
+    return tables.FINEMAP_VARIANTS.typed(table[result.covered])
 
 
 def diagnostic_row(region: Region, mapped: Mapped) -> dict:
@@ -76,31 +72,19 @@ def region_tables(region: Region, mapped: list[Mapped]) -> list[pl.DataFrame]:
     """Credible sets, variants and diagnostics of one region; a result that several loci share is written once."""
     results = list({id(one.result): one.result for one in mapped if one.result is not None}.values())
     sets = [row for result in results for row in set_rows(region, result)]
-    variants = pl.concat(
-        [schemas.empty(schemas.FINEMAP_VARIANTS), *(variant_rows(region, result) for result in results)]
-    )
+    variants = pl.concat([tables.FINEMAP_VARIANTS.empty(), *(variant_rows(region, result) for result in results)])
     return [
-        table(sets, schemas.CREDIBLE_SETS),
+        tables.CREDIBLE_SETS.from_rows(sets),
         variants,
-        table([diagnostic_row(region, one) for one in mapped], schemas.LD_DIAGNOSTICS),
+        tables.LD_DIAGNOSTICS.from_rows(diagnostic_row(region, one) for one in mapped),
     ]
 
 
-def table(rows: list[dict], schema: schemas.Schema) -> pl.DataFrame:
-    """Rows as a table of `schema`."""
-    if not rows:
-        return schemas.empty(schema)
-    return schemas.typed(pl.DataFrame(rows, schema={name: kind for name, (kind, _) in schema.items()}), schema)
-
-
-def stream(tables: Iterator[list[pl.DataFrame]], paths: list[Path]) -> None:
+def stream(regions: Iterator[list[pl.DataFrame]], paths: list[Path]) -> None:
     """Write three tables as their regions come, a row group each; without a region they are empty."""
+    written = (tables.CREDIBLE_SETS, tables.FINEMAP_VARIANTS, tables.LD_DIAGNOSTICS)
     with contextlib.ExitStack() as stack:
-        writers = []
-        for schema, path in zip(SCHEMAS, paths, strict=True):
-            temporary, kind = stack.enter_context(files.atomic(path)), schemas.empty(schema).to_arrow().schema
-            writers.append(stack.enter_context(pq.ParquetWriter(temporary, kind, compression="zstd")))
-        for parts in tables:
+        writers = [stack.enter_context(table.writer(path)) for table, path in zip(written, paths, strict=True)]
+        for parts in regions:
             for writer, part in zip(writers, parts, strict=True):
-                if part.height:
-                    writer.write_table(part.to_arrow().cast(writer.schema))
+                writer.write(part)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import polars as pl
 
+from ecgwas import tables
 from ecgwas.errors import UserError, reading
 from ecgwas.genotype_files import contigs, pgen
 
@@ -140,7 +141,7 @@ class GenotypeReader:
 
     def __init__(self, manifest: Path | dict[str, Any], variants: Path | pl.DataFrame, samples: np.ndarray | list[int]):
         self.manifest = manifest if isinstance(manifest, dict) else json.loads(Path(manifest).read_text())
-        table = variants if isinstance(variants, pl.DataFrame) else pl.read_parquet(variants)
+        table = variants if isinstance(variants, pl.DataFrame) else tables.VARIANTS.read(variants)
         self.variants = table
         self.samples = np.asarray(samples, np.int64)
         self._source = table["source"].to_numpy()

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from ecgwas import tables
 from ecgwas.errors import UserError
 from ecgwas.genotype_files import contigs
 from ecgwas.genotype_files.reader import GenotypeReader
@@ -15,7 +16,7 @@ PLACES = ("source", "source_index", "flipped")  # where the reader of genotypes 
 
 def read_variants(variants: Path) -> pl.DataFrame:
     """Kept variants in genome order."""
-    table = pl.read_parquet(variants)
+    table = tables.VARIANTS.read(variants)
     order = [contigs.genome_order(), pl.col("position"), pl.col("source"), pl.col("source_index")]
     return table.sort(order)
 
@@ -26,7 +27,7 @@ def read_part(variants: Path, build: str, part: int, parts: int) -> pl.DataFrame
     A span is fixed by the build: adding a variant to one chromosome leaves the other parts unchanged.
     """
     span = (contigs.place(build) - 1) * parts // (contigs.total(build) + 1)
-    table = pl.scan_parquet(variants).filter(span == part)
+    table = tables.VARIANTS.scan(variants).filter(span == part)
     known = table.collect_schema().names()
     info = pl.lit(None, pl.Float64) if "info" not in known else pl.col("info").cast(pl.Float64)
     places = [name for name in PLACES if name in known]
@@ -36,14 +37,15 @@ def read_part(variants: Path, build: str, part: int, parts: int) -> pl.DataFrame
 
 def contigs_of(variants: Path) -> list[str]:
     """Contigs of the kept variants, in genome order."""
-    names = pl.scan_parquet(variants).select("contig").unique().collect()
+    names = tables.VARIANTS.scan(variants, ["contig"]).unique().collect()
     return names.sort(contigs.genome_order(), "contig")["contig"].to_list()
 
 
 def read_places(variants: Path) -> pl.DataFrame:
     """The kept variants as `read_dosages` needs them: contig, position, ref, alt, and their places in the files."""
-    known = pl.read_parquet_schema(variants)
-    return pl.read_parquet(variants, columns=[name for name in (*VARIANT, *PLACES) if name in known])
+    lazy = tables.VARIANTS.scan(variants)
+    known = lazy.collect_schema().names()
+    return lazy.select([name for name in (*VARIANT, *PLACES) if name in known]).collect()
 
 
 def read_dosages(manifest: Path, variants: pl.DataFrame, wanted: pl.DataFrame, samples: np.ndarray) -> np.ndarray:

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from ecgwas import tables
 from ecgwas.cli import run
 from ecgwas.config import Genotypes, GenotypeSource
-from ecgwas.files import atomic, write_json, write_parquet
+from ecgwas.files import atomic, write_json
 from ecgwas.genotype_files import convert, sources
 from ecgwas.genotypes import people as people_table
 from ecgwas.genotypes import results
@@ -144,11 +145,11 @@ def main(
             related = quality_control(cohort)
             with atomic(pruned) as folder:
                 write_pruned(cohort, folder)
-    write_parquet(results.sample_table(cohort, related), samples)
-    write_parquet(results.variant_table(cohort), variants)
-    write_parquet(results.excluded_table(cohort, related), excluded)
-    write_parquet(results.pc_table(cohort, related), pcs)
-    write_parquet(results.kinship_table(cohort, related), kinship)
+    tables.SAMPLES.write(results.sample_table(cohort, related), samples)
+    tables.VARIANTS.write(results.variant_table(cohort), variants)
+    tables.GENOTYPES_EXCLUDED.write(results.excluded_table(cohort, related), excluded)
+    tables.PCS.write(results.pc_table(cohort, related), pcs)
+    tables.KINSHIP.write(results.kinship_table(cohort, related), kinship)
     write_json(cohort.manifest(), manifest)
 
 

@@ -24,14 +24,14 @@ def sample_table(cohort: Cohort, related: Relatedness) -> pl.DataFrame:
         unrelated=pl.Series(unrelated),
         ancestry_group=pl.Series(group, dtype=pl.Int32),
     )
-    return tables.typed(table.filter(~pl.col("withdrawn")).drop("withdrawn"), tables.SAMPLES)
+    return tables.SAMPLES.typed(table.filter(~pl.col("withdrawn")).drop("withdrawn"))
 
 
 def kinship_table(cohort: Cohort, related: Relatedness) -> pl.DataFrame:
     """kinship.parquet: the related pairs, in file order."""
     ids = cohort.samples.filter(pl.Series(cohort.keep))["sample_id"].to_list()
     rows = {"sample_1": [ids[i] for i, _ in related.pairs], "sample_2": [ids[j] for _, j in related.pairs]}
-    return tables.typed(pl.DataFrame({**rows, "king": related.king, "pc_relate": related.pc_relate}), tables.KINSHIP)
+    return tables.KINSHIP.typed(pl.DataFrame({**rows, "king": related.king, "pc_relate": related.pc_relate}))
 
 
 def pc_table(cohort: Cohort, related: Relatedness) -> pl.DataFrame:
@@ -59,4 +59,4 @@ def excluded_table(cohort: Cohort, related: Relatedness) -> pl.DataFrame:
 
 def variant_table(cohort: Cohort) -> pl.DataFrame:
     """variants.parquet: the kept variants in genome order."""
-    return tables.typed(cohort.variants.drop("id"), tables.VARIANTS)
+    return tables.VARIANTS.typed(cohort.variants.drop("id"))

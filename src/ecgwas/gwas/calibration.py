@@ -20,7 +20,6 @@ from ecgwas.associations import scan_statistics
 from ecgwas.associations.analysed import EVERY, read_people
 from ecgwas.cli import run
 from ecgwas.config import Gwas
-from ecgwas.files import write_parquet
 from ecgwas.genotype_files import contigs
 from ecgwas.genotype_files.reader import GenotypeReader
 from ecgwas.genotype_files.variants import read_variants
@@ -131,7 +130,7 @@ def table(
         )
     if part.mac != ANY:
         made = made.filter(pl.col("trait").is_in(["joint", "mean"]))
-    return tables.typed(made.with_columns(pl.col(pl.Float64).fill_nan(None)), tables.CALIBRATION)
+    return tables.CALIBRATION.typed(made.with_columns(pl.col(pl.Float64).fill_nan(None)))
 
 
 def on_contigs(variants: pl.DataFrame, names: list[str]) -> np.ndarray:
@@ -229,7 +228,7 @@ def main(
         table(names, part, observed_lambdas(scan, groups, some[part.rows]), drawn[i], counted[i], axes)
         for i, part in enumerate(chosen)
     )
-    write_parquet(rows, calibration)
+    tables.CALIBRATION.write(rows, calibration)
     print(rows.filter(pl.col("trait").is_in(["joint", "mean"])), flush=True)
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from ecgwas import tables
 from ecgwas.associations import scan_statistics
 from ecgwas.associations.analysed import People, read_people
 from ecgwas.cli import run
 from ecgwas.config import Gwas
-from ecgwas.files import write_parquet
 from ecgwas.genotype_files.reader import GenotypeReader
 from ecgwas.genotype_files.variants import VARIANT, read_variants
 from ecgwas.gwas import crosscheck_binary, trait_groups
@@ -65,7 +65,7 @@ def finish(
     scan: scan_statistics.Scan, rows: np.ndarray, apart: dict[str, np.ndarray], worst: float, limit: float, path: Path
 ) -> None:
     """Write the differences [V] of each kind; raises where the worst is beyond `limit`."""
-    write_parquet(scan.variants[rows].select(*VARIANT, "rsid").with_columns(**apart), path)
+    tables.CROSSCHECK.write(scan.variants[rows].select(*VARIANT, "rsid").with_columns(**apart), path)
     print(f"{len(rows)} variants x {len(scan.names)} traits: largest difference to Hail {worst:.2g} SE", flush=True)
     if worst > limit:
         raise RuntimeError(f"the scan and Hail differ by {worst:.2g} SE at a lead; see {path}")
@@ -108,13 +108,13 @@ def main(
         master: Where Hail runs: local, or the address of a Spark cluster.
     """
     scan, people = scan_statistics.read_scan(sumstats, trait_table), read_people(traits, covariates, samples)
-    rows = chosen(scan, pl.read_parquet(loci))
+    rows = chosen(scan, tables.LOCI.read(loci))
     wanted = scan_statistics.same_rows(read_variants(variants), scan.variants)[rows]
     with GenotypeReader(manifest, wanted, people.samples) as reader:
         dosage = reader.read(slice(None))
     if people.binary:
         with hail_session(threads=threads, memory_gb=0.7 * memory_mb / 1024, master=master):
-            apart = crosscheck_binary.compare(dosage, people, scan.t[rows], pl.read_parquet(loci), settings)
+            apart = crosscheck_binary.compare(dosage, people, scan.t[rows], tables.LOCI.read(loci), settings)
         strict = max(apart[name].max(initial=0) for name in apart if name != "scan_difference")
         finish(scan, rows, apart, strict, crosscheck_binary.TOLERANCE, crosscheck)
         return

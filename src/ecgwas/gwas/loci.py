@@ -12,7 +12,6 @@ from ecgwas.associations import scan_statistics
 from ecgwas.associations.analysed import read_people
 from ecgwas.cli import run
 from ecgwas.config import Gwas
-from ecgwas.files import write_parquet
 from ecgwas.genotype_files.reader import GenotypeReader
 from ecgwas.genotype_files.variants import read_variants
 from ecgwas.gwas import multiplicity, shrinkage
@@ -122,11 +121,11 @@ def find(scan: scan_statistics.Scan, hits: Hits, linkage: Linkage, settings: Gwa
     leads = np.unique(lead)
     rows = [describe(scan, hits, np.flatnonzero(lead == i), int(i), limit) for i in leads]
     if not rows:
-        return tables.empty(tables.LOCI_ANY_TRAIT)
+        return tables.LOCI_ANY_TRAIT.empty()
     loci = pl.DataFrame(rows)
     estimates = effects(scan, hits.rows[leads], loci["best_trait"].to_list())
     columns = [pl.Series(name, values).fill_nan(None) for name, values in estimates.items()]
-    return tables.typed(loci.with_columns(columns), tables.LOCI_ANY_TRAIT)
+    return tables.LOCI_ANY_TRAIT.typed(loci.with_columns(columns))
 
 
 def main(
@@ -166,11 +165,11 @@ def main(
     with GenotypeReader(manifest, known[hits.rows], people.samples) as reader:
         found = find(scan, hits, Linkage(reader, people.c), settings)
     kept = found.filter("study_wide").drop("study_wide")
-    write_parquet(kept, loci)
+    tables.LOCI.write(kept, loci)
     if any_trait is not None:
-        write_parquet(found, any_trait)
+        tables.LOCI_ANY_TRAIT.write(found, any_trait)
     if tests is not None:
-        write_parquet(number.table(), tests)
+        tables.MULTIPLICITY.write(number.table(), tests)
     row = number.row()
     print(
         f"{kept.height} loci (one joint test at {settings.p_threshold:.2g}, a trait at {row['trait_p_threshold']:.2g});"

@@ -63,7 +63,7 @@ class Multiplicity:
 
     def table(self) -> pl.DataFrame:
         """tables.MULTIPLICITY."""
-        return tables.typed(pl.DataFrame([self.row()]), tables.MULTIPLICITY)
+        return tables.MULTIPLICITY.typed(pl.DataFrame([self.row()]))
 
 
 def critical(p: float) -> float:

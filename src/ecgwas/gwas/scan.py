@@ -10,10 +10,11 @@ import numpy as np
 import polars as pl
 import torch
 
+from ecgwas import tables
 from ecgwas.associations.analysed import People, read_people
 from ecgwas.cli import run
 from ecgwas.config import Gwas
-from ecgwas.files import atomic, write_parquet
+from ecgwas.files import atomic
 from ecgwas.genotype_files import blocks
 from ecgwas.genotype_files.reader import GenotypeReader
 from ecgwas.genotype_files.variants import contigs_of, read_part
@@ -165,7 +166,7 @@ def main(
         trait_rows = torch_logistic.trait_table(groups, people.traits)
     else:
         trait_rows = trait_tables(people, contigs_of(variants)) if loco else trait_table(groups, people.traits, None)
-    write_parquet(trait_rows, traits_out)
+    tables.SCAN_TRAITS.write(trait_rows, traits_out)
     print(f"{table.height} variants, {untested} without a test", flush=True)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from ecgwas.signals.recording import Recording
 from ecgwas.tables import INTERVALS
 
-MACHINE = [name.removeprefix("machine_") for name in INTERVALS if name.startswith("machine_")]
+MACHINE = [name.removeprefix("machine_") for name in INTERVALS.columns if name.startswith("machine_")]
 LONGEST_NAME = 32  # of a lead: some formats have free text there
 
 

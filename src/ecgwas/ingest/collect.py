@@ -11,8 +11,7 @@ from ecgwas.ecg.canonical import SD
 from ecgwas.ecg.exchanged import PREFIX
 from ecgwas.ecg.leads import lead_row
 from ecgwas.errors import UserError
-from ecgwas.files import write_parquet
-from ecgwas.tables import INTERVALS, QUALITY, RECORDINGS, RECORDINGS_EXCLUDED, Schema, typed
+from ecgwas.tables import INTERVALS, QUALITY, RECORDINGS, RECORDINGS_EXCLUDED, Table
 
 NOTHING_LEFT = "excluded.nothing-left.parquet"
 TYPICAL_QRS_MV = (0.7, 6.0)  # median over a cohort of the largest peak-to-peak QRS of any lead
@@ -27,9 +26,9 @@ class Tables(NamedTuple):
     quality: pl.DataFrame
 
 
-def joined(paths: list[Path], schema: Schema) -> pl.DataFrame:
+def joined(paths: list[Path], table: Table) -> pl.DataFrame:
     """The parts below each other, sorted by recording_id."""
-    return pl.concat([typed(pl.read_parquet(path), schema) for path in paths]).sort("recording_id")
+    return pl.concat([table.read(path) for path in paths]).sort("recording_id")
 
 
 def reasons(excluded: pl.DataFrame) -> str:
@@ -57,7 +56,7 @@ def check_left(recordings: pl.DataFrame, excluded: pl.DataFrame, path: Path) -> 
     if not recordings.is_empty():
         beside.unlink(missing_ok=True)
         return
-    write_parquet(excluded, beside)
+    RECORDINGS_EXCLUDED.write(excluded, beside)
     raise UserError(
         f"no recording is left: all {excluded.height} were excluded ({reasons(excluded)}); each with its reason is in"
         f" {beside.resolve()}; check ecg.format, ecg.unit, ecg.leads and ingest.min_leads"
@@ -79,7 +78,7 @@ def without_copies(tables: Tables) -> Tables:
     other = pl.col("person_id") != pl.col("first_person")
     who = pl.when(other).then(pl.format(" of another person, {}", "first_person")).otherwise(pl.lit(""))
     lost = copies.with_columns(reason=pl.lit("duplicate"), detail=pl.format("duplicate_of {}", "first") + who)
-    excluded = pl.concat([tables.excluded, typed(lost, RECORDINGS_EXCLUDED).select(*RECORDINGS_EXCLUDED)])
+    excluded = pl.concat([tables.excluded, RECORDINGS_EXCLUDED.typed(lost).select(*RECORDINGS_EXCLUDED.columns)])
     again = pl.col("recording_id").is_in(copies["recording_id"].implode())
     reason = pl.when(again).then(pl.lit("duplicate")).otherwise(pl.col("reason"))
     return Tables(
@@ -158,18 +157,18 @@ def main(
         duplicates: which of the recordings of the same samples are kept.
     """
     parts = (recordings_parts, intervals_parts, excluded_parts, quality_parts)
-    schemas = (RECORDINGS, INTERVALS, RECORDINGS_EXCLUDED, QUALITY)
-    tables = Tables(*(joined(paths, schema) for paths, schema in zip(parts, schemas, strict=True)))
+    kinds = (RECORDINGS, INTERVALS, RECORDINGS_EXCLUDED, QUALITY)
+    tables = Tables(*(joined(paths, kind) for paths, kind in zip(parts, kinds, strict=True)))
     check_ids(tables.recordings, tables.excluded)
     tables = without_copies(tables) if duplicates == "first" else tables
     tables = tables._replace(quality=warn_of_unit(tables.quality, tables.recordings))
     for line in exchanged_names(tables):
         print(line, flush=True)
-    write_parquet(tables.excluded, excluded)
-    write_parquet(tables.quality, quality)
+    RECORDINGS_EXCLUDED.write(tables.excluded, excluded)
+    QUALITY.write(tables.quality, quality)
     check_left(tables.recordings, tables.excluded, excluded)
-    write_parquet(tables.recordings, recordings)
-    write_parquet(tables.intervals, intervals)
+    RECORDINGS.write(tables.recordings, recordings)
+    INTERVALS.write(tables.intervals, intervals)
     people = tables.recordings["person_id"].n_unique()
     print(f"{tables.recordings.height} recordings of {people} people; excluded: {reasons(tables.excluded)}", flush=True)
 

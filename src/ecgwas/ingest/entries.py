@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from ecgwas import tables
 from ecgwas.cli import run
 from ecgwas.config import EcgSource
 from ecgwas.errors import UserError
-from ecgwas.files import write_json, write_parquet
+from ecgwas.files import write_json
 from ecgwas.ingest.readers import open_source
 from ecgwas.people import read_withdrawn
 
@@ -33,7 +34,7 @@ def main(
     if consent is not None:
         report = gone.found(everyone["person_id"].unique().to_list())
         write_json(report | {"excluded": everyone.height - found.height}, consent)
-    write_parquet(found, entries)
+    tables.ENTRIES.write(found, entries)
     if gone.entries:
         print(f"{everyone.height - found.height} recordings of people who withdrew consent are not read", flush=True)
     print(f"{found.height} recordings of {found['person_id'].n_unique()} people listed", flush=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from ecgwas import tables
 from ecgwas.cli import run
 from ecgwas.config import EcgSource, Ingest
 from ecgwas.ecg.quality import Excluded
@@ -16,11 +17,9 @@ from ecgwas.ingest.other import process_other
 from ecgwas.ingest.process import Processed, beat_samples, process, strip_samples
 from ecgwas.ingest.readers import Reader, open_source
 from ecgwas.signals.recording import Recording, Unreadable
-from ecgwas.signals.rows import ArrayRows, TableRows
-from ecgwas.tables import INTERVALS, QUALITY, RECORDINGS, RECORDINGS_EXCLUDED, typed
+from ecgwas.signals.rows import ArrayRows
 
 CHUNK = 500  # recordings held in memory
-SCHEMAS = {"recordings": RECORDINGS, "intervals": INTERVALS, "excluded": RECORDINGS_EXCLUDED, "quality": QUALITY}
 
 
 def shard_entries(entries: pl.DataFrame, shard: int, shards: int) -> pl.DataFrame:
@@ -36,19 +35,16 @@ class Output:
 
     def __init__(
         self,
-        tables: dict[str, Path],
+        writers: dict[tables.Table, tables.Writer],
         strips: list[Path],
         beat: Path,
         settings: Ingest,
         window_beats: list[Path],
         window_rr: list[Path],
     ):
-        self.rows: dict[str, list[dict]] = {name: [] for name in SCHEMAS}
-        self.counts = dict.fromkeys(SCHEMAS, 0)
-        self.tables = {
-            name: TableRows(tables[name], {column: kind for column, (kind, _) in schema.items()})
-            for name, schema in SCHEMAS.items()
-        }
+        self.writers = writers
+        self.rows: dict[tables.Table, list[dict]] = {entry: [] for entry in writers}
+        self.counts = dict.fromkeys(writers, 0)
         channels, shape = len(settings.channels), (len(settings.channels), beat_samples(settings))
         self.strips = [
             ArrayRows(path, (channels, strip_samples(settings, k)), np.int16) for k, path in enumerate(strips)
@@ -57,19 +53,19 @@ class Output:
         self.window_beats = [ArrayRows(path, (2**k, *shape), np.int16) for k, path in enumerate(window_beats, 1)]
         self.window_rr = [ArrayRows(path, (2**k,), np.float32) for k, path in enumerate(window_rr, 1)]
 
-    def add(self, name: str, row: dict) -> None:
+    def add(self, entry: tables.Table, row: dict) -> None:
         """One row of a table."""
-        self.rows[name].append(row)
-        self.counts[name] += 1
+        self.rows[entry].append(row)
+        self.counts[entry] += 1
 
     def keep(self, entry: dict, shard: int, recording: Recording, result: Processed) -> None:
         """One kept recording: what its file says of it, and what was measured."""
         bucket = result.recording["bucket"]
         strips = self.strips[bucket]
         place = {"shard": shard, "row": self.beats.n, "strip_row": strips.n}
-        self.add("recordings", entry | place | about(recording) | result.recording)
-        self.add("intervals", entry | result.intervals | machine(recording))
-        self.add("quality", entry | result.quality)
+        self.add(tables.SHARD_RECORDINGS, entry | place | about(recording) | result.recording)
+        self.add(tables.SHARD_INTERVALS, entry | result.intervals | machine(recording))
+        self.add(tables.SHARD_QUALITY, entry | result.quality)
         strips.append(result.strip)
         self.beats.append(result.beat)
         if bucket:
@@ -78,14 +74,14 @@ class Output:
 
     def flush(self) -> None:
         """Write what has gathered."""
-        for name, rows in self.rows.items():
-            self.tables[name].append(table(rows, SCHEMAS[name]))
+        for entry, rows in self.rows.items():
+            self.writers[entry].write(table(rows, entry))
             rows.clear()
 
     def close(self) -> None:
         """Write the rest and the ends of the files."""
         self.flush()
-        for file in (*self.tables.values(), *self.strips, self.beats, *self.window_beats, *self.window_rr):
+        for file in (*self.strips, self.beats, *self.window_beats, *self.window_rr):
             file.close()
 
 
@@ -101,19 +97,18 @@ def ingest(reader: Reader, shard: int, settings: Ingest, output: Output) -> None
             recording = reader.read(key)
             result = process(recording, settings) if settings.heart else process_other(recording, settings)
         except (Unreadable, Excluded) as fault:
-            output.add("excluded", entry | {"reason": fault.reason, "detail": fault.detail})
-            output.add("quality", entry | {"reason": fault.reason} | getattr(fault, "measures", {}))
+            output.add(tables.SHARD_EXCLUDED, entry | {"reason": fault.reason, "detail": fault.detail})
+            output.add(tables.SHARD_QUALITY, entry | {"reason": fault.reason} | getattr(fault, "measures", {}))
         else:
             output.keep(entry, shard, recording, result)
 
 
-def table(rows: list[dict], schema: dict) -> pl.DataFrame:
-    """Rows as a table of `schema`; what a row lacks, and NaN, is null."""
+def table(rows: list[dict], entry: tables.Table) -> pl.DataFrame:
+    """Rows as a table of the entry; what a row lacks, and NaN, is null."""
     there = set().union(*rows)
     nothing = [None] * len(rows)
-    columns = {name: [row.get(name) for row in rows] if name in there else nothing for name in schema}
-    types = {name: dtype for name, (dtype, _) in schema.items()}
-    return typed(pl.DataFrame(columns, schema=types, strict=False), schema).fill_nan(None)
+    columns = {name: [row.get(name) for row in rows] if name in there else nothing for name in entry.columns}
+    return entry.typed(pl.DataFrame(columns, schema=entry.schema, strict=False)).fill_nan(None)
 
 
 def check_longer(strips: list[Path], *longer: list[Path]) -> tuple[list[Path], ...]:
@@ -158,15 +153,21 @@ def main(
         window_rr: array of the RR intervals of windows (.npy), likewise.
     """
     longer = check_longer(strips, window_beats or [], window_rr or [])
-    listed = pl.read_parquet(entries) if entries else None
-    paths = {"recordings": recordings, "intervals": intervals, "excluded": excluded, "quality": quality}
+    listed = tables.ENTRIES.read(entries) if entries else None
+    paths = {
+        tables.SHARD_RECORDINGS: recordings,
+        tables.SHARD_INTERVALS: intervals,
+        tables.SHARD_EXCLUDED: excluded,
+        tables.SHARD_QUALITY: quality,
+    }
     with contextlib.ExitStack() as stack:
-        names = {name: stack.enter_context(atomic(path)) for name, path in paths.items()}
+        writers = {entry: stack.enter_context(entry.writer(path)) for entry, path in paths.items()}
         several = [[stack.enter_context(atomic(path)) for path in kind] for kind in (strips, *longer)]
-        output = Output(names, several[0], stack.enter_context(atomic(beat)), settings, *several[1:])
+        output = Output(writers, several[0], stack.enter_context(atomic(beat)), settings, *several[1:])
         ingest(open_source(ecg, settings.longest_s, listed), shard, settings, output)
         output.close()
-    print(f"shard {shard}: {output.counts['recordings']} kept, {output.counts['excluded']} excluded", flush=True)
+    kept, dropped = output.counts[tables.SHARD_RECORDINGS], output.counts[tables.SHARD_EXCLUDED]
+    print(f"shard {shard}: {kept} kept, {dropped} excluded", flush=True)
 
 
 if __name__ == "__main__":

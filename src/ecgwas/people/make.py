@@ -7,7 +7,7 @@ import polars as pl
 from ecgwas import tables
 from ecgwas.cli import run
 from ecgwas.errors import UserError
-from ecgwas.files import write_json, write_parquet
+from ecgwas.files import write_json
 from ecgwas.people.consent import read_bridge, read_withdrawn
 from ecgwas.people.table import read
 
@@ -49,7 +49,7 @@ def main(
     gone = read_withdrawn(withdrawn, bridge)
     kept = gone.without(known, "person_id", "sample_id")
     write_json(gone.found(known["person_id"].to_list()) | {"excluded": known.height - kept.height}, consent)
-    write_parquet(kept.select([*tables.PEOPLE, *(n for n in kept.columns if n not in tables.PEOPLE)]), table)
+    tables.PEOPLE.write(kept, table)
     print(f"{kept.height} people; {known.height - kept.height} withdrew consent", flush=True)
 
 

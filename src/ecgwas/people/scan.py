@@ -15,6 +15,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from ecgwas import tables
+
 BLOCK = 2**24  # bytes of a text that are looked at together
 SIGNALS = ("strip", "beat", "rr")  # arrays of numbers, which hold no id
 COMPRESSED = b"\x1f\x8b"
@@ -29,7 +31,7 @@ DECIMALS = re.compile(r"(^|[^\w./-])[+-]?[0-9]+\.$")
 GOES_ON = re.compile(r"[._/-]\w")  # after digits that are no decimals: 1.1000015.xml
 POSITIONS = ("pos", "position", "bp", "base_pair_location", "genpos", "start", "end", "beg", "n", "n_eff", "neff")
 TABLES = (".tsv", ".txt", ".csv", ".regenie", ".sumstats", ".gz")
-PEOPLE = "people.parquet"  # the one table of ours with columns of a user's, where an id may be a number
+PEOPLE = Path(tables.PEOPLE.path).name  # the one table of ours with columns of a user's, where an id may be a number
 
 
 @dataclass(frozen=True)

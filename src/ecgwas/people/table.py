@@ -42,7 +42,7 @@ def own_columns(given: UserTable) -> list[pl.Series]:
         print(f"{given.path}: {column} has no name and is not read", flush=True)
     made = []
     for series in given.frame.get_columns():
-        if series.name in tables.PEOPLE:
+        if series.name in tables.PEOPLE.columns:
             continue
         if user_tables.row_number(series.name, series):
             print(f"{given.path}: {series.name} numbers the rows and is not read", flush=True)

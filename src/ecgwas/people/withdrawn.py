@@ -21,6 +21,7 @@ from ecgwas.errors import UserError
 from ecgwas.people.consent import Withdrawn, read_withdrawn
 from ecgwas.people.scan import Listed, holds
 from ecgwas.study import Checked
+from ecgwas.tables import BUNDLE, CHECKPOINT, PREDICTOR, RECORDINGS, RELEASED_MODEL
 
 INPUTS, OWN = "simulated", ".snakemake"
 LOGS = ("log", "slurm_logs")  # of Snakemake's own folder; they hold logs of failed jobs
@@ -63,7 +64,7 @@ def unproven_signals(root: Path, cohorts: Collection[str], ingest: config.Ingest
         cohort = path.relative_to(root).parts[1]
         if cohort not in cohorts or path.name not in names:
             found[path] = STALE
-        elif not (root / "cohorts" / cohort / "ecg/recordings.parquet").is_file():
+        elif not RECORDINGS.at(root, cohort=cohort).is_file():
             found[path] = "of a run that has not ended: run the study again"
     return found
 
@@ -88,10 +89,9 @@ def saw(root: Path, listed: Listed, cohorts: Collection[str], time: float) -> bo
 
     Their recordings still hold one, or were collected anew since.
     """
-    tables = [root / "cohorts" / cohort / "ecg" / "recordings.parquet" for cohort in cohorts]
-    tables = [path for path in tables if path.is_file()]
-    held = any(listed.in_column(pl.read_parquet(path, columns=["person_id"])["person_id"]) for path in tables)
-    return held or time < max((path.stat().st_mtime for path in tables), default=0.0)
+    paths = [path for cohort in cohorts if (path := RECORDINGS.at(root, cohort=cohort)).is_file()]
+    held = any(listed.in_column(RECORDINGS.read(path, ["person_id"])["person_id"]) for path in paths)
+    return held or time < max((path.stat().st_mtime for path in paths), default=0.0)
 
 
 def models_that_saw(root: Path, listed: Listed, cohorts: Collection[str], fitted: Collection[str] = ()) -> list[Path]:
@@ -100,12 +100,12 @@ def models_that_saw(root: Path, listed: Listed, cohorts: Collection[str], fitted
     `cohorts`: those that encoders are trained on; `fitted`: those that the predictors of bundles are.
     """
     found = []
-    for folder in sorted({path.parent for path in root.glob("models/*/release/*.safetensors")}):
-        if saw(root, listed, cohorts, trained(folder.parent / "checkpoint.pt", folder)):
+    for folder in sorted(path.parent for path in RELEASED_MODEL.all_at(root)):
+        if saw(root, listed, cohorts, trained(CHECKPOINT.at(root, model=folder.parent.name), folder)):
             found.append(folder)
-    for folder in sorted(path for path in root.glob("predict/*/bundle-*") if path.is_dir()):
-        encoder = root / "models" / folder.parent.name / "checkpoint.pt"
-        predictor = folder.with_name(folder.name.removeprefix("bundle-") + ".pt")
+    for folder in filter(Path.is_dir, BUNDLE.all_at(root)):
+        model, method = folder.parent.name, folder.name.removeprefix("bundle-")
+        encoder, predictor = CHECKPOINT.at(root, model=model), PREDICTOR.at(root, model=model, fitted=method)
         if saw(root, listed, cohorts, trained(encoder, folder)) or saw(
             root, listed, fitted, trained(predictor, folder)
         ):

@@ -20,7 +20,7 @@ class Recordings:
     person: np.ndarray  # [recording]
     values: np.ndarray  # [recording, column], NaN missing
     names: list[str]  # [column]
-    excluded: pl.DataFrame = field(default_factory=lambda: tables.empty(tables.TRAITS_EXCLUDED))  # columns not used
+    excluded: pl.DataFrame = field(default_factory=lambda: tables.TRAITS_EXCLUDED.empty())  # columns not used
     ids: np.ndarray | None = None  # [recording] recording_id, where the table has one
     flags: dict[str, np.ndarray] = field(default_factory=dict)  # bool [recording], False where not known
 
@@ -70,7 +70,7 @@ def recordings(
     if not seen.any():
         raise UserError(f"{path}: no recording has a value among {', '.join(names[:8])}")
     excluded = [row("trait", name, *why) for name, why in unused.items()]
-    rows = pl.concat([tables.empty(tables.TRAITS_EXCLUDED), *excluded])
+    rows = pl.concat([tables.TRAITS_EXCLUDED.empty(), *excluded])
     ids = table["recording_id"].to_numpy()[seen] if "recording_id" in table.columns else None
     marked = {name: user_tables.as_numbers(table[name]) == 1 for name in FLAGS if name in table.columns}
     flags = {name: flag.fill_null(False).to_numpy()[seen] for name, flag in marked.items()}
@@ -118,7 +118,7 @@ def _rows(kind: str, ids: pl.Series, why: pl.Series, detail: pl.Series) -> pl.Da
     made = pl.DataFrame(
         {"kind": pl.Series([kind] * len(ids), dtype=pl.String), "id": ids, "reason": why, "detail": detail}
     )
-    return tables.typed(made.with_columns(n=pl.lit(None, pl.Int32)), tables.TRAITS_EXCLUDED)
+    return tables.TRAITS_EXCLUDED.typed(made.with_columns(n=pl.lit(None, pl.Int32)))
 
 
 def row(kind: str, name: str, reason: str, detail: str) -> pl.DataFrame:
@@ -158,7 +158,7 @@ def complete(
     joined = joined.join(pcs.select("sample_id", *wanted), on="sample_id", how="left", maintain_order="left")
     names = shown | {name: name for name in wanted}
     if not names:
-        return joined, tables.empty(tables.TRAITS_EXCLUDED)
+        return joined, tables.TRAITS_EXCLUDED.empty()
     absent_of = [pl.when(pl.col(c).is_null()).then(pl.lit(name)) for c, name in names.items()]
     detail = joined.select(pl.concat_list(absent_of).list.drop_nulls().list.unique(maintain_order=True).list.join(", "))
     detail = detail.to_series().rename("detail")

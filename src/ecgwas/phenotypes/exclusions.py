@@ -25,7 +25,7 @@ def applied(recorded: Recordings, rules: dict[str, list[str]]) -> tuple[Recordin
     without any recording left has a row. A table without flags is returned unchanged. Raises `UserError` where no
     recording keeps a value.
     """
-    values, rows = recorded.values.copy(), [tables.empty(tables.TRAITS_EXCLUDED)]
+    values, rows = recorded.values.copy(), [tables.TRAITS_EXCLUDED.empty()]
     for j, trait in enumerate(recorded.names):
         seen = np.isfinite(recorded.values[:, j])
         for flag in flags_of(trait, rules):
@@ -48,10 +48,10 @@ def _without_values(people: np.ndarray) -> pl.DataFrame:
     detail = "every value of this person's recordings is excluded by phenotypes.exclude"
     ids = pl.DataFrame({"id": people}, schema={"id": pl.String})
     rows = ids.with_columns(kind=pl.lit("person"), reason=pl.lit("flagged"), detail=pl.lit(detail))
-    return tables.typed(rows.with_columns(n=pl.lit(None, pl.Int32)), tables.TRAITS_EXCLUDED)
+    return tables.TRAITS_EXCLUDED.typed(rows.with_columns(n=pl.lit(None, pl.Int32)))
 
 
 def _row(trait: str, flag: str, people: np.ndarray, total: int) -> pl.DataFrame:
     detail = f"{len(people)} of {total} recordings with a value, of {len(np.unique(people))} people: phenotypes.exclude"
     row = {"kind": ["recordings"], "id": [trait], "reason": [flag], "detail": [detail], "n": [len(people)]}
-    return tables.typed(pl.DataFrame(row), tables.TRAITS_EXCLUDED)
+    return tables.TRAITS_EXCLUDED.typed(pl.DataFrame(row))

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from ecgwas import people as cohort_people
-from ecgwas import user_tables
+from ecgwas import tables, user_tables
 from ecgwas.errors import UserError
 from ecgwas.phenotypes import covariates, formulas, recording_columns
 from ecgwas.phenotypes.analysed_people import Recordings
@@ -60,7 +60,7 @@ def read(people: Path, recordings: Path | None, terms: list[str], n_pcs: int) ->
     theirs, found = None, _formulas(terms, mine)
     if recordings is not None:
         born = recording_columns.births(table) if _needs_births(found.uses.values(), mine) else None
-        theirs = Source(recording_columns.frame(pl.read_parquet(recordings), born), str(recordings))
+        theirs = Source(recording_columns.frame(tables.RECORDINGS.read(recordings), born), str(recordings))
     for use in found.uses.values():
         _check(use, mine, theirs, n_pcs)
     return Covariates(found, mine, theirs)

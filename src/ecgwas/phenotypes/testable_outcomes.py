@@ -12,7 +12,7 @@ from ecgwas.stats.linear import orthonormal
 
 def testable(y: np.ndarray, names: list[str], c: np.ndarray, min_cases: int) -> tuple[list[int], pl.DataFrame]:
     """Columns of `y` [person, column] that a logistic model with covariates `c` can test, and why the others cannot."""
-    kept, excluded = [], [tables.empty(tables.TRAITS_EXCLUDED)]
+    kept, excluded = [], [tables.TRAITS_EXCLUDED.empty()]
     for j, name in enumerate(names):
         seen = np.isfinite(y[:, j])
         cases, controls = int(y[seen, j].sum()), int((1 - y[seen, j]).sum())

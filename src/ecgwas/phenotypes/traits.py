@@ -10,7 +10,7 @@ from ecgwas import tables
 from ecgwas.cli import run
 from ecgwas.config import Phenotypes
 from ecgwas.errors import UserError
-from ecgwas.files import atomic, write_parquet
+from ecgwas.files import atomic
 from ecgwas.people import read_withdrawn
 from ecgwas.people.outcomes import read_outcomes
 from ecgwas.phenotypes import (
@@ -57,7 +57,7 @@ def covariate_columns(
     if twice:
         raise UserError(f"{where}: two covariates are called {twice!r}; rename the column of the people table")
     table = joined.select("person_id", "sample_id").with_columns(pl.Series(names[j], x[:, j]) for j in kept)
-    return table, pl.concat([tables.empty(tables.TRAITS_EXCLUDED), *rows])
+    return table, pl.concat([tables.TRAITS_EXCLUDED.empty(), *rows])
 
 
 def adjusted(recorded: Recordings, ids: np.ndarray, c: np.ndarray, coefficients: np.ndarray):
@@ -99,7 +99,7 @@ def axes(y: np.ndarray, recorded: Recordings, ids: np.ndarray, c: np.ndarray, se
         scores,
         names,
         repeatability.table(values @ first.loadings, person, names),
-        tables.empty(tables.TRAITS_EXCLUDED),
+        tables.TRAITS_EXCLUDED.empty(),
         {"coefficients": first.coefficients, "loadings": first.loadings, "variance": first.variance},
     )
 
@@ -107,7 +107,7 @@ def axes(y: np.ndarray, recorded: Recordings, ids: np.ndarray, c: np.ndarray, se
 def columns(y: np.ndarray, recorded: Recordings, ids: np.ndarray, c: np.ndarray, settings: Phenotypes) -> Traits:
     """Each column of means `y` [person, column] -> one trait; constant or rare ones are excluded."""
     coefficients = np.zeros((1 + c.shape[1], y.shape[1]))
-    kept, values, excluded = [], [], [tables.empty(tables.TRAITS_EXCLUDED)]
+    kept, values, excluded = [], [], [tables.TRAITS_EXCLUDED.empty()]
     for j, name in enumerate(recorded.names):
         seen = np.isfinite(y[:, j])
         if seen.sum() < settings.min_people:
@@ -139,7 +139,7 @@ def cases(y: np.ndarray, recorded: Recordings, c: np.ndarray, settings: Phenotyp
     """Each 0/1 column of `y` [person, column] -> one trait as it is; those that cannot be tested are excluded."""
     kept, excluded = testable_outcomes.testable(y, recorded.names, c, settings.min_cases)
     names = [recorded.names[j] for j in kept]
-    return Traits(y[:, kept], names, tables.empty(tables.RELIABILITY), excluded, {})
+    return Traits(y[:, kept], names, tables.RELIABILITY.empty(), excluded, {})
 
 
 def analysed(
@@ -234,7 +234,7 @@ def main(
         else analysed_people.recordings(values, whiten, wanted, consent)
     )
     recorded, unmeasured = exclusions.applied(recorded, settings.exclude)
-    known = pl.read_parquet(samples)
+    known = tables.SAMPLES.read(samples)
     known = (
         known.with_columns(unrelated=pl.col("keep") & pl.col("copy_of").is_null())
         if settings.relatives == "keep"
@@ -242,7 +242,7 @@ def main(
     )
     where = f"{values} with {people}"
     adjusting = study_covariates.read(people, recordings, settings.covariates, settings.pcs)
-    joined, left_out = analysed(recorded, adjusting, known, pl.read_parquet(pcs), settings, where)
+    joined, left_out = analysed(recorded, adjusting, known, tables.PCS.read(pcs), settings, where)
     left_out = left_out.join(unmeasured, on=["kind", "id"], how="anti")  # one row per person
     design_columns, noted = covariate_columns(joined, adjusting.formulas, settings.pcs, where)
     c = design_columns.drop("person_id", "sample_id").to_numpy()
@@ -254,10 +254,10 @@ def main(
         pl.Series(name, column).fill_nan(None).cast(pl.Boolean if outcomes else pl.Float64)
         for name, column in zip(made.names, made.values.T, strict=True)
     )
-    write_parquet(table, traits)
-    write_parquet(design_columns, covariates)
-    write_parquet(made.reliability, reliability)
-    write_parquet(rows, excluded)
+    tables.TRAITS.write(table, traits)
+    tables.COVARIATES.write(design_columns, covariates)
+    tables.RELIABILITY.write(made.reliability, reliability)
+    tables.TRAITS_EXCLUDED.write(rows, excluded)
     stored = {
         "traits": np.array(made.names),
         "columns": np.array(recorded.names),

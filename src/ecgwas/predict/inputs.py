@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from ecgwas import config
+from ecgwas import config, tables
 from ecgwas.errors import UserError
 from ecgwas.predict.labels.label_subsamples import draw
 
@@ -70,7 +70,7 @@ class Logits:
 
 def read_examples(path: Path, settings: config.Predict, share: float, number: int) -> tuple[Examples, dict[str, str]]:
     """Labels of the training (or of a subsample of its people) and validation splits; outcomes not fitted, and why."""
-    table = pl.read_parquet(path)
+    table = tables.LABELS.read(path)
     names = [name for name, outcome in settings.outcomes.items() if outcome.kind == "prevalent"]
     if not names:
         raise UserError("predict.outcomes: no outcome of kind prevalent, which this step predicts; name one")

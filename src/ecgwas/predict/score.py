@@ -8,10 +8,9 @@ import polars as pl
 
 from ecgwas.cli import run
 from ecgwas.errors import UserError
-from ecgwas.files import write_parquet
 from ecgwas.predict.fit import module_of
 from ecgwas.predict.inputs import CohortFiles, Logits
-from ecgwas.tables import SCORES, typed
+from ecgwas.tables import LABELS, RECORDINGS, SCORES
 
 BATCH = 128
 
@@ -24,7 +23,7 @@ def to_table(ids: pl.DataFrame, scores: Logits, predictor: dict[str, Any]) -> pl
     columns += [pl.Series(name, [None] * ids.height, dtype=pl.Float64) for name in unfitted]
     about = {"method": pl.lit(predictor["method"]), "reason": pl.Series(scores.reasons, dtype=pl.String)}
     about |= {"share": pl.lit(predictor["label_share"]), "draw": pl.lit(predictor["label_draw"])}
-    return typed(ids.with_columns(*columns, **about), SCORES)
+    return SCORES.typed(ids.with_columns(*columns, **about))
 
 
 def main(
@@ -60,13 +59,14 @@ def main(
     fitted = files.load(predictor)
     if fitted.get("kind") != "predictor":
         raise UserError(f"{predictor}: of kind {fitted.get('kind')}, no predictor; give what predict.fit wrote")
-    ids = pl.read_parquet(labels or recordings, columns=["recording_id", "person_id"])
+    names = ["recording_id", "person_id"]
+    ids = LABELS.read(labels, names) if labels else RECORDINGS.read(recordings, names)
     cohort = CohortFiles(recordings, strips or (), beats or (), intervals, people)
     found = module_of(fitted["method"]).score(fitted, cohort, ids["recording_id"], threads=threads, batch=batch)
     table = to_table(ids, found, fitted)
     lost = table.filter(pl.col("reason").is_not_null()).height
     print(f"{table.height} recordings, {lost} of them without a score", flush=True)
-    write_parquet(table, scores)
+    SCORES.write(table, scores)
 
 
 if __name__ == "__main__":

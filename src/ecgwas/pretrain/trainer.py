@@ -15,7 +15,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from ecgwas import config
+from ecgwas import config, tables
 from ecgwas.checkpoints import checkpoint as files
 from ecgwas.encoder.augmentation import Augmenter
 from ecgwas.encoder.compilation import allow_recompiles, compile_blocks
@@ -25,28 +25,6 @@ from ecgwas.pretrain.processes import Processes
 from ecgwas.signals import data
 from ecgwas.signals.order import Order
 
-# Columns of the history beside the parts of the loss, which are the objective's: each loss_… a column.
-HISTORY = {
-    "step": (pl.Int32(), "Training step, from 0."),
-    "loss": (pl.Float64(), "The loss minimised: the weighted sum of the parts."),
-    "learning_rate": (pl.Float64(), "Learning rate of the step."),
-    "effective_rank": (
-        pl.Float64(),
-        "Effective rank of the batch's embeddings; null between the steps at which it is measured.",
-    ),
-}
-MEASURED = {
-    "recordings_per_s": (pl.Float64(), "Recordings per second since the last row with a value, over all processes."),
-    "gflops_per_s": (
-        pl.Float64(),
-        "Matrix products executed per second since that row, 10⁹ operations, over all processes; null for ecg_lfm.",
-    ),
-    "flops_share": (
-        pl.Float64(),
-        "The same, relative to the rate of large matrix products on these devices in the same precision.",
-    ),
-    "peak_memory_mb": (pl.Float64(), "Peak memory so far, of the device on a GPU, of the process on a CPU, MB."),
-}
 RANK_EVERY = 20
 
 
@@ -183,8 +161,8 @@ class Trainer:
     def table(self) -> pl.DataFrame:
         """The history, one row per step."""
         parts = sorted({name for row in self.history for name in row if name.startswith("loss_")})
-        known = {name: dtype for name, (dtype, _) in (HISTORY | MEASURED).items()}
-        columns = {"step": pl.Int32(), "loss": pl.Float64()} | dict.fromkeys(parts, pl.Float64()) | known
+        fixed = tables.HISTORY.schema
+        columns = {name: fixed[name] for name in ("step", "loss")} | dict.fromkeys(parts, pl.Float64()) | dict(fixed)
         return pl.DataFrame([{name: row.get(name) for name in columns} for row in self.history], schema=columns)
 
 

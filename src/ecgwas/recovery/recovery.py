@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from ecgwas import files
+from ecgwas import files, tables
 from ecgwas.associations.analysed import read_people
 from ecgwas.cli import run
 from ecgwas.genotype_files.variants import read_places
@@ -13,22 +13,6 @@ from ecgwas.recovery.matching import recovered, sets_near
 from ecgwas.recovery.neighbourhood import Genotypes, Neighbourhood, neighbourhood
 from ecgwas.recovery.truth import is_near, polygenic_contigs, read_truth
 from ecgwas.stats import linear
-
-RECOVERY = {
-    "locus": pl.String(),  # contig:position of the planted variant
-    "parameter": pl.String(),
-    "variance_explained": pl.Float64(),
-    "found": pl.Boolean(),
-    "lead_distance_bp": pl.Int64(),
-    "in_credible_set": pl.Boolean(),
-    "best_neg_log10_p": pl.Float64(),  # of the lead; if not found, of the strongest variant with r² >= 0.5
-    "lead_r2": pl.Float64(),
-    "best_test": pl.String(),
-    "credible_set_size": pl.Int64(),  # of the smallest that contains the variant, else of the smallest at the locus
-    "n_credible_sets": pl.Int64(),
-    "analytic_power": pl.Float64(),
-    "maf": pl.Float64(),
-}
 
 
 def recovery_table(
@@ -49,7 +33,7 @@ def recovery_table(
             "maf": planted.get("maf"),
         }
         rows.append(row | recovered(planted, loci.filter(is_near(planted, "lead_position")), region))
-    return pl.DataFrame(rows, schema=RECOVERY) if rows else pl.DataFrame(schema=RECOVERY)
+    return tables.RECOVERY.from_rows(rows)
 
 
 def false_loci(truth: dict, loci: pl.DataFrame) -> dict[str, int]:
@@ -133,15 +117,16 @@ def main(
         summary: Written: counts of planted loci found and of false loci (JSON).
     """
     known, people = read_truth(truth), read_people(traits, covariates, samples)
-    scanned = pl.read_parquet(trait_table).unique("trait", keep="first", maintain_order=True)
+    scanned = tables.SCAN_TRAITS.read(trait_table).unique("trait", keep="first", maintain_order=True)
     genotypes = Genotypes(manifest, read_places(variants), people.samples, linear.orthonormal(people.c))
-    found, mapped, posterior = pl.read_parquet(loci), pl.read_parquet(credible_sets), pl.read_parquet(pips)
+    found, mapped = tables.LOCI.read(loci), tables.CREDIBLE_SETS.read(credible_sets)
+    posterior = tables.FINEMAP_VARIANTS.read(pips)
     around = [neighbourhood(planted, sumstats, scanned, genotypes) for planted in known["loci"]]
     sets = [sets_near(p, found, mapped, posterior) for p in known["loci"]]
     nothing = sets_near({"contig": "", "position": 0, "ref": "", "alt": ""}, found, mapped, posterior)
     table = recovery_table(known, found, sets, around)
     every_set = pl.concat([nothing, *sets])
-    counts = {"model": model} | summarise(known, table, found, every_set, pl.read_parquet(calibration))
+    counts = {"model": model} | summarise(known, table, found, every_set, tables.CALIBRATION.read(calibration))
     with files.atomic(recovery) as temporary:
         table.write_csv(temporary, separator="\t")
     files.write_json(counts, summary)

@@ -1,13 +1,12 @@
 """Summary statistics on disk -> position, joint p and smallest single-trait p, for figures and tables."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pyarrow.parquet as pq
 
+from ecgwas import tables
 from ecgwas.associations.scan_statistics import degrees
 from ecgwas.stats.tails import from_t
 
@@ -21,21 +20,12 @@ def read_scan(parts: list[Path], traits: pl.DataFrame | None) -> pl.DataFrame:
     """
     if not parts or traits is None:
         return pl.DataFrame(schema=SCAN)
-    scan = pl.concat([_strongest(table, traits) for part in parts for table in row_groups(part)])
+    scan = pl.concat([_strongest(table, traits) for part in parts for table in tables.SUMSTATS.batches(part)])
     scan = scan.filter(pl.col("joint").is_finite() | pl.col("axis").is_finite())
     order = {contig: contig_key(contig) for contig in scan["contig"].unique().sort()}
     return scan.sort(
         pl.col("contig").replace_strict(order, return_dtype=pl.Float64), "contig", "position", maintain_order=True
     )
-
-
-def row_groups(part: Path) -> Iterator[pl.DataFrame]:
-    """A part of the scan by row groups: all of its columns may not fit into memory."""
-    with pq.ParquetFile(part) as file:
-        for number in range(file.num_row_groups):
-            yield pl.from_arrow(file.read_row_group(number))
-        if not file.num_row_groups:
-            yield pl.read_parquet(part)
 
 
 def _strongest(part: pl.DataFrame, traits: pl.DataFrame) -> pl.DataFrame:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
+from ecgwas import tables
 from ecgwas.cli import run
 from ecgwas.errors import UserError
 from ecgwas.report import format, inputs
@@ -14,14 +15,14 @@ from ecgwas.report.sections import recovery
 def lines(root: Path, cohort: str, models: list[str], model: str, labels: dict[str, str]) -> list[str]:
     """Results of one cohort: of the main model, then of every model the planted loci found."""
     found = inputs.read_cohort(root, cohort, model)
-    if found["samples"] is None and found["recordings"] is not None:
+    if found[tables.SAMPLES] is None and found[tables.RECORDINGS] is not None:
         return [f"cohort {cohort}: {_recordings(found)}, no genotypes"]
     people = None if found.traits is None or found.traits.is_empty() else int(found.traits["n"].max())
-    sets = found.rows("credible_sets")
-    said = [f"cohort {cohort}: {_plain(format.count(people))} people, {_loci(found.rows('loci'))}"]
-    said += _wider(found.rows("loci_any_trait"), found.rows("multiplicity"))
+    sets = found.rows(tables.CREDIBLE_SETS)
+    said = [f"cohort {cohort}: {_plain(format.count(people))} people, {_loci(found.rows(tables.LOCI))}"]
+    said += _wider(found.rows(tables.LOCI_ANY_TRAIT), found.rows(tables.MULTIPLICITY))
     for kind, where in (("all", "all variants"), ("null", "null chromosomes")):
-        values = found.rows("calibration").filter((pl.col("trait") == "mean") & (pl.col("variants") == kind))
+        values = found.rows(tables.CALIBRATION).filter((pl.col("trait") == "mean") & (pl.col("variants") == kind))
         if values["lambda_gc"].count():
             said.append(f"  λGC, mean of traits, {where}: {values['lambda_gc'][0]:.3f}")
     if sets.height:
@@ -32,8 +33,8 @@ def lines(root: Path, cohort: str, models: list[str], model: str, labels: dict[s
     return said
 
 
-def _recordings(found: inputs.CohortInputs) -> str:
-    kept, excluded = found.rows("recordings"), found.rows("recordings_excluded")["recording_id"].n_unique()
+def _recordings(found: inputs.ResultTables) -> str:
+    kept, excluded = found.rows(tables.RECORDINGS), found.rows(tables.RECORDINGS_EXCLUDED)["recording_id"].n_unique()
     people = format.plural(kept["person_id"].n_unique(), "person", "people")
     return _plain(
         f"{format.count(kept.height)} of {format.count(kept.height + excluded)} recordings kept, from {people}"

@@ -11,6 +11,7 @@ import polars as pl
 
 from ecgwas.config import LEADS, Ingest
 from ecgwas.errors import UserError
+from ecgwas.tables import RECORDINGS
 
 MODEL_LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")  # III, aVR, aVL, aVF are sums of I and II
 COLUMNS = [LEADS.index(lead) for lead in MODEL_LEADS]
@@ -109,7 +110,7 @@ def open_signals(recordings: list[Path], strips: list[Path], beats: list[Path]) 
     tables, opened_strips, opened_beats, of_windows = [], [], [], []
     shards = _by_place([*strips, *beats])
     for path in recordings:
-        table = pl.read_parquet(path).sort("shard", "row")
+        table = RECORDINGS.read(path).sort("shard", "row")
         numbers = table["shard"].unique().sort().to_list()
         files = {number: len(opened_beats) + i for i, number in enumerate(numbers)}
         for number in numbers:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from ecgwas import tables
 from ecgwas.config import LEADS, Ingest
 from ecgwas.errors import UserError
 from ecgwas.ingest.process import MISSING
@@ -27,7 +28,7 @@ class Shards:
 
 def open_shards(recordings: Path, beats: Sequence[Path], people: Sequence[str] | None = None) -> Shards:
     """The recordings (of `people`, or of all) whose beats have a size, and their shards."""
-    table = pl.read_parquet(recordings).filter((pl.col("unit") == "mV") & (pl.col("n_beats") > 0))
+    table = tables.RECORDINGS.read(recordings).filter((pl.col("unit") == "mV") & (pl.col("n_beats") > 0))
     if people is not None:
         table = table.filter(pl.col("person_id").is_in(list(people)))
     table = table.with_columns(scale=pl.col("scale").fill_null(1e-3)).sort("shard", "row")

@@ -1,10 +1,8 @@
-"""Rows, chunk by chunk -> .npy and Parquet files that never lie in memory whole."""
+"""Rows, one by one -> .npy files that never lie in memory whole."""
 
 from pathlib import Path
 
 import numpy as np
-import polars as pl
-import pyarrow.parquet as pq
 
 
 class ArrayRows:
@@ -33,21 +31,3 @@ class ArrayRows:
         self._header()
         assert self.file.tell() == self.start
         self.file.close()
-
-
-class TableRows:
-    """A Parquet file (zstd) written chunk by chunk, one row group a chunk; equal tables give equal bytes."""
-
-    def __init__(self, path: Path | str, schema: dict[str, pl.DataType]):
-        self.schema = pl.Schema(schema)
-        self.arrow = self.schema.to_frame().to_arrow().schema
-        self.writer = pq.ParquetWriter(path, self.arrow, compression="zstd")
-
-    def append(self, table: pl.DataFrame) -> None:
-        """Write the rows of `table`, whose columns are those of the schema."""
-        if table.height:
-            self.writer.write_table(table.select(self.schema.names()).to_arrow().cast(self.arrow))
-
-    def close(self) -> None:
-        """Write the end of the file."""
-        self.writer.close()

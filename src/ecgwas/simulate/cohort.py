@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from ecgwas import tables
 from ecgwas.cli import run
 from ecgwas.config import Simulate
 from ecgwas.errors import UserError
-from ecgwas.files import atomic, write_json, write_parquet
+from ecgwas.files import atomic, write_json
 from ecgwas.simulate.devices import as_recorded
 from ecgwas.simulate.ecg import PARAMETERS, recording_parameters, simulate_recordings
 from ecgwas.simulate.ecg_noise import ARTEFACTS
@@ -201,7 +202,7 @@ def write_tables(cohort: Cohort, folder: Path) -> None:
     table.filter(members.linked).select(columns).sort("person_id").write_csv(folder / "people.csv")
     cohort.recordings.select("recording_id", "person_id", "path").write_csv(folder / "recordings.csv")
     parameters = pl.DataFrame({"person_id": members.person_id, **cohort.truth.values})
-    write_parquet(parameters.filter(members.has_ecg).sort("person_id"), folder / "parameters.parquet")
+    tables.PARAMETERS.write(parameters.filter(members.has_ecg).sort("person_id"), folder / "parameters.parquet")
     dated = simulate_followup(
         members.person_id, cohort.truth.values, cohort.pedigree.male, cohort.people, cohort.recordings, cohort.seed
     )

@@ -129,7 +129,7 @@ def test_scores_as_files(tmp_path) -> None:
     distribution.main(paths, tmp_path / "reference.npz", scored)
     tails = [pl.read_parquet(path) for path in scored]
     for table in tails:
-        assert dict(table.schema) == {name: dtype for name, (dtype, _) in tables.OUT_OF_DISTRIBUTION.items()}
+        assert table.schema == tables.OUT_OF_DISTRIBUTION.schema
         assert table["percentile"].is_between(0, 100).all()
     assert tails[1]["percentile"][:5].min() > 98
     stored = np.load(tmp_path / "reference.npz")

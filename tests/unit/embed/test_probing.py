@@ -149,10 +149,10 @@ def write(folder: Path, rng: np.random.Generator, device: str, shift: float, n: 
     paths = {name: folder / f"{name}.parquet" for name in ("values", "recordings", "intervals")}
     z = rng.standard_normal((n, 4))
     about = pl.DataFrame(ids).with_columns(device=pl.lit(device), rate_hz=500.0, unit=pl.lit("mV"))
-    about = pl.concat([tables.empty(tables.RECORDINGS), about], how="diagonal_relaxed")
+    about = pl.concat([tables.RECORDINGS.empty(), about], how="diagonal_relaxed")
     about.write_parquet(paths["recordings"])
     measured = pl.DataFrame(ids).with_columns(qt_ms=pl.Series(400 + 20 * z[:, 0]))
-    pl.concat([tables.empty(tables.INTERVALS), measured], how="diagonal_relaxed").write_parquet(paths["intervals"])
+    pl.concat([tables.INTERVALS.empty(), measured], how="diagonal_relaxed").write_parquet(paths["intervals"])
     table = pl.DataFrame(ids).with_columns(pl.Series(f"e{k:04d}", z[:, k] + shift * (k == 1)) for k in range(4))
     table[: n - 3].write_parquet(paths["values"])  # some recordings have no embedding
     return paths
@@ -164,8 +164,8 @@ def test_two_cohorts_as_files(tmp_path: Path) -> None:
     given = [[paths[name] for paths in both] for name in ("values", "recordings", "intervals")]
     probing.main("mine", ["one", "two"], *given, tmp_path / "readout.parquet", seed=3)
     made = pl.read_parquet(tmp_path / "readout.parquet")
-    assert made.schema == {name: dtype for name, (dtype, _) in tables.READOUT.items()}
-    assert made.columns == list(tables.READOUT)
+    assert made.schema == tables.READOUT.schema
+    assert made.columns == list(tables.READOUT.columns)
     rows = {(row["cohort"], row["quantity"]): row for row in made.iter_rows(named=True)}
     assert set(made["cohort"]) == {"all", "one", "two"}
     assert rows["all", "qt_ms"]["value"] > 0.95

@@ -143,7 +143,7 @@ def write_study(folder: Path, seed: int = 3, people: int = 1200, per_contig: int
     scanned = {"trait": traits, "group": "all", "n": people, "df": df, "yy": 1.0}
     pl.DataFrame(scanned).write_parquet(folder / "traits-000.parquet")
     rows = [locus_row(table, p, traits, name) for name in "12"]
-    tables.typed(pl.DataFrame(rows), tables.LOCI).write_parquet(folder / "loci.parquet")
+    tables.LOCI.typed(pl.DataFrame(rows)).write_parquet(folder / "loci.parquet")
     return Study(folder, {"1": int(position[first]), "2": int(position[second])})
 
 

@@ -26,7 +26,7 @@ def test_planted_variants_are_in_sets(study, tmp_path):
     """The locus of one axis is mapped on that axis, the other by the joint effect; both sets hold their variant."""
     found = run(study.inputs(), tmp_path)
     for name, schema in OUTPUTS.items():
-        assert list(found[name].columns) == list(schema)
+        assert list(found[name].columns) == list(schema.columns)
     by_contig = {row["locus"].split(":")[0]: row for row in found["credible_sets"].iter_rows(named=True)}
     assert {contig: row["trait"] for contig, row in by_contig.items()} == {"1": "axis01", "2": "joint"}
     for contig, position in study.causal.items():
@@ -80,10 +80,10 @@ def test_parts_of_the_scan_are_joined(study, tmp_path):
 
 
 def test_no_locus_gives_empty_tables(study, tmp_path):
-    tables.empty(tables.LOCI).write_parquet(tmp_path / "loci.parquet")
+    tables.LOCI.empty().write_parquet(tmp_path / "loci.parquet")
     found = run(study.inputs() | {"loci": tmp_path / "loci.parquet"}, tmp_path)
     for name, schema in OUTPUTS.items():
-        assert found[name].equals(tables.empty(schema))
+        assert found[name].equals(schema.empty())
 
 
 def test_a_variant_without_a_test_is_told_without_a_pip(study, tmp_path):

@@ -203,7 +203,7 @@ def test_no_more_than_the_threads_results_are_held():
 def test_a_failed_region_leaves_no_table(tmp_path, monkeypatch):
     """The tables are whole or absent, though they are written as regions come."""
     write_cohort(tmp_path, [])
-    row = {name: None for name in tables.LOCI} | span_row("1", 1_200_000, 1_200_000, ["axis01"])
+    row = {name: None for name in tables.LOCI.columns} | span_row("1", 1_200_000, 1_200_000, ["axis01"])
     rows = [row, row | {"locus": "far", "start": 2_000_000, "end": 2_000_000}]
     calls = []
 
@@ -215,7 +215,7 @@ def test_a_failed_region_leaves_no_table(tmp_path, monkeypatch):
 
     monkeypatch.setattr(finemap.mapping, "map_region", failing)
     with pytest.raises(RuntimeError, match="stop"):
-        mapped(tmp_path, tables.typed(pl.DataFrame(rows), tables.LOCI))
+        mapped(tmp_path, tables.LOCI.typed(pl.DataFrame(rows)))
     assert len(calls) == 2
     assert not list(tmp_path.glob("*credible_sets*.parquet"))
 
@@ -223,4 +223,4 @@ def test_a_failed_region_leaves_no_table(tmp_path, monkeypatch):
 def test_tables_without_a_locus_have_their_schema(tmp_path):
     write_cohort(tmp_path, [])
     found = mapped(tmp_path)
-    assert found["pips"].schema == tables.empty(tables.FINEMAP_VARIANTS).schema
+    assert found["pips"].schema == tables.FINEMAP_VARIANTS.empty().schema

@@ -94,10 +94,10 @@ def test_the_tables_are_those_documented(study):
     variants = study / "variants.parquet"
     pl.read_parquet(variants).cast({"position": pl.Int32}).write_parquet(variants)
     part = pl.read_parquet_schema(run_scan(study, Gwas()))
-    assert {name: part[name] for name in tables.SUMSTATS} == {name: kind for name, (kind, _) in tables.SUMSTATS.items()}
+    assert {name: part[name] for name in tables.SUMSTATS.columns} == dict(tables.SUMSTATS.schema)
     assert {part[f"t:{trait}"] for trait in "abc"} == {pl.Float32()}
     per_trait = pl.read_parquet_schema(study / "per-trait.parquet")
-    assert {name: per_trait[name] for name in tables.SCAN_TRAITS} == {n: k for n, (k, _) in tables.SCAN_TRAITS.items()}
+    assert {name: per_trait[name] for name in tables.SCAN_TRAITS.columns} == dict(tables.SCAN_TRAITS.schema)
 
 
 def test_more_parts_than_variants_leaves_empty_parts(study):
@@ -136,7 +136,7 @@ def test_no_significant_variant_gives_an_empty_table_of_loci(study):
     out = [study / f"{name}.parquet" for name in ("loci", "any", "tests")]
     loci.main([part], study / "per-trait.parquet", *files(study, *INPUTS), settings, *out)
     for path, schema in zip(out[:2], (tables.LOCI, tables.LOCI_ANY_TRAIT), strict=True):
-        assert pl.read_parquet(path).equals(tables.empty(schema))
+        assert pl.read_parquet(path).equals(schema.empty())
     assert pl.read_parquet(out[2])["n_traits"].item() == 3
 
 

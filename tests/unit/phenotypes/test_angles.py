@@ -34,7 +34,7 @@ def test_a_person_s_mean_is_circular_for_axes_alone():
 
 
 def test_which_columns_are_axes():
-    axes = {name for name in tables.INTERVALS if tables.circular([name])}
+    axes = {name for name in tables.INTERVALS.columns if tables.circular([name])}
     ours = {f"{wave}_axis_deg" for wave in ("p", "qrs", "t")}
     assert axes == ours | {f"machine_{name}" for name in ours}  # not the angles between QRS and T, 0 to 180
     assert tables.circular(["axis01", "e0001", "axis_deg", "my_axis_degrees"]) == [2, 3]

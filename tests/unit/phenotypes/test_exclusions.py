@@ -49,7 +49,7 @@ def test_default_rules(trait, flags):
 
 
 def test_every_measurement_of_a_wave_has_a_rule():
-    ours = [n for n, (kind, _) in tables.INTERVALS.items() if kind == pl.Float64 and not n.startswith("machine_")]
+    ours = [n for n, kind in tables.INTERVALS.schema.items() if kind == pl.Float64 and not n.startswith("machine_")]
     without = {name for name in ours if not exclusions.flags_of(name, DEFAULT)}
     assert without == {"ectopic_share"}
     assert all("paced" in exclusions.flags_of(name, DEFAULT) for name in ours if name not in without)

@@ -242,6 +242,6 @@ def test_only_the_measurements_asked_for_are_traits(tmp_path):
 
 
 def test_the_scanned_measurements_exist_and_are_no_flags():
-    assert set(SCANNED_INTERVALS) <= set(tables.INTERVALS)
+    assert set(SCANNED_INTERVALS) <= set(tables.INTERVALS.columns)
     assert {"af", "paced", "lbbb", "rbbb", "n_beats", "ectopic_share"}.isdisjoint(SCANNED_INTERVALS)
     assert len(SCANNED_INTERVALS) == 36

@@ -130,7 +130,7 @@ def test_rows_have_a_score_or_a_reason(small_world, tmp_path):
     path = tmp_path / "more.parquet"
     pl.concat([labels, pl.DataFrame([row], schema=labels.schema)]).write_parquet(path)
     scores = world.score(predictor, labels=path)
-    assert set(scores.columns) == {*tables.SCORES, "big_t", "slow", "none"}
+    assert set(scores.columns) == {*tables.SCORES.columns, "big_t", "slow", "none"}
     assert scores["recording_id"].to_list() == [*labels["recording_id"], "elsewhere"]
     reasons = dict(scores.select("recording_id", "reason").drop_nulls().iter_rows())
     assert reasons == {"r0003": "nothing recorded", "elsewhere": "no signals"}

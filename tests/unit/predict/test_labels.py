@@ -230,7 +230,7 @@ def test_wrong_tables_are_named(cohort, name, text, match):
 def test_real_statements_give_the_classes_that_counting_gives(realdata, tmp_path):
     path = realdata / "ecg_ptbxl_subset" / "labels.csv"
     table = pl.read_csv(path, schema_overrides={"ecg_id": pl.String})
-    blank = pl.DataFrame(schema={name: dtype for name, (dtype, _) in tables.RECORDINGS.items()})
+    blank = tables.RECORDINGS.empty()
     recordings = pl.concat([blank, table.select(recording_id="ecg_id", person_id="ecg_id")], how="diagonal")
     recordings.write_parquet(tmp_path / "recordings.parquet")
     block = config.Labels(

@@ -134,7 +134,7 @@ def test_the_external_cohort_teaches_nothing(made, tmp_path):
 def test_tables_have_their_columns_and_settings_are_checked(made, tmp_path):
     names = ("SURVIVAL", "SURVIVAL_HAZARD_RATIOS", "SURVIVAL_CURVES", "SURVIVAL_CALIBRATION", "SURVIVAL_RISKS")
     for name, schema in zip(OUTPUTS, names, strict=True):
-        assert made[name].columns == list(getattr(tables, schema))
+        assert made[name].columns == list(getattr(tables, schema).columns)
     cohort(tmp_path, "here", 50, 1)
     with pytest.raises(UserError, match=r"predict\.train names 'nowhere'"):
         ran(tmp_path, ["here"], train="nowhere")

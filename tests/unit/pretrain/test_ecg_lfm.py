@@ -9,11 +9,12 @@ import polars as pl
 import pytest
 import torch
 
+from ecgwas import tables
 from ecgwas.config import Augment, Ingest, Transformer
 from ecgwas.encoder import spans
 from ecgwas.encoder.augmentation import Augmenter
 from ecgwas.encoder.tokens import on_device
-from ecgwas.pretrain import losses, processes, train, trainer
+from ecgwas.pretrain import losses, processes, train
 from ecgwas.pretrain.objectives import ecg_lfm
 from ecgwas.pretrain.objectives.base import View
 from ecgwas.signals import data
@@ -32,7 +33,7 @@ CPU = torch.device("cpu")
 def run(cohort, folder: Path, settings: Transformer, **options) -> tuple[bytes, pl.DataFrame]:
     paths = {"checkpoint": folder / "checkpoint.pt", "history": folder / "history.parquet", "resume": folder / "resume"}
     train.main([cohort.recordings], cohort.strips, cohort.beats, settings, Ingest(), **paths, **options)
-    return paths["checkpoint"].read_bytes(), pl.read_parquet(paths["history"]).drop(list(trainer.MEASURED))
+    return paths["checkpoint"].read_bytes(), pl.read_parquet(paths["history"]).drop(list(tables.MEASURED))
 
 
 def opened(cohort) -> data.Signals:

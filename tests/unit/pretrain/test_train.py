@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 import torch
 
+from ecgwas import tables
 from ecgwas.checkpoints import checkpoint
 from ecgwas.config import Augment, Ingest, Transformer
 from ecgwas.encoder.augmentation import Augmenter
@@ -34,7 +35,7 @@ def run(cohort, folder: Path, settings: Transformer = TINY, **options) -> tuple[
     """Train into `folder`; bytes of the checkpoint, and the history without what a clock measured."""
     paths = {"checkpoint": folder / "checkpoint.pt", "history": folder / "history.parquet", "resume": folder / "resume"}
     train.main([cohort.recordings], cohort.strips, cohort.beats, settings, Ingest(), **paths, **options)
-    return paths["checkpoint"].read_bytes(), pl.read_parquet(paths["history"]).drop(list(trainer.MEASURED))
+    return paths["checkpoint"].read_bytes(), pl.read_parquet(paths["history"]).drop(list(tables.MEASURED))
 
 
 def same(a: tuple[bytes, pl.DataFrame], b: tuple[bytes, pl.DataFrame]) -> bool:
@@ -103,7 +104,7 @@ def test_history_and_checkpoint_hold_what_readers_need(ecg_cohort, tmp_path, set
     cohort = ecg_cohort(n=40)
     run(cohort, tmp_path, settings)
     history, saved = pl.read_parquet(tmp_path / "history.parquet"), checkpoint.load(tmp_path / "checkpoint.pt")
-    assert {*trainer.HISTORY, *trainer.MEASURED} <= set(history.columns)
+    assert {*tables.HISTORY.columns} <= set(history.columns)
     assert history["step"].to_list() == list(range(TINY.steps))
     parts = [name for name in history.columns if name.startswith("loss_")]
     learner = make(opened(cohort), settings)

@@ -30,7 +30,7 @@ def around(p: list[list[float]], r2: list[float]) -> Neighbourhood:
 
 def locus(contig: str, position: int, traits: tuple[str, ...] = (), reach: int = 5000) -> pl.DataFrame:
     """A loci table of one row with the columns that matter."""
-    row = {name: None for name in tables.LOCI} | {
+    row = {name: None for name in tables.LOCI.columns} | {
         "locus": f"{contig}:{position}",
         "contig": contig,
         "start": position - reach,
@@ -38,7 +38,7 @@ def locus(contig: str, position: int, traits: tuple[str, ...] = (), reach: int =
         "lead_position": position,
         "significant_traits": list(traits),
     }
-    return tables.typed(pl.DataFrame([row]), tables.LOCI)
+    return tables.LOCI.typed(pl.DataFrame([row]))
 
 
 def test_found_by_a_lead_in_ld():
@@ -60,7 +60,7 @@ def test_a_trait_can_find_what_the_joint_lead_misses():
 
 def test_not_found_without_a_locus():
     """No lead, yet the strongest variant in LD is told."""
-    none = tables.empty(tables.LOCI)
+    none = tables.LOCI.empty()
     row = matching.recovered(PLANTED, none, around([[6, 2], [3, 3]], [1.0, 0.7]))
     expected = {
         "found": False,
@@ -87,9 +87,9 @@ def test_false_loci():
 
 def test_sets_of_a_locus_far_off_are_of_another_variant():
     loci = pl.concat([locus("1", 300_000), locus("1", 700_000)])
-    row = {name: None for name in tables.CREDIBLE_SETS} | {"trait": "joint", "cs": 1, "size": 3}
+    row = {name: None for name in tables.CREDIBLE_SETS.columns} | {"trait": "joint", "cs": 1, "size": 3}
     rows = [row | {"locus": name, "region": f"near {name}"} for name in loci["locus"]]
-    sets = tables.typed(pl.DataFrame(rows), tables.CREDIBLE_SETS)
+    sets = tables.CREDIBLE_SETS.typed(pl.DataFrame(rows))
     pips = pl.DataFrame({"region": sets["region"], "trait": "joint", "cs": pl.Series([1, 0], dtype=pl.Int32)})
     pips = pips.with_columns(contig=pl.lit("1"), position=1000, ref=pl.lit("A"), alt=pl.lit("G"))
     assert matching.sets_near(PLANTED, loci, sets, pips).select("locus", "holds").rows() == [("1:300000", True)]
@@ -192,7 +192,7 @@ def test_nothing_found_and_nothing_planted(analysed, tmp_path):
     empty = {"loci": tables.LOCI, "credible_sets": tables.CREDIBLE_SETS, "pips": tables.FINEMAP_VARIANTS}
     paths = {name: tmp_path / f"{name}.parquet" for name in empty}
     for name, schema in empty.items():
-        tables.empty(schema).write_parquet(paths[name])
+        schema.empty().write_parquet(paths[name])
     outputs = {"recovery": tmp_path / "recovery.tsv", "summary": tmp_path / "recovery.json"}
     recovery.main(**(analysed | paths | outputs))
     assert pl.read_csv(outputs["recovery"], separator="\t")["found"].to_list() == [False, False]

@@ -62,21 +62,21 @@ def build_study(
         if truth:
             _write_recovery(root / "recovery" / cohort, model, loci, found)
     step = np.arange(1, 401)
-    history = pl.DataFrame({"step": step, "loss": 0.2 + np.exp(-step / 80) + rng.normal(0, 0.02, 400)})
+    history = table(tables.HISTORY, step=step, loss=0.2 + np.exp(-step / 80) + rng.normal(0, 0.02, 400))
     write_parquet(history, root / "models" / models[0] / "history.parquet")
     return study
 
 
-def table(schema: tables.Schema, **columns: object) -> pl.DataFrame:
+def table(schema: tables.Table, **columns: object) -> pl.DataFrame:
     """A table of `schema`; columns not given are null."""
     height = max((len(c) for c in columns.values() if isinstance(c, list | np.ndarray)), default=0)
     filled = {
         name: pl.Series(name, columns[name] if not np.isscalar(columns.get(name)) else [columns[name]] * height)
         if name in columns
         else pl.Series(name, [None] * height)
-        for name in schema
+        for name in schema.columns
     }
-    return tables.typed(pl.DataFrame(filled), schema)
+    return schema.typed(pl.DataFrame(filled))
 
 
 def _write_flow(folder: Path, models: list[str], variants: int, rng: np.random.Generator) -> None:
@@ -167,9 +167,7 @@ def _write_gwas(
     ).with_columns([pl.Series(f"t:{name}", t[:, j], pl.Float32) for j, name in enumerate(traits)])
     scan = folder / "gwas" / model
     half = variants // 2
-    described = pl.DataFrame(
-        {"trait": traits, "group": "0", "n": PEOPLE, "df": DF, "yy": np.full(len(traits), 2600.0)},
-    )
+    described = table(tables.SCAN_TRAITS, trait=traits, group="0", n=PEOPLE, df=DF, yy=[2600.0] * len(traits))
     for number, piece in enumerate((part[:half], part[half:])):
         write_parquet(piece, scan / f"sumstats/part-{number:03d}.parquet")
         write_parquet(described, scan / f"sumstats/traits-{number:03d}.parquet")
@@ -236,7 +234,7 @@ def _write_calibration(scan: Path, traits: list[str], variants: int) -> None:
         rows += [(x, kind, "any", variants, value, 0.96, 1.04, value, 0.96, 1.04, 4000, 44, 5, 1) for x in names]
         rows += [(x, kind, "<50", 9, 1.2, 0.8, 1.3, 1.25, 0.75, 1.35, 1000, 13, 2, 0) for x in names[:2]]
     write_parquet(
-        pl.DataFrame(rows, schema={k: v for k, (v, _) in tables.CALIBRATION.items()}, orient="row"),
+        pl.DataFrame(rows, schema=tables.CALIBRATION.schema, orient="row"),
         scan / "calibration.parquet",
     )
 
@@ -267,11 +265,11 @@ def _write_finemap(
                 p = row["joint_neg_log10_p"]
                 place = (contig, row["position"], "A", "G", row["rsid"])
                 rows.append((name, label, *place, pip, int(pip > 0.04), p, r[row["i"]] ** 2, contig))
-    kinds = {k: v for k, (v, _) in tables.CREDIBLE_SETS.items()}
+    kinds = tables.CREDIBLE_SETS.schema
     write_parquet(pl.DataFrame(sets, schema=kinds, orient="row"), folder / "credible_sets.parquet")
-    kinds = {k: v for k, (v, _) in tables.FINEMAP_VARIANTS.items()}
+    kinds = tables.FINEMAP_VARIANTS.schema
     write_parquet(pl.DataFrame(rows, schema=kinds, orient="row"), folder / "variants.parquet")
-    write_parquet(tables.empty(tables.LD_DIAGNOSTICS), folder / "ld_diagnostics.parquet")
+    write_parquet(tables.LD_DIAGNOSTICS.empty(), folder / "ld_diagnostics.parquet")
 
 
 def _write_recovery(root: Path, model: str, planted: int, found: int) -> None:

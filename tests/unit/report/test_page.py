@@ -12,7 +12,7 @@ import pytest
 from ecgwas import config, tables
 from ecgwas.errors import UserError
 from ecgwas.files import write_parquet
-from ecgwas.report import inputs, page, summary
+from ecgwas.report import page, summary
 from ecgwas.report.sections import cohort
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "col"}
@@ -161,8 +161,11 @@ def test_a_missing_input_leaves_out_its_part_alone(make_study, absent: str) -> N
 
 def test_empty_tables_everywhere(make_study) -> None:
     study = make_study()
-    for path, schema in (inputs.FLOW | inputs.RESULTS).values():
-        write_parquet(tables.empty(schema), study.root / "cohorts/demo" / path.format(model=study.model))
+    for entry in tables.entries().values():
+        if isinstance(entry, tables.Table) and {*entry.wildcards} <= {"cohort", "model"} and entry.path.endswith("t"):
+            path = entry.at(study.root, **{n: {"cohort": "demo", "model": study.model}[n] for n in entry.wildcards})
+            if path.is_file():
+                entry.write(entry.empty(), path)
     for path in (study.root / "cohorts/demo/gwas/nano/sumstats").glob("part-*"):
         write_parquet(pl.read_parquet(path).clear(), path)
     checked(render(study))

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from ecgwas import tables
 from ecgwas.report import format, genes, inputs, scan
 from ecgwas.report.figures import manhattan, qq, svg, training
 from ecgwas.report.figures.genome import Mark, genome
@@ -103,8 +104,8 @@ def test_a_row_of_the_loci_table_is_about_its_lead_and_one_trait(make_study) -> 
     """p, β, N and minor alleles are the columns of the loci table, which are of one variant and trait."""
     study = make_study(loci=2)
     found = inputs.read_cohort(study.root, study.cohort, study.model)
-    rows = loci.loci_rows(found.rows("loci"), None)
-    for row, told in zip(found.rows("loci").iter_rows(named=True), rows, strict=True):
+    rows = loci.loci_rows(found.rows(tables.LOCI), None)
+    for row, told in zip(found.rows(tables.LOCI).iter_rows(named=True), rows, strict=True):
         assert told["trait"] == row["best_trait"]
         assert told["trait_p"] == format.p_value(row["best_trait_neg_log10_p"])
         assert told["beta"] == format.estimate(row["beta"], row["se"])
@@ -115,11 +116,11 @@ def test_a_row_of_the_loci_table_is_about_its_lead_and_one_trait(make_study) -> 
 def test_thresholds_and_chance_findings_in_words(make_study) -> None:
     study = make_study(loci=2, trait_names=("a", "b", "c"))
     found = inputs.read_cohort(study.root, study.cohort, study.model)
-    said = loci.multiplicity_words(found.rows("multiplicity"), 3)
+    said = loci.multiplicity_words(found.rows(tables.MULTIPLICITY), 3)
     assert (said["effective_traits"], said["trait_p"], said["n_wider"]) == ("2.5", "2\u00a0×\u00a010⁻⁸", "3 loci")
     assert loci.trait_threshold(found, 99) == pytest.approx(-math.log10(5e-8 / 2.5))
-    assert [row["locus"] for row in loci.wider_rows(found.rows("loci_any_trait"), None)] == ["9:9000"]
-    assert loci.multiplicity_words(found.rows("multiplicity").clear(), 0) is None
+    assert [row["locus"] for row in loci.wider_rows(found.rows(tables.LOCI_ANY_TRAIT), None)] == ["9:9000"]
+    assert loci.multiplicity_words(found.rows(tables.MULTIPLICITY).clear(), 0) is None
 
 
 def test_axis_minimum_is_the_smallest_p_over_traits_of_unequal_df() -> None:

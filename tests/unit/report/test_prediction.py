@@ -19,9 +19,9 @@ STUDY = Study(
 )
 
 
-def write(root: Path, path: str, schema: tables.Schema, rows: list[dict]) -> None:
+def write(root: Path, path: str, schema: tables.Table, rows: list[dict]) -> None:
     """A table with these values and nulls elsewhere."""
-    kinds = {name: dtype for name, (dtype, _) in schema.items()}
+    kinds = schema.schema
     (root / path).parent.mkdir(parents=True, exist_ok=True)
     pl.DataFrame([{name: row.get(name) for name in kinds} for row in rows], schema=kinds).write_parquet(root / path)
 

@@ -38,7 +38,7 @@ def labelled(folder, seed: int):
     for name, table in made.items():
         table.write_csv(folder / f"{name}.csv")
     person = given["person_id"][given["recordings"]["member"].to_numpy()]
-    blank = pl.DataFrame(schema={name: dtype for name, (dtype, _) in tables.RECORDINGS.items()})
+    blank = tables.RECORDINGS.empty()
     named = given["recordings"].select("recording_id", person_id=pl.Series(person))
     pl.concat([blank, named], how="diagonal").write_parquet(folder / "recordings.parquet")
     block = config.Labels(codes_column="codes", time_column="time", **{name: folder / f"{name}.csv" for name in made})

@@ -19,7 +19,7 @@ def excluded(
     rows = table.select(
         kind=pl.lit(kind), id=ids, reason=reason, value=value.cast(pl.Float64), limit=limit.cast(pl.Float64)
     )
-    return tables.typed(rows, tables.GENOTYPES_EXCLUDED)
+    return tables.GENOTYPES_EXCLUDED.typed(rows)
 
 
 def fails(

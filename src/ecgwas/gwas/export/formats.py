@@ -25,6 +25,7 @@ from ecgwas.errors import UserError
 from ecgwas.files import atomic
 from ecgwas.genotype_files.variants import VARIANT, read_variants
 from ecgwas.stats import tails
+from ecgwas.tables import COVARIATES, SCAN_TRAITS, SUMSTATS
 
 X_NUMBER = "23"
 # t is stored in float32; plink2 and REGENIE print six digits. All of float64's would double the files.
@@ -189,7 +190,7 @@ def tables(sumstats: list[Path], lengths: pl.DataFrame, checked: pl.Series, trai
     own = ["n", "af"] if group == "all" else [f"n:{group}", f"af:{group}"]
     own += [name for name in (scan_statistics.gg_name(trait), scan_statistics.test_name(trait)) if name]
     for path in sumstats:
-        part = pl.read_parquet(path, columns=[*VARIANT, "rsid", "info", *own, f"t:{trait['trait']}"])
+        part = SUMSTATS.read(path, [*VARIANT, "rsid", "info", *own, f"t:{trait['trait']}"])
         part = part.with_columns(ref_checked=checked[first : first + part.height])
         first += part.height
         yield statistics(part, trait, scan_statistics.lengths_at(lengths, part, trait["trait"]))
@@ -228,7 +229,7 @@ def ref_checked(variants: pl.DataFrame, sumstats: list[Path]) -> pl.Series:
     """Whether REF of each variant is known to be the reference's; the parts must hold these `variants`, row by row."""
     first = 0
     for path in sumstats:
-        part = pl.read_parquet(path, columns=VARIANT)
+        part = SUMSTATS.read(path, VARIANT)
         scan_statistics.same_rows(variants[first : first + part.height], part)
         first += part.height
     scan_statistics.same_rows(variants, variants[:first])
@@ -307,9 +308,9 @@ def main(
         cohort: Name of the cohort, for the metadata.
         exports: Written: a folder with one folder per format.
     """
-    lengths = pl.read_parquet(trait_table)
+    lengths = SCAN_TRAITS.read(trait_table)
     table, build = read_variants(variants), json.loads(manifest.read_text())["build"]
-    adjusted = [name for name in pl.read_parquet_schema(covariates) if name not in ("person_id", "sample_id")]
+    adjusted = [name for name in COVARIATES.scan(covariates).collect_schema() if name not in ("person_id", "sample_id")]
     stems = file_names(lengths["trait"].unique(maintain_order=True).to_list())
     formats, checked = list(dict.fromkeys(settings.formats)), ref_checked(table, sumstats)
     written, imputed = {}, table["info"].count() > 0

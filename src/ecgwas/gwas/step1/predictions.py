@@ -12,7 +12,6 @@ from ecgwas.associations.analysed import EVERY, People, read_people
 from ecgwas.cli import run
 from ecgwas.config import Step1
 from ecgwas.errors import UserError
-from ecgwas.files import write_parquet
 from ecgwas.genotype_files.reader import GenotypeReader
 from ecgwas.genotype_files.variants import VARIANT, read_variants
 from ecgwas.gwas.engines.torch_linear import DTYPES
@@ -74,7 +73,7 @@ def excluded(reasons: list[str | None], traits: list[str], table: pl.DataFrame, 
         "id": [*names, *dropped.to_series()],
         "reason": [*filter(None, reasons), *["low_variance"] * dropped.height],
     }
-    return tables.typed(pl.DataFrame(columns), tables.STEP1_EXCLUDED)
+    return tables.STEP1_EXCLUDED.typed(pl.DataFrame(columns))
 
 
 def available(memory_mb: int) -> int:
@@ -164,9 +163,9 @@ def main(
     excluded_rows = excluded(reasons, people.traits, table, found.used)
     for kind, reason, count in excluded_rows.group_by("kind", "reason").len().sort("kind", "reason").iter_rows():
         print(f"excluded: {count} {kind}s, {reason}", flush=True)
-    write_parquet(to_table(found.loco, contigs, people.traits, fit), loco)
+    tables.LOCO.write(to_table(found.loco, contigs, people.traits, fit), loco)
     if excluded_out is not None:
-        write_parquet(excluded_rows, excluded_out)
+        tables.STEP1_EXCLUDED.write(excluded_rows, excluded_out)
 
 
 if __name__ == "__main__":

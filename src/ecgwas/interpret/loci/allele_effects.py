@@ -12,7 +12,6 @@ from ecgwas.associations.analysed import read_people
 from ecgwas.cli import run
 from ecgwas.config import LEADS
 from ecgwas.errors import UserError
-from ecgwas.files import write_parquet
 from ecgwas.genotype_files.reader import GenotypeReader
 from ecgwas.genotype_files.variants import VARIANT, read_variants
 from ecgwas.interpret.loci import regression
@@ -60,10 +59,10 @@ def analysed(
 ) -> Analysed:
     """Unrelated people of the trait table; relatives are excluded, even if the scan kept them."""
     people = read_people(traits, covariates, samples)
-    ids = pl.read_parquet(traits, columns=["person_id", "sample_id"])
-    known = pl.read_parquet(samples).select("sample_id", "unrelated")
+    ids = tables.TRAITS.read(traits, ["person_id", "sample_id"])
+    known = tables.SAMPLES.read(samples, ["sample_id", "unrelated"])
     free = ids.join(known, on="sample_id", how="left", maintain_order="left")["unrelated"].fill_null(False).to_numpy()
-    wanted = strongest(pl.read_parquet(loci), read_variants(variants), count)
+    wanted = strongest(tables.LOCI.read(loci), read_variants(variants), count)
     with GenotypeReader(manifest, wanted, people.samples[free]) as reader:
         g = reader.read(slice(None)).astype(float).T if wanted.height else np.empty((int(free.sum()), 0))
     names = wanted.select("locus", effect_allele="alt", other_allele="ref")
@@ -106,7 +105,7 @@ def beat_changes(who: Analysed, shards: people_beats.Shards, settings: config.In
         columns, largest = of_lead(who, people_beats.person_means(shards, lead, who.people), seed)
         leads.append(columns)
         maxima = np.maximum(maxima, largest)
-    rows = [tables.empty(tables.ALLELE_BEATS)]
+    rows = [tables.ALLELE_BEATS.empty()]
     for variant, names in enumerate(who.loci.iter_rows(named=True)):
         reach = regression.critical(maxima[variant])
         for lead, columns in zip(LEADS, leads, strict=True):
@@ -114,7 +113,7 @@ def beat_changes(who: Analysed, shards: people_beats.Shards, settings: config.In
             row = row | {"low": row["beta_mv"] - reach * row["se_mv"], "high": row["beta_mv"] + reach * row["se_mv"]}
             table = pl.DataFrame({"time_ms": time} | row).with_columns(pl.lit(v).alias(k) for k, v in names.items())
             table = table.with_columns(pl.col(pl.Float64).fill_nan(None), lead=pl.lit(lead))
-            rows.append(tables.typed(table, tables.ALLELE_BEATS))
+            rows.append(tables.ALLELE_BEATS.typed(table))
     return pl.concat(rows)
 
 
@@ -144,7 +143,7 @@ def measurements(intervals: Path, people: list[str]) -> tuple[list[str], np.ndar
 
 def trait_changes(who: Analysed, names: list[str], values: np.ndarray) -> pl.DataFrame:
     """tables.ALLELE_TRAITS: strongest trait of a locus first."""
-    rows = [tables.empty(tables.ALLELE_TRAITS)]
+    rows = [tables.ALLELE_TRAITS.empty()]
     for name, y in zip(names, values.T, strict=True):
         seen = np.isfinite(y)
         if seen.sum() < who.c.shape[1] + FEWEST:
@@ -158,7 +157,7 @@ def trait_changes(who: Analysed, names: list[str], values: np.ndarray) -> pl.Dat
         columns["neg_log10_p"] = tails.from_t(beta / se, x.df)
         table = who.loci.with_columns(pl.Series(k, v).fill_nan(None) for k, v in columns.items())
         about = {"trait": pl.lit(name), "sd": pl.lit(float(rest.std())), "n": pl.lit(int(seen.sum()))}
-        rows.append(tables.typed(table.with_columns(**about), tables.ALLELE_TRAITS))
+        rows.append(tables.ALLELE_TRAITS.typed(table.with_columns(**about)))
     order = who.loci.select("locus", rank=pl.int_range(pl.len()))
     joined = pl.concat(rows).join(order, on="locus").sort("rank", -pl.col("neg_log10_p"), nulls_last=True)
     return joined.drop("rank")
@@ -200,12 +199,12 @@ def main(
     """
     who = analysed(loci, manifest, variants, samples, traits, covariates, settings.loci)
     names, values = measurements(intervals, who.people)
-    write_parquet(trait_changes(who, names, values), allele_traits)
+    tables.ALLELE_TRAITS.write(trait_changes(who, names, values), allele_traits)
     if who.loci.is_empty():
-        changes = tables.empty(tables.ALLELE_BEATS)
+        changes = tables.ALLELE_BEATS.empty()
     else:
         changes = beat_changes(who, people_beats.open_shards(recordings, beats, who.people), ingest, seed)
-    write_parquet(changes, allele_beats)
+    tables.ALLELE_BEATS.write(changes, allele_beats)
     print(f"{who.loci.height} loci in {len(who.people)} unrelated people", flush=True)
 
 

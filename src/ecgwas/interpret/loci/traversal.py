@@ -16,7 +16,6 @@ from ecgwas.encoder.backbones import make_encoder
 from ecgwas.encoder.decoder import Decoder
 from ecgwas.encoder.tokens import make_grid
 from ecgwas.errors import UserError
-from ecgwas.files import write_parquet
 from ecgwas.people.values import read_values
 from ecgwas.signals import people_beats
 from ecgwas.signals.data import MODEL_LEADS
@@ -144,14 +143,14 @@ def main(
         beats: Its shards of median beats.
         traversal: Written: median beats along each axis, and the R2 of the decoder.
     """
-    trained, axes = files.load(checkpoint), pl.read_parquet(traits)
+    trained, axes = files.load(checkpoint), tables.TRAITS.read(traits)
     decode, reason = decoder_of(trained)
     if decode is None:
         names = [name for name in axes.columns if name not in user_tables.IDS]
-        table = tables.empty(tables.TRAVERSAL).select("trait", "reason")
+        table = tables.TRAVERSAL.empty().select("trait", "reason")
         blank = pl.concat([table, pl.DataFrame({"trait": names, "reason": [reason] * len(names)})])
-        missing = [pl.lit(None).alias(n) for n in tables.TRAVERSAL if n not in ("trait", "reason")]
-        write_parquet(tables.typed(blank.with_columns(missing), tables.TRAVERSAL), traversal)
+        missing = [pl.lit(None).alias(n) for n in tables.TRAVERSAL.columns if n not in ("trait", "reason")]
+        tables.TRAVERSAL.write(blank.with_columns(missing), traversal)
         print(reason, flush=True)
         return
     known = read_values(embeddings)
@@ -164,7 +163,7 @@ def main(
     found = found.join(beside, on="lead", maintain_order="left").with_columns(
         pl.col("r2").fill_nan(None), reason=pl.lit(None, pl.String)
     )
-    write_parquet(tables.typed(found, tables.TRAVERSAL), traversal)
+    tables.TRAVERSAL.write(found, traversal)
     by_lead = ", ".join(f"{lead} {value:.2f}" for lead, (value, _) in scores.items())
     print(f"{len(people[2])} axes; R2 of decoded beats: {by_lead}", flush=True)
 

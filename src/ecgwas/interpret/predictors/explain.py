@@ -14,7 +14,6 @@ from ecgwas.cli import run
 from ecgwas.encoder import leads
 from ecgwas.encoder.tokens import Signals, on_device
 from ecgwas.errors import UserError
-from ecgwas.files import write_parquet
 from ecgwas.interpret.predictors import attention, maps, reference_shapes, sanity_checks, summary
 from ecgwas.interpret.predictors.maps import Explained
 from ecgwas.interpret.predictors.segments import SEGMENTS, Unexplained
@@ -23,12 +22,7 @@ from ecgwas.predict.methods.networks import Network
 from ecgwas.signals import data
 
 REFERENCES = 200  # controls whose mean segments are the reference, at most
-SCHEMAS = {
-    "occlusion": tables.INTERPRET_OCCLUSION,
-    "attributions": tables.INTERPRET_ATTRIBUTIONS,
-    "beat_maps": tables.INTERPRET_BEAT_MAPS,
-    "checks": tables.INTERPRET_CHECKS,
-}
+Rows = dict[tables.Table, list[dict[str, Any]]]
 
 
 class Setting(NamedTuple):
@@ -125,34 +119,42 @@ def tables_over(found: list[Explained]) -> dict[str, np.ndarray]:
     return {name: summary.mean_table([one[name] for one in each]) for name in each[0]}
 
 
-def outcome_rows(setting: Setting, labels: pl.DataFrame, scores: pl.DataFrame, outcome: str) -> dict[str, list[dict]]:
+def outcome_rows(setting: Setting, labels: pl.DataFrame, scores: pl.DataFrame, outcome: str) -> Rows:
     """Rows of the four tables for one outcome."""
     ids = chosen(labels, scores, outcome, setting.settings.recordings)
     shape = usual_shapes(setting, labels, outcome)
     found, reasons = explained(setting, data.rows_of(setting.signals, ids), outcome, shape)
     reasons = reasons or Counter(no_scored_recording=1)
     ingest, only = setting.networks[0].ingest, [one for _, one in found]
-    rows = {"occlusion": summary.occlusion_rows(only, ingest.channels, reasons)}
+    rows = {tables.INTERPRET_OCCLUSION: summary.occlusion_rows(only, ingest.channels, reasons)}
     if not found:
         none = {"map": None, "check": None, "value": None, "low": None, "high": None, "n": 0}
-        return rows | {"attributions": [], "beat_maps": [], "checks": [none | {"reason": reasons.most_common(1)[0][0]}]}
-    rows["attributions"] = summary.attribution_rows(only, ingest.channels)
-    rows["beat_maps"] = summary.beat_rows(only, ingest.channels, ingest)
-    rows["checks"] = summary.check_rows(checked(setting, found, outcome, shape))
+        return rows | {
+            tables.INTERPRET_ATTRIBUTIONS: [],
+            tables.INTERPRET_BEAT_MAPS: [],
+            tables.INTERPRET_CHECKS: [none | {"reason": reasons.most_common(1)[0][0]}],
+        }
+    rows[tables.INTERPRET_ATTRIBUTIONS] = summary.attribution_rows(only, ingest.channels)
+    rows[tables.INTERPRET_BEAT_MAPS] = summary.beat_rows(only, ingest.channels, ingest)
+    rows[tables.INTERPRET_CHECKS] = summary.check_rows(checked(setting, found, outcome, shape))
     if not attention.readable(setting.networks[0]):
         none = {"map": "attention", "check": None, "value": None, "low": None, "high": None, "n": 0}
-        rows["checks"].append(none | {"reason": "no_attention"})
+        rows[tables.INTERPRET_CHECKS].append(none | {"reason": "no_attention"})
     return rows
 
 
-def to_tables(network: Network, rows: dict[str, dict[str, list[dict[str, Any]]]]) -> dict[str, pl.DataFrame]:
-    """Rows by outcome and table -> tables by name."""
-    out = {}
-    for name, schema in SCHEMAS.items():
-        every = [row | {"method": network.method, "outcome": o} for o, found in rows.items() for row in found[name]]
-        table = pl.DataFrame(every, infer_schema_length=None) if every else tables.empty(schema)
-        out[name] = tables.typed(table, schema).with_columns(pl.col(pl.Float64).fill_nan(None))
-    return out
+def to_tables(network: Network, rows: dict[str, Rows]) -> dict[tables.Table, pl.DataFrame]:
+    """Rows by outcome and table -> tables."""
+    every: Rows = defaultdict(list)
+    for outcome, found in rows.items():
+        for table, own in found.items():
+            every[table] += [row | {"method": network.method, "outcome": outcome} for row in own]
+    return {table: _frame(table, own) for table, own in every.items()}
+
+
+def _frame(table: tables.Table, rows: list[dict[str, Any]]) -> pl.DataFrame:
+    frame = pl.DataFrame(rows, infer_schema_length=None) if rows else table.empty()
+    return table.typed(frame).with_columns(pl.col(pl.Float64).fill_nan(None))
 
 
 def main(
@@ -196,7 +198,7 @@ def main(
             raise UserError(
                 f"{path}: predicts {', '.join(other.outcomes)}, not as {predictor}; fit it to the same outcomes"
             )
-    table, scored = pl.read_parquet(labels), pl.read_parquet(scores)
+    table, scored = tables.LABELS.read(labels), tables.SCORES.read(scores)
     if missing := [name for name in loaded[0].outcomes if name not in scored.columns]:
         raise UserError(f"{scores}: no scores of {', '.join(missing)}; score the cohort with {predictor}")
     for network in loaded:
@@ -205,9 +207,15 @@ def main(
     data.check_signals(signals, loaded[0].checkpoint, predictor)
     setting = Setting(loaded, signals, settings, seed)
     rows = {outcome: outcome_rows(setting, table, scored, outcome) for outcome in loaded[0].outcomes}
-    paths = {"occlusion": occlusion, "attributions": attributions, "beat_maps": beat_maps, "checks": checks_table}
-    for name, result in to_tables(loaded[0], rows).items():
-        write_parquet(result, paths[name])
+    made = to_tables(loaded[0], rows)
+    paths = {
+        tables.INTERPRET_OCCLUSION: occlusion,
+        tables.INTERPRET_ATTRIBUTIONS: attributions,
+        tables.INTERPRET_BEAT_MAPS: beat_maps,
+        tables.INTERPRET_CHECKS: checks_table,
+    }
+    for entry, path in paths.items():
+        entry.write(made.get(entry, entry.empty()), path)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Labels and scores of all cohorts -> the tables of performance, calibration, decisions, subgroups and population."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,51 +10,43 @@ from ecgwas import tables
 from ecgwas.cli import run
 from ecgwas.config import Predict
 from ecgwas.errors import UserError
-from ecgwas.files import write_parquet
 from ecgwas.predict.evaluate import operating_point, performance, scored, subgroups
 from ecgwas.predict.evaluate.scored import ScoredSplit
 from ecgwas.predict.evaluate.subgroups import GroupTables
 
-SCHEMAS = {
-    "performance": tables.PREDICT_PERFORMANCE,
-    "differences": tables.PREDICT_DIFFERENCES,
-    "thresholds": tables.PREDICT_THRESHOLDS,
-    "reliability": tables.PREDICT_RELIABILITY,
-    "decision": tables.PREDICT_DECISION,
-    "subgroups": tables.PREDICT_SUBGROUPS,
-    "population": tables.PREDICT_POPULATION,
-}
-Rows = dict[str, list[dict]]
+Rows = dict[tables.Table, list[dict]]
 
 
 def discriminated(part: ScoredSplit, settings: Predict) -> Rows:
     """Rows of AUROC and average precision, and of the methods' differences."""
     found = {outcome.name: performance.resampled(outcome) for outcome in part.outcomes}
     return {
-        "performance": list(performance.discrimination_rows(part, found, settings.min_cell)),
-        "differences": list(performance.difference_rows(part, found)),
+        tables.PREDICT_PERFORMANCE: list(performance.discrimination_rows(part, found, settings.min_cell)),
+        tables.PREDICT_DIFFERENCES: list(performance.difference_rows(part, found)),
     }
 
 
 def applied(part: ScoredSplit, columns: GroupTables, fixed: dict, settings: Predict) -> Rows:
     """Rows of what thresholds and probabilities, fixed before, are worth among the people of a test split."""
-    made: Rows = {name: [] for name in SCHEMAS}
+    made: Rows = defaultdict(list)
     groups = {name: subgroups.grouping(name, part.labels, columns, settings.age_bands) for name in settings.subgroups}
     for outcome in part.outcomes:
         for method, s in outcome.methods.items():
             given = fixed.get((outcome.name, method)) or operating_point.not_estimable()
             p = given.platt.probabilities(s)
-            made["thresholds"] += operating_point.threshold_rows(outcome, method, given, settings)
+            made[tables.PREDICT_THRESHOLDS] += operating_point.threshold_rows(outcome, method, given, settings)
             if len(s):
-                made["population"] += operating_point.population_rows(
+                made[tables.PREDICT_POPULATION] += operating_point.population_rows(
                     part, outcome, method, p, groups, settings.min_cell
                 )
             if outcome.reason:
                 continue
-            made["performance"] += performance.calibration_rows(outcome, method, p, settings.min_cell, given.platt)
-            made["reliability"] += operating_point.reliability_rows(outcome, method, p, settings)
-            made["decision"] += operating_point.decision_rows(outcome, method, p)
-            made["subgroups"] += operating_point.subgroup_rows(outcome, method, given, groups, settings)
+            made[tables.PREDICT_PERFORMANCE] += performance.calibration_rows(
+                outcome, method, p, settings.min_cell, given.platt
+            )
+            made[tables.PREDICT_RELIABILITY] += operating_point.reliability_rows(outcome, method, p, settings)
+            made[tables.PREDICT_DECISION] += operating_point.decision_rows(outcome, method, p)
+            made[tables.PREDICT_SUBGROUPS] += operating_point.subgroup_rows(outcome, method, given, groups, settings)
     return made
 
 
@@ -70,31 +63,26 @@ def evaluated(
     validation = scored.scored_split(learnt, "validation", labels, scores, cases, resamples, seed)
     fixed = operating_point.fix(validation, settings)
     made = discriminated(validation, settings)
-    made["thresholds"] = []
+    made[tables.PREDICT_THRESHOLDS] = []
     for outcome in validation.outcomes:
         for method in outcome.methods:
             given = fixed.get((outcome.name, method)) or operating_point.not_estimable()
-            made["thresholds"] += operating_point.threshold_rows(outcome, method, given, settings)
+            made[tables.PREDICT_THRESHOLDS] += operating_point.threshold_rows(outcome, method, given, settings)
     yield learnt, "validation", made
     for cohort, (labels, scores, columns) in cohorts.items():
         part = scored.scored_split(cohort, "test", labels, scores, cases, resamples, seed)
         first, then = discriminated(part, settings), applied(part, columns, fixed, settings)
-        yield cohort, "test", {name: first.get(name, []) + then[name] for name in SCHEMAS}
+        yield cohort, "test", {table: first.get(table, []) + then.get(table, []) for table in first | then}
 
 
-def tabled(parts: Iterator[tuple[str, str, Rows]]) -> dict[str, pl.DataFrame]:
-    """Rows of all cohorts and splits as tables by name."""
-    rows: Rows = {name: [] for name in SCHEMAS}
+def tabled(parts: Iterator[tuple[str, str, Rows]]) -> dict[tables.Table, pl.DataFrame]:
+    """Rows of all cohorts and splits as tables."""
+    rows: Rows = defaultdict(list)
     for cohort, split, made in parts:
         print(f"{cohort}, {split}: {sum(map(len, made.values()))} rows", flush=True)
-        for name, found in made.items():
-            rows[name] += [{"cohort": cohort, "split": split} | row for row in found]
-    return {name: _table(found, SCHEMAS[name]) for name, found in rows.items()}
-
-
-def _table(rows: list[dict], schema: tables.Schema) -> pl.DataFrame:
-    kinds = {name: kind for name, (kind, _) in schema.items()}
-    return pl.DataFrame([{name: row[name] for name in kinds} for row in rows], schema=kinds)
+        for table, found in made.items():
+            rows[table] += [{"cohort": cohort, "split": split} | row for row in found]
+    return {table: table.from_rows(found) for table, found in rows.items()}
 
 
 def read(
@@ -160,17 +148,17 @@ def main(
     columns = [GroupTables(*paths) for paths in zip(recordings, people, samples, strict=True)]
     settings = settings or Predict()
     made = tabled(evaluated(read(cohorts, methods, labels, scores, columns, settings), settings, seed))
-    outputs = (
-        performance_out,
-        differences_out,
-        thresholds_out,
-        reliability_out,
-        decision_out,
-        subgroups_out,
-        population_out,
-    )
-    for name, path in zip(SCHEMAS, outputs, strict=True):
-        write_parquet(made[name], path)
+    outputs = {
+        tables.PREDICT_PERFORMANCE: performance_out,
+        tables.PREDICT_DIFFERENCES: differences_out,
+        tables.PREDICT_THRESHOLDS: thresholds_out,
+        tables.PREDICT_RELIABILITY: reliability_out,
+        tables.PREDICT_DECISION: decision_out,
+        tables.PREDICT_SUBGROUPS: subgroups_out,
+        tables.PREDICT_POPULATION: population_out,
+    }
+    for table, path in outputs.items():
+        table.write(made.get(table, table.empty()), path)
 
 
 if __name__ == "__main__":

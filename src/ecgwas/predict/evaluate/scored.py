@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from ecgwas import tables
 from ecgwas.config import Predict
 from ecgwas.errors import UserError
 from ecgwas.stats import bootstrap
@@ -63,7 +64,7 @@ def read_labels(path: Path, settings: Predict | None = None) -> pl.DataFrame:
     """
     if not path.exists():
         raise UserError(f"{path}: no such file")
-    table = pl.read_parquet(path)
+    table = tables.LABELS.read(path)
     needed = ["recording_id", "person_id", "split", "time", "age", "sex"]
     missing = [name for name in needed if name not in table.columns]
     if missing:
@@ -94,7 +95,7 @@ def read_scores(labels: pl.DataFrame, methods: list[str], paths: list[Path]) -> 
     for method, path in zip(methods, paths, strict=True):
         if not path.exists():
             raise UserError(f"{path}: no such file")
-        table = pl.read_parquet(path)
+        table = tables.SCORES.read(path)
         if "recording_id" not in table.columns:
             raise UserError(f"{path}: no column recording_id; the table has {', '.join(table.columns)}")
         others = table["method"].unique().to_list() if "method" in table.columns else [method]

@@ -10,7 +10,6 @@ from ecgwas import config, tables
 from ecgwas import people as cohort_people
 from ecgwas.cli import run
 from ecgwas.errors import UserError
-from ecgwas.files import write_parquet
 from ecgwas.people.outcomes import zero_one
 from ecgwas.predict.labels import codes, splits
 
@@ -82,7 +81,7 @@ def demographics(people: Path | None) -> pl.DataFrame:
 def excluded(table: pl.DataFrame, reason: str, detail: str, outcome: str | None = None) -> pl.DataFrame:
     """tables.LABELS_EXCLUDED of these recordings."""
     added = {"outcome": pl.lit(outcome, pl.String), "reason": pl.lit(reason), "detail": pl.lit(detail)}
-    return tables.typed(table.select("recording_id", "person_id", **added), tables.LABELS_EXCLUDED)
+    return tables.LABELS_EXCLUDED.typed(table.select("recording_id", "person_id", **added))
 
 
 def counted(
@@ -266,18 +265,19 @@ def main(
         seed: Seed of the split.
     """
     sources = read_sources(cohort, labels, people)
-    table = candidates(pl.read_parquet(recordings), sources)
+    listed = tables.RECORDINGS.read(recordings, ["recording_id", "person_id", "start_time"])
+    table = candidates(listed, sources)
     table, gone = counted(table, withdrawn, settings, training, seed)
     table, unlabelled = label(table, settings, sources, training)
     outcomes = [f"y:{name}" for name in settings.outcomes]
     table = table.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in outcomes))
-    gone = pl.concat([tables.empty(tables.LABELS_EXCLUDED), *gone, *unlabelled])
+    gone = pl.concat([tables.LABELS_EXCLUDED.empty(), *gone, *unlabelled])
     if table.is_empty() and training:
         told = ", ".join(f"{reason} {n}" for reason, n in sorted(Counter(gone["reason"]).items()))
         raise UserError(f"cohort {cohort}: no recording has a label ({told}); check predict.outcomes and labels")
-    kept = [*tables.LABELS, *[c for c in table.columns if c.partition(":")[0] in ("y", "years", "event") and ":" in c]]
-    write_parquet(gone, excluded_out)
-    write_parquet(tables.typed(table.select(kept).sort("recording_id"), tables.LABELS), labels_out)
+    kept = [name for name in table.columns if tables.LABELS.is_declared(name)]
+    tables.LABELS_EXCLUDED.write(gone, excluded_out)
+    tables.LABELS.write(table.select(kept).sort("recording_id"), labels_out)
     told = ", ".join(f"{name[2:]} {table[name].sum():.0f} of {table[name].count()}" for name in outcomes)
     print(f"{table.height} recordings of {table['person_id'].n_unique()} people; cases: {told}", flush=True)
 

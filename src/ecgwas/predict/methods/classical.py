@@ -28,7 +28,7 @@ def features(method: str, cohort: CohortFiles, ids: pl.DataFrame) -> pl.DataFram
         male = pl.when(pl.col("sex") == "male").then(1.0).when(pl.col("sex") == "female").then(0.0)
         return people.select("age", age_squared=(pl.col("age") / 10) ** 2, male=male)
     cohort.need(method, "intervals")
-    table = pl.read_parquet(cohort.intervals)
+    table = tables.INTERVALS.read(cohort.intervals)
     kinds = {n: d for n, d in table.schema.items() if n not in NOT_MEASURED and not n.startswith("machine_")}
     names = [n for n, d in kinds.items() if d.is_numeric() or d == pl.Boolean]
     joined = ids.select("recording_id").join(table, on="recording_id", how="left", maintain_order="left")
@@ -91,7 +91,7 @@ def fit(given: FitInputs) -> dict[str, Any]:
 
 def score(predictor: dict[str, Any], cohort: CohortFiles, ids: pl.Series, threads: int = 1, batch: int = 0) -> Logits:
     """Logits of the recordings named; what a cohort does not have counts as missing."""
-    people = pl.read_parquet(cohort.recordings, columns=["recording_id", "person_id"])
+    people = tables.RECORDINGS.read(cohort.recordings, ["recording_id", "person_id"])
     table = pl.DataFrame({"recording_id": ids}).join(people, on="recording_id", how="left", maintain_order="left")
     x, names = features(predictor["method"], cohort, table), predictor["features"]
     absent = [name for name in names if name not in x.columns]

@@ -20,6 +20,7 @@ from ecgwas.predict.inputs import CohortFiles, FitInputs, Logits
 from ecgwas.predict.methods import networks, probe, training
 from ecgwas.predict.methods.networks import EncoderNetwork, Network
 from ecgwas.signals import data
+from ecgwas.tables import EMBEDDINGS
 
 PROBES = ("probe", "random")
 BATCH = 128  # windows encoded at once
@@ -135,7 +136,7 @@ def embeddings(setting: SignalExamples, network: EncoderNetwork) -> np.ndarray:
     given, encode = setting.given, embedder(network)
     if given.embeddings is not None and given.method != "random":
         ids = given.examples.table.select("recording_id")
-        table = ids.join(pl.read_parquet(given.embeddings), on="recording_id", how="left", maintain_order="left")
+        table = ids.join(EMBEDDINGS.read(given.embeddings), on="recording_id", how="left", maintain_order="left")
         z = table.select("^e\\d+$").to_numpy()
         some = np.linspace(0, len(z) - 1, min(CHECKED, len(z))).astype(int)
         own = encoded(encode, setting.signals, setting.rows[some])

@@ -10,7 +10,7 @@ import safetensors.torch
 import torch
 
 import ecgwas
-from ecgwas import config
+from ecgwas import config, tables
 from ecgwas.checkpoints import checkpoint as files
 from ecgwas.checkpoints.released import checksum
 from ecgwas.cli import run
@@ -119,11 +119,11 @@ def load(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return unflatten(tensors, about["predictor"]), settings
 
 
-def of_method(path: Path | None, method: str) -> pl.DataFrame | None:
+def of_method(entry: tables.Table, path: Path | None, method: str) -> pl.DataFrame | None:
     """Rows of a table of the evaluation that are of the method; None where there is no table."""
     if path is None:
         return None
-    table = pl.read_parquet(path).filter(pl.col("method") == method)
+    table = entry.read(path).filter(pl.col("method") == method)
     return table.filter(pl.col("label_share") == 1.0) if "label_share" in table.columns else table
 
 
@@ -215,8 +215,11 @@ def main(
     if not settings.licence:
         raise UserError("release.licence is not set; name the licence that the training recordings allow, as SPDX id")
     network, fitted = networks.load(predictor), files.load(predictor)
-    paths = {"performance": performance, "thresholds": thresholds, "subgroups": subgroups}
-    judged = {key: of_method(path, network.method) for key, path in paths.items()}
+    judged = {
+        "performance": of_method(tables.PREDICT_PERFORMANCE, performance, network.method),
+        "thresholds": of_method(tables.PREDICT_THRESHOLDS, thresholds, network.method),
+        "subgroups": of_method(tables.PREDICT_SUBGROUPS, subgroups, network.method),
+    }
     entries = [outcome_entry(fitted, o, judged["performance"], judged["thresholds"]) for o in network.outcomes]
     with atomic(bundle) as folder:
         folder.mkdir()

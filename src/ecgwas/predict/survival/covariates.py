@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from ecgwas import tables
 from ecgwas.errors import UserError
 
 MODELS = ("demographics", "intervals", "embedding")
@@ -47,16 +48,16 @@ def read(name: str, labels: Path, embeddings: Path, intervals: Path) -> Followed
     for path in (labels, embeddings, intervals):
         if not path.exists():
             raise UserError(f"{path}: no such file; cohort {name} needs labels, embeddings and intervals")
-    table = pl.read_parquet(labels).sort("time", "recording_id", nulls_last=True)
+    table = tables.LABELS.read(labels).sort("time", "recording_id", nulls_last=True)
     table = table.unique("person_id", keep="first", maintain_order=True).sort("recording_id")
-    told = pl.read_parquet(embeddings)
+    told = tables.EMBEDDINGS.read(embeddings)
     axes = [c for c in told.columns if c[0] == "e" and c[1:].isdigit()]
     if not axes:
         raise UserError(f"{embeddings}: no columns e0000, …; give the embeddings of the model's encoder")
     ids = table.select("recording_id")
     joined = ids.join(told.select("recording_id", *axes), on="recording_id", how="left", maintain_order="left")
     embedding = joined.select(pl.col(axes).cast(pl.Float64)).fill_null(np.nan).to_numpy()
-    measured = ids.join(pl.read_parquet(intervals), on="recording_id", how="left", maintain_order="left")
+    measured = ids.join(tables.INTERVALS.read(intervals), on="recording_id", how="left", maintain_order="left")
     kept = [
         n
         for n, d in measured.schema.items()

@@ -1,27 +1,19 @@
 """Labels, embeddings and intervals of all cohorts -> risk of diseases to come, and what it is worth in each cohort."""
 
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
 from ecgwas import tables
 from ecgwas.cli import run
 from ecgwas.config import Predict
 from ecgwas.errors import UserError
-from ecgwas.files import write_parquet
 from ecgwas.predict.survival import covariates, evaluation, risk_models
 from ecgwas.predict.survival.covariates import FollowedCohort
 from ecgwas.predict.survival.risk_models import RiskModel
 
-SCHEMAS = {
-    "survival": tables.SURVIVAL,
-    "hazard_ratios": tables.SURVIVAL_HAZARD_RATIOS,
-    "curves": tables.SURVIVAL_CURVES,
-    "calibration": tables.SURVIVAL_CALIBRATION,
-    "risks": tables.SURVIVAL_RISKS,
-}
-Rows = dict[str, list[dict]]
+Rows = dict[tables.Table, list[dict]]
 
 
 def lacking(event: np.ndarray, least: int) -> str | None:
@@ -38,23 +30,23 @@ def cohort_rows(cohort: FollowedCohort, outcome: str, risks: list[RiskModel], se
     """Rows of a cohort's test people."""
     rows = cohort.followed(outcome, "test")
     years, event = cohort.times(outcome, rows)
-    made: Rows = {"risks": _told(cohort, rows, risks, settings)}
+    made: Rows = {tables.SURVIVAL_RISKS: _told(cohort, rows, risks, settings)}
     reason = lacking(event, max(settings.min_cases, settings.min_cell))  # what is told of a cohort tells its events
     if reason:
-        return made | {"survival": [_none(reason)]}
+        return made | {tables.SURVIVAL: [_none(reason)]}
     given = evaluation.follow_up(years, event, settings, seed)
     count = int((event == 1).sum())
     shown = count if min(count, len(event) - count) >= settings.min_cell else None
     found = evaluation.performance_rows(given, risks, lambda risk: risk.space.of(cohort, rows))
-    made["survival"] = [row | {"n_events": shown} for row in found]
+    made[tables.SURVIVAL] = [row | {"n_events": shown} for row in found]
     for t in sorted(set(settings.horizons_years) - set(given.horizons)):
         reason = f"not estimable: fewer than {settings.min_cell} people followed past {t:g} years"
-        made["survival"].append(_none(reason) | {"horizon_years": t, "n": len(rows)})
-    made["curves"], made["calibration"] = [], []
+        made[tables.SURVIVAL].append(_none(reason) | {"horizon_years": t, "n": len(rows)})
+    made[tables.SURVIVAL_CURVES], made[tables.SURVIVAL_CALIBRATION] = [], []
     for risk in risks:
         x = risk.space.of(cohort, rows)
-        made["curves"] += evaluation.curve_rows(given, risk, x, settings)
-        made["calibration"] += evaluation.calibration_rows(given, risk, x, settings)
+        made[tables.SURVIVAL_CURVES] += evaluation.curve_rows(given, risk, x, settings)
+        made[tables.SURVIVAL_CALIBRATION] += evaluation.calibration_rows(given, risk, x, settings)
     return made
 
 
@@ -98,18 +90,20 @@ def outcome_rows(
     )
     if reason:
         who = {"cohort": learnt.name, "outcome": outcome, "split": "train"}
-        return {"survival": [who | _none(reason)], "risks": lost}
+        return {tables.SURVIVAL: [who | _none(reason)], tables.SURVIVAL_RISKS: lost}
     risks = risk_models.fit(learnt, outcome, settings)
     who = {"cohort": learnt.name, "outcome": outcome, "split": "train"}
-    made: Rows = {name: [] for name in SCHEMAS} | {"risks": lost}
-    made["hazard_ratios"] = [who | row for risk in risks if risk.head == "cox" for row in risk_models.ratios(risk)]
+    made: Rows = defaultdict(list, {tables.SURVIVAL_RISKS: lost})
+    made[tables.SURVIVAL_HAZARD_RATIOS] = [
+        who | row for risk in risks if risk.head == "cox" for row in risk_models.ratios(risk)
+    ]
     for cohort in cohorts:
         who = {"cohort": cohort.name, "outcome": outcome, "split": "test"}
         if not len(cohort.followed(outcome, "test")):
-            made["survival"].append(who | _none("not estimable: nobody followed"))
+            made[tables.SURVIVAL].append(who | _none("not estimable: nobody followed"))
             continue
-        for name, found in cohort_rows(cohort, outcome, risks, settings, seed).items():
-            made[name] += [who | row for row in found]
+        for table, found in cohort_rows(cohort, outcome, risks, settings, seed).items():
+            made[table] += [who | row for row in found]
     return made
 
 
@@ -149,15 +143,20 @@ def main(
     learnt = next((c for c in read if c.name == (settings.train or cohorts[0])), None)
     if learnt is None:
         raise UserError(f"predict.train names {settings.train!r}; the cohorts are {', '.join(cohorts)}; name one")
-    rows: Rows = {name: [] for name in SCHEMAS}
+    rows: Rows = defaultdict(list)
     for outcome in outcomes:
-        for name, found in outcome_rows(read, learnt, outcome, settings, seed).items():
-            rows[name] += found
-        print(f"{outcome}: {len(rows['survival'])} rows so far", flush=True)
-    paths = (survival_out, hazard_ratios_out, curves_out, calibration_out, risks_out)
-    for (name, schema), path in zip(SCHEMAS.items(), paths, strict=True):
-        kinds = {column: kind for column, (kind, _) in schema.items()}
-        write_parquet(pl.DataFrame([{c: row[c] for c in kinds} for row in rows[name]], schema=kinds), path)
+        for table, found in outcome_rows(read, learnt, outcome, settings, seed).items():
+            rows[table] += found
+        print(f"{outcome}: {len(rows[tables.SURVIVAL])} rows so far", flush=True)
+    outputs = {
+        tables.SURVIVAL: survival_out,
+        tables.SURVIVAL_HAZARD_RATIOS: hazard_ratios_out,
+        tables.SURVIVAL_CURVES: curves_out,
+        tables.SURVIVAL_CALIBRATION: calibration_out,
+        tables.SURVIVAL_RISKS: risks_out,
+    }
+    for table, path in outputs.items():
+        table.write(table.from_rows(rows[table]), path)
 
 
 if __name__ == "__main__":

@@ -5,22 +5,23 @@ from typing import Any
 
 import polars as pl
 
+from ecgwas import tables
 from ecgwas.report import format
 from ecgwas.report.figures import manhattan, qq
 from ecgwas.report.figures.genome import Mark
-from ecgwas.report.inputs import CohortInputs
+from ecgwas.report.inputs import ResultTables
 from ecgwas.report.sections import calibration
 from ecgwas.report.sections.loci import trait_threshold
 from ecgwas.report.sections.recovery import Recovery
 
 
 def section(
-    found: CohortInputs, associations: pl.DataFrame, truth: Recovery | None, threshold: float
+    found: ResultTables, associations: pl.DataFrame, truth: Recovery | None, threshold: float
 ) -> dict[str, Any]:
     """Manhattan and QQ plots, and calibration; `threshold`: genome-wide significance, −log10 p."""
     n_traits = 0 if found.traits is None else found.traits.height
-    marks = scan_marks(found.rows("loci"), truth)
-    lambdas = found.rows("calibration")
+    marks = scan_marks(found.rows(tables.LOCI), truth)
+    lambdas = found.rows(tables.CALIBRATION)
     pictures = {
         "joint": manhattan.manhattan(associations, "joint", threshold, marks, "Manhattan plot of the joint test"),
         "axis": manhattan.manhattan(

@@ -5,9 +5,9 @@ from typing import Any
 
 import polars as pl
 
-from ecgwas import config
+from ecgwas import config, tables
 from ecgwas.report import format, inputs, scan
-from ecgwas.report.inputs import CohortInputs, StudyResults
+from ecgwas.report.inputs import ResultTables, StudyResults
 from ecgwas.report.sections import (
     allele_effects,
     association,
@@ -41,15 +41,15 @@ def section(results: StudyResults, name: str) -> dict[str, Any]:
     associations = scan.read_scan(found.sumstats, found.traits)
     analysed = None if found.traits is None or found.traits.is_empty() else int(found.traits["n"].max())
     threshold = -math.log10(study.gwas.p_threshold)
-    compared = inputs.read_compared(results.root, name, study.models)
+    compared = {model: inputs.read_cohort(results.root, name, model) for model in study.models}
     context = {
         "name": name,
         "id": format.anchor(name),
         "lanes": flow.lanes(found, analysed),
         "recovery": recovery.section(truth, settings.labels),
         "compared": comparison.compared_rows(compared, truth, settings.labels),
-        "crosscheck": association.crosscheck_words(found.crosscheck),
-        "reliability": reliability_rows(found.rows("reliability")),
+        "crosscheck": association.crosscheck_words(found[tables.CROSSCHECK]),
+        "reliability": reliability_rows(found.rows(tables.RELIABILITY)),
         "hearts": allele_effects.locus_effects(results.root, name, results.model, settings.regions),
         "tiles": tiles(found, truth, analysed, associations.height),
         **association.section(found, associations, truth, threshold),
@@ -66,21 +66,21 @@ def _contents(context: dict[str, Any]) -> list[tuple[str, str]]:
     return [(name, title) for name, title in CONTENTS.items() if present.get(name, True)]
 
 
-def tiles(found: CohortInputs, truth: Recovery | None, analysed: int | None, n_variants: int) -> list[tuple]:
+def tiles(found: ResultTables, truth: Recovery | None, analysed: int | None, n_variants: int) -> list[tuple]:
     """(title, value, subtitle) of the key figures of a cohort."""
-    sets = found.rows("credible_sets")
+    sets = found.rows(tables.CREDIBLE_SETS)
     median = None if sets.is_empty() else sets["size"].median()
     made = [
         ("People analysed", format.count(analysed), "unrelated, with ECG and genotypes"),
         ("Variants tested", format.count(n_variants or None), None),
-        ("Loci", format.count(found.rows("loci").height), "study-wide significant"),
+        ("Loci", format.count(found.rows(tables.LOCI).height), "study-wide significant"),
     ]
     summary = next(iter(truth.summaries.values())) if truth else {"n_planted": 0}
     if summary["n_planted"]:
         made.append(
             ("Planted loci found", f"{summary['n_found']} of {summary['n_planted']}", "truth known: simulated cohort")
         )
-    lambdas = found.rows("calibration")
+    lambdas = found.rows(tables.CALIBRATION)
     for kind, small in (("null", "mean of traits, null chromosomes"), ("all", "mean of traits, all variants")):
         mean = calibration.of_any_count(lambdas).filter((pl.col("trait") == "mean") & (pl.col("variants") == kind))
         if mean.height:

@@ -1,24 +1,25 @@
 """Results of every model in one cohort -> the comparison of models, as plain values for the template."""
 
+from ecgwas import tables
 from ecgwas.report import format
+from ecgwas.report.inputs import ResultTables
 from ecgwas.report.sections import calibration
 from ecgwas.report.sections.recovery import Recovery
 
 
-def compared_rows(compared: dict[str, dict], recovery: Recovery | None, labels: dict[str, str]) -> list[dict]:
+def compared_rows(compared: dict[str, ResultTables], recovery: Recovery | None, labels: dict[str, str]) -> list[dict]:
     """One row per model: loci, recovery, credible sets, λGC."""
     rows = []
     for model, found in compared.items():
-        if all(table is None for table in found.values()):
+        loci, lambdas, sets = (found[one] for one in (tables.LOCI, tables.CALIBRATION, tables.CREDIBLE_SETS))
+        if loci is None and lambdas is None and sets is None:
             continue
         summary = recovery.summaries.get(model) if recovery else None
-        sets = found["credible_sets"]
         size = None if sets is None or sets.is_empty() else sets["size"].median()
-        lambdas = found["calibration"]
         rows.append(
             {
                 "model": labels.get(model, model),
-                "loci": format.count(None if found["loci"] is None else found["loci"].height),
+                "loci": format.count(None if loci is None else loci.height),
                 "found": f"{summary['n_found']} of {summary['n_planted']}" if summary else "–",
                 "false": format.count((summary or {}).get("false_loci_null_chromosomes")),
                 "holding": _holding(summary or {}),

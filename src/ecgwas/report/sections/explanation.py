@@ -8,10 +8,6 @@ from ecgwas import tables
 from ecgwas.config import LEADS, Study
 from ecgwas.report import format, inputs
 
-EXPLAINED = {
-    "occlusion": ("cohorts/{cohort}/interpret/{model}/{method}/occlusion.parquet", tables.INTERPRET_OCCLUSION),
-    "checks": ("cohorts/{cohort}/interpret/{model}/{method}/checks.parquet", tables.INTERPRET_CHECKS),
-}
 SEGMENTS = ("P", "PR", "QRS", "ST", "T", "TP")
 
 
@@ -20,15 +16,10 @@ def explained(root: Path, study: Study, model: str) -> list[dict]:
     made = []
     train = study.predict.train or study.cohorts[0]
     for method in study.interpret.methods:
-        found = {
-            name: inputs.read(root / path.format(cohort=train, model=model, method=method), schema)
-            for name, (path, schema) in EXPLAINED.items()
-        }
-        if found["occlusion"] is None:
-            continue
-        for outcome in found["occlusion"]["outcome"].unique(maintain_order=True):
-            table = found["occlusion"].filter(outcome=outcome, by="usual")
-            checks = tables.empty(tables.INTERPRET_CHECKS) if found["checks"] is None else found["checks"]
+        found = inputs.ResultTables(root, {"cohort": train, "model": model, "method": method})
+        occlusion, checks = found.rows(tables.INTERPRET_OCCLUSION), found.rows(tables.INTERPRET_CHECKS)
+        for outcome in occlusion["outcome"].unique(maintain_order=True):
+            table = occlusion.filter(outcome=outcome, by="usual")
             made.append(
                 {
                     "method": format.METHODS[method],

@@ -4,30 +4,31 @@ from typing import Any
 
 import polars as pl
 
+from ecgwas import tables
 from ecgwas.report import format
 from ecgwas.report.figures import regional
 from ecgwas.report.figures.genome import Mark
-from ecgwas.report.inputs import CohortInputs
+from ecgwas.report.inputs import ResultTables
 from ecgwas.report.sections.loci import trait_threshold
 
 
-def section(found: CohortInputs, limit: int, threshold: float, gene_table: pl.DataFrame | None) -> dict[str, Any]:
+def section(found: ResultTables, limit: int, threshold: float, gene_table: pl.DataFrame | None) -> dict[str, Any]:
     """Regional plots of the `limit` strongest loci, credible sets, and tests that were not fine-mapped."""
     plots = regions(found, limit, threshold, gene_table)
     return {
         "regions": plots,
         "plotted": {region["anchor"] for region in plots},
-        "n_more_regions": max(found.rows("loci").height - limit, 0),
-        "sets": set_rows(found.rows("credible_sets"), found.rows("finemapped")),
-        "unmapped": unmapped_rows(found.rows("ld_diagnostics")),
+        "n_more_regions": max(found.rows(tables.LOCI).height - limit, 0),
+        "sets": set_rows(found.rows(tables.CREDIBLE_SETS), found.rows(tables.FINEMAP_VARIANTS)),
+        "unmapped": unmapped_rows(found.rows(tables.LD_DIAGNOSTICS)),
     }
 
 
-def regions(inputs: CohortInputs, limit: int, threshold: float, gene_table: pl.DataFrame | None) -> list[dict]:
+def regions(inputs: ResultTables, limit: int, threshold: float, gene_table: pl.DataFrame | None) -> list[dict]:
     """Regional plots of the strongest `limit` loci, in genome order; of the lead test where it was fine-mapped."""
-    loci, variants = inputs.rows("loci"), inputs.rows("finemapped")
+    loci, variants = inputs.rows(tables.LOCI), inputs.rows(tables.FINEMAP_VARIANTS)
     strongest = loci.sort("neg_log10_p", descending=True, maintain_order=True)["locus"].head(limit).to_list()
-    sets = inputs.rows("credible_sets")
+    sets = inputs.rows(tables.CREDIBLE_SETS)
     made = []
     for row in loci.filter(pl.col("locus").is_in(strongest)).iter_rows(named=True):
         tested = variants.filter(pl.col("locus") == row["locus"])

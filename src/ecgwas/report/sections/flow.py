@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from ecgwas import tables
 from ecgwas.report import format
-from ecgwas.report.inputs import CohortInputs
+from ecgwas.report.inputs import ResultTables
 
 
 @dataclass(frozen=True)
@@ -30,17 +31,17 @@ class Lane:
     note: str = ""
 
 
-def lanes(inputs: CohortInputs, analysed: int | None) -> list[Lane]:
+def lanes(inputs: ResultTables, analysed: int | None) -> list[Lane]:
     """Lanes of recordings, genotyped samples, variants and people, each where its tables exist."""
     made = [_recordings(inputs), _samples(inputs), _variants(inputs), _people(inputs, analysed)]
     return [lane for lane in made if lane is not None]
 
 
-def _recordings(inputs: CohortInputs) -> Lane | None:
-    if inputs["recordings"] is None:
+def _recordings(inputs: ResultTables) -> Lane | None:
+    if inputs[tables.RECORDINGS] is None:
         return None
-    excluded = inputs.rows("recordings_excluded")
-    kept, dropped = inputs.rows("recordings"), excluded["recording_id"].n_unique()
+    excluded = inputs.rows(tables.RECORDINGS_EXCLUDED)
+    kept, dropped = inputs.rows(tables.RECORDINGS), excluded["recording_id"].n_unique()
     people = format.plural(kept["person_id"].n_unique(), "person", "people")
     entered = kept.height + dropped
     return Lane(
@@ -52,11 +53,11 @@ def _recordings(inputs: CohortInputs) -> Lane | None:
     )
 
 
-def _samples(inputs: CohortInputs) -> Lane | None:
-    if inputs["samples"] is None:
+def _samples(inputs: ResultTables) -> Lane | None:
+    if inputs[tables.SAMPLES] is None:
         return None
-    samples = inputs.rows("samples")
-    excluded = inputs.rows("genotypes_excluded").filter(pl.col("kind") == "sample")
+    samples = inputs.rows(tables.SAMPLES)
+    excluded = inputs.rows(tables.GENOTYPES_EXCLUDED).filter(pl.col("kind") == "sample")
     kept = int(samples["keep"].sum())
     unrelated = int(samples["unrelated"].sum())
     note = f"{format.count(unrelated)} of them are unrelated."
@@ -69,11 +70,11 @@ def _stays(excluded: pl.DataFrame, samples: pl.DataFrame) -> pl.Series:
     return excluded["id"].is_in(samples.filter(pl.col("keep"))["sample_id"].implode())
 
 
-def _variants(inputs: CohortInputs) -> Lane | None:
-    if inputs["variants"] is None:
+def _variants(inputs: ResultTables) -> Lane | None:
+    if inputs[tables.VARIANTS] is None:
         return None
-    excluded = inputs.rows("genotypes_excluded").filter(pl.col("kind") == "variant")
-    kept = inputs.rows("variants")
+    excluded = inputs.rows(tables.GENOTYPES_EXCLUDED).filter(pl.col("kind") == "variant")
+    kept = inputs.rows(tables.VARIANTS)
     entered = kept.height + excluded["id"].n_unique()
     note = (
         f"{format.count(int(kept['pruned'].sum()))} LD-pruned variants are used for kinship and principal components."
@@ -83,10 +84,10 @@ def _variants(inputs: CohortInputs) -> Lane | None:
     )
 
 
-def _people(inputs: CohortInputs, analysed: int | None) -> Lane | None:
-    if inputs["traits_excluded"] is None or analysed is None:
+def _people(inputs: ResultTables, analysed: int | None) -> Lane | None:
+    if inputs[tables.TRAITS_EXCLUDED] is None or analysed is None:
         return None
-    excluded = inputs.rows("traits_excluded").filter(pl.col("kind") == "person")
+    excluded = inputs.rows(tables.TRAITS_EXCLUDED).filter(pl.col("kind") == "person")
     entered = analysed + excluded["id"].n_unique()
     drops = _drops(excluded, "id", entered)
     return Lane("people with an ECG or genotypes", entered, analysed, "people analysed", drops)

@@ -5,17 +5,18 @@ from typing import Any
 
 import polars as pl
 
+from ecgwas import tables
 from ecgwas.report import format, genes
-from ecgwas.report.inputs import CohortInputs
+from ecgwas.report.inputs import ResultTables
 
 
-def section(found: CohortInputs, gene_table: pl.DataFrame | None) -> dict[str, Any]:
+def section(found: ResultTables, gene_table: pl.DataFrame | None) -> dict[str, Any]:
     """Loci, loci that are significant without correction only, and the correction itself."""
-    wider = found.rows("loci_any_trait")
+    wider = found.rows(tables.LOCI_ANY_TRAIT)
     return {
-        "loci": loci_rows(found.rows("loci"), gene_table),
+        "loci": loci_rows(found.rows(tables.LOCI), gene_table),
         "wider": wider_rows(wider, gene_table),
-        "multiplicity": multiplicity_words(found.rows("multiplicity"), wider.height),
+        "multiplicity": multiplicity_words(found.rows(tables.MULTIPLICITY), wider.height),
         "has_genes": gene_table is not None,
     }
 
@@ -80,7 +81,7 @@ def _threshold(p: float) -> str:
     return format.p_value(-math.log10(p)).replace(".0", "")
 
 
-def trait_threshold(inputs: CohortInputs, otherwise: float) -> float:
+def trait_threshold(inputs: ResultTables, otherwise: float) -> float:
     """-log10 of the single-trait threshold of significance; `otherwise` where the table is missing."""
-    numbers = inputs.rows("multiplicity")
+    numbers = inputs.rows(tables.MULTIPLICITY)
     return otherwise if numbers.is_empty() else -math.log10(numbers["trait_p_threshold"][0])

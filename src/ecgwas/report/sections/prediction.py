@@ -11,34 +11,26 @@ from ecgwas.report import format, inputs
 from ecgwas.report.figures import prediction
 from ecgwas.report.sections import explanation
 
-EVALUATION = {
-    "performance": ("predict/{model}/performance.parquet", tables.PREDICT_PERFORMANCE),
-    "thresholds": ("predict/{model}/thresholds.parquet", tables.PREDICT_THRESHOLDS),
-    "reliability": ("predict/{model}/reliability.parquet", tables.PREDICT_RELIABILITY),
-    "decision": ("predict/{model}/decision.parquet", tables.PREDICT_DECISION),
-    "subgroups": ("predict/{model}/subgroups.parquet", tables.PREDICT_SUBGROUPS),
-    "survival": ("predict/{model}/survival.parquet", tables.SURVIVAL),
-    "survival_curves": ("predict/{model}/survival_curves.parquet", tables.SURVIVAL_CURVES),
-}
 GAPS = 12  # groups with the largest gaps that are listed
 
 
 def section(root: Path, study: Study, cohorts: list[str]) -> dict[str, Any] | None:
     """What the template shows of disease prediction; None where nothing was predicted."""
     model = study.predict.model or study.report.model or study.models[0]
-    found = {name: inputs.read(root / path.format(model=model), schema) for name, (path, schema) in EVALUATION.items()}
-    if found["performance"] is None and found["survival"] is None:
+    found = inputs.ResultTables(root, {"model": model})
+    performance, survival = found[tables.PREDICT_PERFORMANCE], found[tables.SURVIVAL]
+    if performance is None and survival is None:
         return None
     method = study.predict.methods[0]
     return {
         "method": format.METHODS[method],
-        "auroc": None if found["performance"] is None else [auroc(found["performance"], c) for c in cohorts],
-        "operating_points": [] if found["thresholds"] is None else operating_points(found["thresholds"], method),
-        "calibration": [] if found["performance"] is None else calibration(found["performance"], method),
+        "auroc": None if performance is None else [auroc(performance, c) for c in cohorts],
+        "operating_points": operating_points(found.rows(tables.PREDICT_THRESHOLDS), method),
+        "calibration": calibration(found.rows(tables.PREDICT_PERFORMANCE), method),
         "pictures": pictures(found, method),
-        "gaps": [] if found["subgroups"] is None else gaps(found["subgroups"], method),
-        "survival": [] if found["survival"] is None else concordance(found["survival"]),
-        "curves": [] if found["survival_curves"] is None else prediction.survival(found["survival_curves"]),
+        "gaps": gaps(found.rows(tables.PREDICT_SUBGROUPS), method),
+        "survival": concordance(found.rows(tables.SURVIVAL)),
+        "curves": prediction.survival(found.rows(tables.SURVIVAL_CURVES)),
         "explained": explanation.explained(root, study, model),
     }
 
@@ -94,13 +86,15 @@ def calibration(performance: pl.DataFrame, method: str) -> list[dict]:
     return rows
 
 
-def pictures(found: dict[str, pl.DataFrame | None], method: str) -> dict[str, str]:
+def pictures(found: inputs.ResultTables, method: str) -> dict[str, str]:
     """Calibration plot and decision curve in the test split of the first cohort."""
     made = {"reliability": "", "decision": ""}
-    if found["reliability"] is not None:
-        made["reliability"] = prediction.reliability(found["reliability"].filter(method=method, split="test"))
-    if found["decision"] is not None:
-        made["decision"] = prediction.decision(found["decision"].filter(method=method, split="test"))
+    if found[tables.PREDICT_RELIABILITY] is not None:
+        made["reliability"] = prediction.reliability(
+            found[tables.PREDICT_RELIABILITY].filter(method=method, split="test")
+        )
+    if found[tables.PREDICT_DECISION] is not None:
+        made["decision"] = prediction.decision(found[tables.PREDICT_DECISION].filter(method=method, split="test"))
     return made
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from ecgwas import tables
 from ecgwas.report import format
 
 TRUE_WORDS = ["true", "1", "yes"]
@@ -38,11 +39,12 @@ def section(truth: Recovery | None, labels: dict[str, str]) -> dict[str, Any] | 
 def read_recovery(root: Path, cohort: str, models: list[str], model: str) -> Recovery | None:
     """Recovery of `cohort` by every model that has `recovery/{cohort}/{model}.tsv`; None for a real cohort."""
     order = [model, *(other for other in models if other != model)]
-    paths = {name: root / "recovery" / cohort / f"{name}.tsv" for name in order}
+    paths = {name: tables.RECOVERY.at(root, cohort=cohort, model=name) for name in order}
     found = {name: read_table(path) for name, path in paths.items() if path.is_file()}
     if not found:
         return None
-    return Recovery(found, {name: _summary(paths[name].with_suffix(".json"), table) for name, table in found.items()})
+    summaries = {name: tables.RECOVERY_SUMMARY.at(root, cohort=cohort, model=name) for name in found}
+    return Recovery(found, {name: _summary(summaries[name], table) for name, table in found.items()})
 
 
 def read_table(path: Path) -> pl.DataFrame:
