@@ -48,5 +48,4 @@ rule all:
     default_target: True
     input:
         "report/index.html",
-        EXPORTS,
-        RELEASES,
+        to_hand_on,

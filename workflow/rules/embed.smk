@@ -1,11 +1,9 @@
 """Signals -> one embedding a recording and the SD over its windows; what they hold, and how usual each recording is."""
 
-from types import SimpleNamespace
-
 
 rule embed:
     input:
-        **signals_of("{cohort}"),
+        **JOBS.signals_of("{cohort}"),
         checkpoint=tables.CHECKPOINT.path,
     output:
         embeddings=tables.EMBEDDINGS.path,
@@ -15,57 +13,51 @@ rule embed:
     benchmark:
         "benchmarks/{cohort}/embed/{model}.tsv"
     wildcard_constraints:
-        model=of_kind("transformer", "pca"),
+        model=jobs.pattern(ENCODERS),
     conda:
         "../../envs/torch.yaml"
     resources:
         mem_mb=2000,
     params:
-        lists=lists,
+        lists=input_lists,
         settings=settings("embed"),
-        code=source("embed"),
+        code=code("embed"),
     shell:
-        "python -m ecgwas.embed.embed --checkpoint {input.checkpoint} --recordings {input.recordings}"
+        "python -m ecgwas embed cohort --checkpoint {input.checkpoint:q} --recordings {input.recordings:q}"
         " --strips {params.lists[strips]:q} --beats {params.lists[beats]:q}"
-        " --settings {params.settings:q} --threads {threads} --embeddings {output.embeddings}"
-        " --windows {output.windows} > {log} 2>&1"
-
-
-EMBEDDING = [name for name, model in MODELS.items() if model.kind in ("transformer", "pca")]
-READ = [name for name, model in MODELS.items() if model.kind != "outcomes"]
+        " --settings {params.settings:q} --threads {threads} --embeddings {output.embeddings:q}"
+        " --windows {output.windows:q} > {log:q} 2>&1"
 
 
 # The reference is made of the cohorts that the encoder was trained on alone; every cohort is held against it.
 rule distribution:
     input:
-        expand(tables.EMBEDDINGS.path, cohort=COHORTS, allow_missing=True),
+        embeddings=expand(tables.EMBEDDINGS.path, cohort=COHORTS, allow_missing=True),
     output:
         reference=tables.REFERENCE.path,
         scores=expand(tables.OUT_OF_DISTRIBUTION.path, cohort=COHORTS, allow_missing=True),
     log:
         "logs/models/{model}-distribution.log",
     wildcard_constraints:
-        model=of_kind("transformer", "pca"),
+        model=jobs.pattern(ENCODERS),
     conda:
         "../../envs/stats.yaml"
     resources:
         mem_mb=2000,
     params:
-        embeddings=lambda wildcards, input: json_list(input),
-        scores=lambda wildcards, output: json_list(output[1:]),
+        lists=input_lists,
+        made=output_lists,
         trained=json.dumps([cohort in CHECKED.pretrained for cohort in COHORTS]),
         seed=STUDY.seed,
-        code=source("embed"),
+        code=code("embed"),
     shell:
-        "python -m ecgwas.embed.distribution --embeddings {params.embeddings:q} --trained {params.trained:q} --reference_out {output.reference}"
-        " --scores_out {params.scores:q} --seed {params.seed} > {log} 2>&1"
+        "python -m ecgwas embed distribution --embeddings {params.lists[embeddings]:q} --trained {params.trained:q} --reference_out {output.reference:q}"
+        " --scores_out {params.made[scores]:q} --seed {params.seed:q} > {log:q} 2>&1"
 
 
 rule readout:
     input:
-        values=lambda wildcards: [
-            values_of(SimpleNamespace(cohort=cohort, model=wildcards.model)) for cohort in COHORTS
-        ],
+        values=JOBS.values_of_cohorts,
         recordings=expand(tables.RECORDINGS.path, cohort=COHORTS),
         intervals=expand(tables.INTERVALS.path, cohort=COHORTS),
     output:
@@ -77,13 +69,13 @@ rule readout:
     resources:
         mem_mb=2000,
     params:
-        lists=lists,
+        lists=input_lists,
         cohorts=json.dumps(list(COHORTS)),
-        classical=lambda wildcards: str(MODELS[wildcards.model].kind == "intervals").lower(),
+        classical=JOBS.is_intervals,
         seed=STUDY.seed,
-        code=source("embed"),
+        code=code("embed"),
     shell:
-        "python -m ecgwas.embed.probing --model {wildcards.model} --cohorts {params.cohorts:q}"
+        "python -m ecgwas embed probe --model {wildcards.model:q} --cohorts {params.cohorts:q}"
         " --values {params.lists[values]:q} --recordings {params.lists[recordings]:q}"
-        " --intervals {params.lists[intervals]:q} --classical {params.classical} --seed {params.seed}"
-        " --readout_out {output.readout} > {log} 2>&1"
+        " --intervals {params.lists[intervals]:q} --classical {params.classical:q} --seed {params.seed:q}"
+        " --readout_out {output.readout:q} > {log:q} 2>&1"

@@ -22,11 +22,12 @@ rule finemap:
     resources:
         mem_mb=2000,
     params:
-        lists=lists,
+        analysed=analysed,
+        lists=input_lists,
         settings=settings("finemap"),
-        code=source("finemap"),
+        code=code("finemap"),
     shell:
-        f"python -m ecgwas.finemap.finemap {ANALYSED} {LESS} --loci {{input.loci}} --sumstats {{params.lists[sumstats]:q}}"
-        " --trait_table {input.trait_table} --settings {params.settings:q} --threads {threads}"
-        " --credible_sets {output.credible_sets} --pips {output.variants}"
-        " --diagnostics {output.diagnostics} > {log} 2>&1"
+        "python -m ecgwas finemap loci {params.analysed} --loci {input.loci:q} --sumstats {params.lists[sumstats]:q}"
+        " --trait_table {input.trait_table:q} --settings {params.settings:q} --threads {threads}"
+        " --credible_sets {output.credible_sets:q} --pips {output.variants:q}"
+        " --diagnostics {output.diagnostics:q} > {log:q} 2>&1"

@@ -3,8 +3,8 @@
 
 rule genotypes:
     input:
-        genotype_files,
-        unpack(consent_files),
+        JOBS.genotype_files,
+        unpack(JOBS.consent_files),
         people=tables.PEOPLE.path,
         recordings=tables.RECORDINGS.path,
     output:
@@ -28,15 +28,15 @@ rule genotypes:
         mem_mb=4000,
         runtime=240,  # minutes
     params:
-        source=lambda wildcards: as_json(COHORTS[wildcards.cohort].genotypes),
-        consent=consent_flags,
+        source=JOBS.genotype_source,
+        consent=JOBS.consent_flags,
         settings=settings("genotypes"),
-        hail_log=lambda wildcards: f"logs/{wildcards.cohort}/hail.log",
-        code=source("genotypes"),
+        hail_log="logs/{cohort}/hail.log",
+        code=code("genotypes"),
     shell:
-        f"python -m ecgwas.genotypes.qc_main {HAIL}"
-        " --source {params.source:q} --people {input.people}"
-        " --recordings {input.recordings} {params.consent} --settings {params.settings:q} --threads {threads}"
-        " --memory_mb {resources.mem_mb} --converted {output.converted} --hail_log {params.hail_log} --pruned {output.pruned} --samples {output.samples}"
-        " --variants {output.variants} --excluded {output.excluded} --pcs {output.pcs} --kinship {output.kinship}"
-        " --manifest {output.manifest} --consent {output.consent} > {log} 2>&1"
+        "python -m ecgwas genotypes qc --master {STUDY.hail.master:q}"
+        " --source {params.source:q} --people {input.people:q}"
+        " --recordings {input.recordings:q} {params.consent} --settings {params.settings:q} --threads {threads}"
+        " --memory_mb {resources.mem_mb} --converted {output.converted:q} --hail_log {params.hail_log:q} --pruned {output.pruned:q} --samples {output.samples:q}"
+        " --variants {output.variants:q} --excluded {output.excluded:q} --pcs {output.pcs:q} --kinship {output.kinship:q}"
+        " --manifest {output.manifest:q} --consent {output.consent:q} > {log:q} 2>&1"

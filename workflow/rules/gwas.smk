@@ -1,26 +1,5 @@
 """Traits and genotypes -> every variant against every trait, the joint test, loci, calibration, cross-check in Hail."""
 
-GENOTYPES = dict(
-    manifest=tables.MANIFEST.path,
-    variants=tables.VARIANTS.path,
-    samples=tables.SAMPLES.path,
-)
-TRAITS = dict(
-    traits=tables.TRAITS.path,
-    covariates=tables.COVARIATES.path,
-)
-SUMSTATS = expand(tables.SUMSTATS.path, part=numbered(STUDY.gwas.parts), allow_missing=True)
-TRAIT_TABLE = tables.SCAN_TRAITS.of(part="000")
-# Where relatives are kept, every step that uses the traits takes the predictions of step 1 away.
-LOCO = tables.LOCO.path if STUDY.phenotypes.relatives == "keep" else []
-# The same people, traits and variants, by the same flags, for every step that goes back to the genotypes.
-ANALYSED = (
-    "--manifest {input.manifest} --variants {input.variants} --samples {input.samples}"
-    " --traits {input.traits} --covariates {input.covariates}"
-)
-LESS = "--loco {input.loco}" if LOCO else ""
-BY_HAIL = f"{HAIL} --memory_mb {{resources.mem_mb}}" if STUDY.gwas.engine == "hail" else ""
-
 
 rule step1:
     input:
@@ -39,12 +18,13 @@ rule step1:
     resources:
         mem_mb=5000,  # step1.memory_mb of predictors, and Python with its libraries
     params:
+        analysed=analysed,
         settings=settings("step1"),
         seed=STUDY.seed,
-        code=source("gwas"),
+        code=code("gwas"),
     shell:
-        f"python -m ecgwas.gwas.step1.predictions {ANALYSED} --settings {{params.settings:q}} --seed {{params.seed}}"
-        " --threads {threads} --loco {output.loco} --excluded_out {output.excluded} > {log} 2>&1"
+        "python -m ecgwas gwas step1 {params.analysed} --settings {params.settings:q} --seed {params.seed:q}"
+        " --threads {threads} --loco {output.loco:q} --excluded_out {output.excluded:q} > {log:q} 2>&1"
 
 
 rule scan:
@@ -64,13 +44,13 @@ rule scan:
     resources:
         mem_mb=2000,
     params:
+        analysed=analysed,
         settings=settings("gwas"),
-        seed=STUDY.seed,
-        code=source("gwas"),
+        code=code("gwas"),
     shell:
-        f"python -m ecgwas.gwas.scan {BY_HAIL} {ANALYSED} {LESS} --part {{wildcards.part}} --settings {{params.settings:q}}"
-        " --seed {params.seed} --threads {threads} --sumstats {output.sumstats}"
-        " --traits_out {output.trait_table} > {log} 2>&1"
+        "python -m ecgwas gwas scan --master {STUDY.hail.master:q} --memory_mb {resources.mem_mb} {params.analysed} --part {wildcards.part:q} --settings {params.settings:q}"
+        " --threads {threads} --sumstats {output.sumstats:q}"
+        " --traits_out {output.trait_table:q} > {log:q} 2>&1"
 
 
 rule loci:
@@ -90,13 +70,14 @@ rule loci:
     resources:
         mem_mb=2000,
     params:
-        lists=lists,
+        analysed=analysed,
+        lists=input_lists,
         settings=settings("gwas"),
-        code=source("gwas"),
+        code=code("gwas"),
     shell:
-        f"python -m ecgwas.gwas.loci {ANALYSED} --sumstats {{params.lists[sumstats]:q}} --trait_table {{input.trait_table}}"
-        " --settings {params.settings:q} --loci {output.loci} --any_trait {output.any_trait}"
-        " --tests {output.tests} > {log} 2>&1"
+        "python -m ecgwas gwas loci {params.analysed} --sumstats {params.lists[sumstats]:q} --trait_table {input.trait_table:q}"
+        " --settings {params.settings:q} --loci {output.loci:q} --any_trait {output.any_trait:q}"
+        " --tests {output.tests:q} > {log:q} 2>&1"
 
 
 rule calibration:
@@ -115,14 +96,15 @@ rule calibration:
     resources:
         mem_mb=2000,
     params:
-        lists=lists,
+        analysed=analysed,
+        lists=input_lists,
         settings=settings("gwas"),
         seed=STUDY.seed,
-        code=source("gwas"),
+        code=code("gwas"),
     shell:
-        f"python -m ecgwas.gwas.calibration {ANALYSED} {LESS} --sumstats {{params.lists[sumstats]:q}}"
-        " --trait_table {input.trait_table} --settings {params.settings:q} --seed {params.seed} --threads {threads}"
-        " --calibration {output.calibration} > {log} 2>&1"
+        "python -m ecgwas gwas calibration {params.analysed} --sumstats {params.lists[sumstats]:q}"
+        " --trait_table {input.trait_table:q} --settings {params.settings:q} --seed {params.seed:q} --threads {threads}"
+        " --calibration {output.calibration:q} > {log:q} 2>&1"
 
 
 rule crosscheck:
@@ -142,17 +124,14 @@ rule crosscheck:
     resources:
         mem_mb=3000,
     params:
-        lists=lists,
+        analysed=analysed,
+        lists=input_lists,
         settings=settings("gwas"),
-        code=source("gwas"),
+        code=code("gwas"),
     shell:
-        f"python -m ecgwas.gwas.crosscheck {HAIL} {ANALYSED} {LESS} --sumstats {{params.lists[sumstats]:q}}"
-        " --trait_table {input.trait_table} --loci {input.loci} --settings {params.settings:q} --threads {threads}"
-        " --memory_mb {resources.mem_mb} --crosscheck {output.crosscheck} > {log} 2>&1"
-
-
-EXPORTED = tables.EXPORTS.path
-EXPORTS = expand(EXPORTED, cohort=GENOTYPED, model=MODELS) if STUDY.exports.formats else []
+        "python -m ecgwas gwas crosscheck --master {STUDY.hail.master:q} {params.analysed} --sumstats {params.lists[sumstats]:q}"
+        " --trait_table {input.trait_table:q} --loci {input.loci:q} --settings {params.settings:q} --threads {threads}"
+        " --memory_mb {resources.mem_mb} --crosscheck {output.crosscheck:q} > {log:q} 2>&1"
 
 
 rule exports:
@@ -162,7 +141,7 @@ rule exports:
         sumstats=SUMSTATS,
         trait_table=TRAIT_TABLE,
     output:
-        directory(EXPORTED),
+        directory(tables.EXPORTS.path),
     log:
         "logs/{cohort}/gwas/{model}-exports.log",
     conda:
@@ -170,10 +149,10 @@ rule exports:
     resources:
         mem_mb=2000,
     params:
-        lists=lists,
+        lists=input_lists,
         settings=settings("exports"),
-        code=source("gwas"),
+        code=code("gwas"),
     shell:
-        "python -m ecgwas.gwas.export.formats --sumstats {params.lists[sumstats]:q} --trait_table {input.trait_table}"
-        " --variants {input.variants} --covariates {input.covariates} --manifest {input.manifest}"
-        " --settings {params.settings:q} --cohort {wildcards.cohort} --exports {output} > {log} 2>&1"
+        "python -m ecgwas gwas export --sumstats {params.lists[sumstats]:q} --trait_table {input.trait_table:q}"
+        " --variants {input.variants:q} --covariates {input.covariates:q} --manifest {input.manifest:q}"
+        " --settings {params.settings:q} --cohort {wildcards.cohort:q} --exports {output:q} > {log:q} 2>&1"

@@ -4,8 +4,8 @@
 # Whose consent was withdrawn is not listed: the recordings are never read, and are in no table or signal file.
 rule entries:
     input:
-        ecg_files,
-        unpack(consent_files),
+        JOBS.ecg_files,
+        unpack(JOBS.consent_files),
     output:
         entries=temp(tables.ENTRIES.path),
         consent=tables.CONSENT_COUNTS.of(counted="recordings"),
@@ -16,24 +16,24 @@ rule entries:
     resources:
         mem_mb=2000,
     params:
-        ecg=lambda wildcards: as_json(COHORTS[wildcards.cohort].ecg),
-        consent=consent_flags,
-        code=source("ingest"),
+        ecg=JOBS.ecg_source,
+        consent=JOBS.consent_flags,
+        code=code("ingest"),
     shell:
-        "python -m ecgwas.ingest.entries --ecg {params.ecg:q} --entries {output.entries} {params.consent}"
-        " --consent {output.consent} > {log} 2>&1"
+        "python -m ecgwas ingest entries --ecg {params.ecg:q} --entries {output.entries:q} {params.consent}"
+        " --consent {output.consent:q} > {log:q} 2>&1"
 
 
 rule ingest_shard:
     input:
-        ecg_files,
+        JOBS.ecg_files,
         entries=tables.ENTRIES.path,
     output:
         recordings=temp(tables.SHARD_RECORDINGS.path),
         intervals=temp(tables.SHARD_INTERVALS.path),
         excluded=temp(tables.SHARD_EXCLUDED.path),
         quality=temp(tables.SHARD_QUALITY.path),
-        strips=SIGNALS["strips"],
+        strips=JOBS.signals["strips"],
         beat=tables.BEATS.path,
         window_beats=[tables.WINDOW_BEATS.of(bucket=bucket) for bucket in STUDY.ingest.buckets[1:]],
         window_rr=[tables.WINDOW_RR.of(bucket=bucket) for bucket in STUDY.ingest.buckets[1:]],
@@ -46,18 +46,16 @@ rule ingest_shard:
     resources:
         mem_mb=2000,
     params:
-        ecg=lambda wildcards: as_json(COHORTS[wildcards.cohort].ecg),
-        files=ecg_fingerprint,
+        ecg=JOBS.ecg_source,
+        files=JOBS.ecg_fingerprint,
         settings=settings("ingest"),
-        strips=lambda wildcards, output: json_list(output.strips),
-        window_beats=lambda wildcards, output: json_list(output.window_beats),
-        window_rr=lambda wildcards, output: json_list(output.window_rr),
-        code=source("ingest"),
+        lists=output_lists,
+        code=code("ingest"),
     shell:
-        "python -m ecgwas.ingest.shard --ecg {params.ecg:q} --shard {wildcards.shard}"
-        " --entries {input.entries} --settings {params.settings:q} --recordings {output.recordings} --intervals {output.intervals}"
-        " --excluded {output.excluded} --quality {output.quality} --strips {params.strips:q} --beat {output.beat}"
-        " --window_beats {params.window_beats:q} --window_rr {params.window_rr:q} > {log} 2>&1"
+        "python -m ecgwas ingest shard --ecg {params.ecg:q} --shard {wildcards.shard:q}"
+        " --entries {input.entries:q} --settings {params.settings:q} --recordings {output.recordings:q} --intervals {output.intervals:q}"
+        " --excluded {output.excluded:q} --quality {output.quality:q} --strips {params.lists[strips]:q} --beat {output.beat:q}"
+        " --window_beats {params.lists[window_beats]:q} --window_rr {params.lists[window_rr]:q} > {log:q} 2>&1"
 
 
 rule ingest:
@@ -78,11 +76,11 @@ rule ingest:
     resources:
         mem_mb=2000,
     params:
-        lists=lists,
+        lists=input_lists,
         duplicates=STUDY.ingest.duplicates,
-        code=source("ingest"),
+        code=code("ingest"),
     shell:
-        "python -m ecgwas.ingest.collect --recordings_parts {params.lists[recordings]:q}"
+        "python -m ecgwas ingest collect --recordings_parts {params.lists[recordings]:q}"
         " --intervals_parts {params.lists[intervals]:q} --excluded_parts {params.lists[excluded]:q}"
-        " --quality_parts {params.lists[quality]:q} --recordings {output.recordings} --intervals {output.intervals}"
-        " --excluded {output.excluded} --quality {output.quality} --duplicates {params.duplicates} > {log} 2>&1"
+        " --quality_parts {params.lists[quality]:q} --recordings {output.recordings:q} --intervals {output.intervals:q}"
+        " --excluded {output.excluded:q} --quality {output.quality:q} --duplicates {params.duplicates:q} > {log:q} 2>&1"

@@ -3,7 +3,7 @@
 
 rule explain:
     input:
-        unpack(lambda wildcards: signals_of(wildcards.cohort)),
+        unpack(signals),
         predictor=tables.PREDICTOR.of(fitted="{method}"),
         labels=tables.LABELS.path,
         scores=tables.SCORES.of(fitted="{method}"),
@@ -15,27 +15,27 @@ rule explain:
     log:
         "logs/{cohort}/interpret/{model}-{method}.log",
     wildcard_constraints:
-        method="|".join(STUDY.interpret.methods) or "(?!)",
+        method=jobs.pattern(STUDY.interpret.methods),
     conda:
         "../../envs/torch.yaml"
     resources:
         mem_mb=2000,
     params:
-        lists=lists,
+        lists=input_lists,
         settings=settings("interpret"),
         seed=STUDY.seed,
-        code=source("interpret"),
+        code=code("interpret"),
     shell:
-        "python -m ecgwas.interpret.predictors.explain --predictor {input.predictor} --recordings {input.recordings}"
-        " --strips {params.lists[strips]:q} --beats {params.lists[beats]:q} --labels {input.labels}"
-        " --scores {input.scores} --settings {params.settings:q} --seed {params.seed} --threads {threads}"
-        " --occlusion {output.occlusion} --attributions {output.attributions} --beat_maps {output.beat_maps}"
-        " --checks_table {output.checks} > {log} 2>&1"
+        "python -m ecgwas interpret explain --predictor {input.predictor:q} --recordings {input.recordings:q}"
+        " --strips {params.lists[strips]:q} --beats {params.lists[beats]:q} --labels {input.labels:q}"
+        " --scores {input.scores:q} --settings {params.settings:q} --seed {params.seed:q} --threads {threads}"
+        " --occlusion {output.occlusion:q} --attributions {output.attributions:q} --beat_maps {output.beat_maps:q}"
+        " --checks_table {output.checks:q} > {log:q} 2>&1"
 
 
 rule traversal:
     input:
-        unpack(lambda wildcards: signals_of(wildcards.cohort)),
+        unpack(signals),
         checkpoint=tables.CHECKPOINT.path,
         embeddings=tables.EMBEDDINGS.path,
         traits=tables.TRAITS.path,
@@ -48,17 +48,17 @@ rule traversal:
     resources:
         mem_mb=2000,
     params:
-        lists=lists,
-        code=source("interpret"),
+        lists=input_lists,
+        code=code("interpret"),
     shell:
-        "python -m ecgwas.interpret.loci.traversal --checkpoint {input.checkpoint} --embeddings {input.embeddings}"
-        " --traits {input.traits} --recordings {input.recordings} --beats {params.lists[beats]:q}"
-        " --traversal {output} > {log} 2>&1"
+        "python -m ecgwas interpret traversal --checkpoint {input.checkpoint:q} --embeddings {input.embeddings:q}"
+        " --traits {input.traits:q} --recordings {input.recordings:q} --beats {params.lists[beats]:q}"
+        " --traversal {output:q} > {log:q} 2>&1"
 
 
 rule alleles:
     input:
-        unpack(lambda wildcards: signals_of(wildcards.cohort)),
+        unpack(signals),
         **GENOTYPES,
         **TRAITS,
         loci=tables.LOCI.path,
@@ -73,29 +73,14 @@ rule alleles:
     resources:
         mem_mb=2000,
     params:
-        lists=lists,
+        lists=input_lists,
         settings=settings("interpret"),
         ingest=settings("ingest"),
         seed=STUDY.seed,
-        code=source("interpret"),
+        code=code("interpret"),
     shell:
-        "python -m ecgwas.interpret.loci.allele_effects --loci {input.loci} --recordings {input.recordings}"
-        " --beats {params.lists[beats]:q} --intervals {input.intervals} --manifest {input.manifest}"
-        " --variants {input.variants} --samples {input.samples} --traits {input.traits} --covariates {input.covariates}"
-        " --settings {params.settings:q} --ingest {params.ingest:q} --seed {params.seed}"
-        " --allele_beats {output.beats} --allele_traits {output.traits} > {log} 2>&1"
-
-
-# What is told of the report's model: the beats of its loci and axes, and of the predictors what they look at.
-HEARTS = STUDY.ingest.heart and MODELS[REPORT_MODEL].kind != "outcomes"
-TOLD_OF_LOCI = expand(
-    rules.alleles.output + (rules.traversal.output if MODELS[REPORT_MODEL].kind in ("transformer", "pca") else []),
-    cohort=GENOTYPED if HEARTS and STUDY.interpret.loci else [],
-    model=REPORT_MODEL,
-)
-EXPLANATIONS = expand(
-    rules.explain.output,
-    cohort=TRAIN,
-    model=PREDICT_MODEL,
-    method=STUDY.interpret.methods if "prevalent" in KINDS else [],
-)
+        "python -m ecgwas interpret alleles --loci {input.loci:q} --recordings {input.recordings:q}"
+        " --beats {params.lists[beats]:q} --intervals {input.intervals:q} --manifest {input.manifest:q}"
+        " --variants {input.variants:q} --samples {input.samples:q} --traits {input.traits:q} --covariates {input.covariates:q}"
+        " --settings {params.settings:q} --ingest {params.ingest:q} --seed {params.seed:q}"
+        " --allele_beats {output.beats:q} --allele_traits {output.traits:q} > {log:q} 2>&1"

@@ -7,7 +7,7 @@ rule evaluate:
         scores=expand(tables.SCORES.path, cohort=COHORTS, fitted=FITTED, allow_missing=True),
         recordings=expand(tables.RECORDINGS.path, cohort=COHORTS),
         samples=expand(tables.SAMPLES.path, cohort=GENOTYPED),
-        people=expand(tables.PEOPLE.path, cohort=WITH_PEOPLE),
+        people=expand(tables.PEOPLE.path, cohort=JOBS.with_people),
     output:
         performance=tables.PREDICT_PERFORMANCE.path,
         differences=tables.PREDICT_DIFFERENCES.path,
@@ -23,20 +23,20 @@ rule evaluate:
     resources:
         mem_mb=2000,
     params:
-        lists=lists,
+        lists=input_lists,
         cohorts=json.dumps(list(COHORTS)),
         methods=json.dumps([fitted.split("-")[0] for fitted in FITTED]),
-        people=json.dumps([tables.PEOPLE.of(cohort=name) if name in WITH_PEOPLE else None for name in COHORTS]),
+        people=json.dumps([tables.PEOPLE.of(cohort=name) if name in JOBS.with_people else None for name in COHORTS]),
         samples=json.dumps([tables.SAMPLES.of(cohort=name) if name in GENOTYPED else None for name in COHORTS]),
-        outputs=lambda wildcards, output: " ".join(f"--{name}_out {path}" for name, path in output.items()),
+        outputs=command_lines.output_flags,
         settings=settings("predict"),
         seed=STUDY.seed,
-        code=source("predict"),
+        code=code("predict"),
     shell:
-        "python -m ecgwas.predict.evaluate.evaluate_study --cohorts {params.cohorts:q} --methods {params.methods:q}"
+        "python -m ecgwas predict evaluate --cohorts {params.cohorts:q} --methods {params.methods:q}"
         " --labels {params.lists[labels]:q} --scores {params.lists[scores]:q}"
         " --recordings {params.lists[recordings]:q} --people {params.people:q} --samples {params.samples:q}"
-        " --settings {params.settings:q} --seed {params.seed} {params.outputs} > {log} 2>&1"
+        " --settings {params.settings:q} --seed {params.seed:q} {params.outputs} > {log:q} 2>&1"
 
 
 rule survival:
@@ -57,17 +57,17 @@ rule survival:
     resources:
         mem_mb=2000,
     params:
-        lists=lists,
+        lists=input_lists,
         cohorts=json.dumps(list(COHORTS)),
         settings=settings("predict"),
         seed=STUDY.seed,
-        code=source("predict"),
+        code=code("predict"),
     shell:
-        "python -m ecgwas.predict.survival.survival --cohorts {params.cohorts:q} --labels {params.lists[labels]:q}"
+        "python -m ecgwas predict survival --cohorts {params.cohorts:q} --labels {params.lists[labels]:q}"
         " --embeddings {params.lists[embeddings]:q} --intervals {params.lists[intervals]:q}"
-        " --survival_out {output.survival} --hazard_ratios_out {output.hazard_ratios}"
-        " --curves_out {output.survival_curves} --calibration_out {output.survival_calibration}"
-        " --risks_out {output.survival_risks} --settings {params.settings:q} --seed {params.seed} > {log} 2>&1"
+        " --survival_out {output.survival:q} --hazard_ratios_out {output.hazard_ratios:q}"
+        " --curves_out {output.survival_curves:q} --calibration_out {output.survival_calibration:q}"
+        " --risks_out {output.survival_risks:q} --settings {params.settings:q} --seed {params.seed:q} > {log:q} 2>&1"
 
 
 rule bundle:
@@ -81,7 +81,7 @@ rule bundle:
     log:
         "logs/predict/{model}-{method}-bundle.log",
     wildcard_constraints:
-        method="|".join(PREDICT.methods),
+        method=jobs.pattern(STUDY.predict.methods),
     conda:
         "../../envs/torch.yaml"
     resources:
@@ -89,21 +89,8 @@ rule bundle:
     params:
         settings=settings("release"),
         name=f"{STUDY.study}-{{model}}-{{method}}",
-        code=source("predict"),
+        code=code("predict"),
     shell:
-        "python -m ecgwas.predict.release.bundle --predictor {input.predictor} --name {params.name} --settings {params.settings:q}"
-        " --performance {input.performance} --thresholds {input.thresholds} --subgroups {input.subgroups}"
-        " --bundle {output} > {log} 2>&1"
-
-
-KINDS = {outcome.kind for outcome in PREDICT.outcomes.values()}
-# A bundle of the first network named, where a licence is.
-BUNDLED = [name for name in PREDICT.methods if name not in ("combined", "intervals", "demographics")][:1]
-JUDGEMENTS = expand(
-    (rules.evaluate.output if "prevalent" in KINDS else []) + (rules.survival.output if "incident" in KINDS else []),
-    model=PREDICT_MODEL,
-) + expand(
-    rules.bundle.output,
-    model=PREDICT_MODEL,
-    method=BUNDLED if STUDY.release.licence and "prevalent" in KINDS else [],
-)
+        "python -m ecgwas predict bundle --predictor {input.predictor:q} --name {params.name:q} --settings {params.settings:q}"
+        " --performance {input.performance:q} --thresholds {input.thresholds:q} --subgroups {input.subgroups:q}"
+        " --bundle {output:q} > {log:q} 2>&1"

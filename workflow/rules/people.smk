@@ -1,44 +1,34 @@
 """A cohort's table of people, id bridge and list of withdrawn people -> people.parquet, which every stage reads."""
 
-WITH_PEOPLE = [name for name, cohort in COHORTS.items() if cohort.people]
-
 
 rule people:
     input:
-        unpack(consent_files),
-        people=lambda wildcards: COHORTS[wildcards.cohort].people,
+        unpack(JOBS.consent_files),
+        people=JOBS.people_file,
     output:
         people=tables.PEOPLE.path,
         consent=tables.CONSENT_COUNTS.of(counted="people"),
     log:
         "logs/{cohort}/people.log",
     wildcard_constraints:
-        cohort="|".join(WITH_PEOPLE) or "(?!)",
+        cohort=jobs.pattern(JOBS.with_people),
     conda:
         "../../envs/stats.yaml"
     resources:
         mem_mb=2000,
     params:
-        consent=consent_flags,
-        genotyped=lambda wildcards: str(wildcards.cohort in GENOTYPED).lower(),
-        code=source("people"),
+        consent=JOBS.consent_flags,
+        genotyped=JOBS.is_genotyped,
+        code=code("people"),
     shell:
-        "python -m ecgwas.people.make --people {input.people:q} {params.consent} --genotyped {params.genotyped}"
-        " --table {output.people} --consent {output.consent} > {log} 2>&1"
-
-
-# The doors by which people come in; each says what it found of the list, and none writes an id.
-DOORS = {
-    "people": (tables.CONSENT_COUNTS.of(counted="people"), WITH_PEOPLE),
-    "recordings": (tables.CONSENT_COUNTS.of(counted="recordings"), list(COHORTS)),
-    "samples": (tables.CONSENT_COUNTS.of(counted="samples"), GENOTYPED),
-}
+        "python -m ecgwas people table --people {input.people:q} {params.consent} --genotyped {params.genotyped:q}"
+        " --table {output.people:q} --consent {output.consent:q} > {log:q} 2>&1"
 
 
 rule consent:
     input:
-        unpack(consent_files),
-        unpack(lambda wildcards: {name: path for name, (path, cohorts) in DOORS.items() if wildcards.cohort in cohorts}),
+        unpack(JOBS.consent_files),
+        unpack(JOBS.consent_counts),
     output:
         tables.CONSENT.path,
     log:
@@ -48,14 +38,8 @@ rule consent:
     resources:
         mem_mb=2000,
     params:
-        doors=lambda wildcards: json.dumps(
-            {
-                name: path.format(cohort=wildcards.cohort)
-                for name, (path, cohorts) in DOORS.items()
-                if wildcards.cohort in cohorts
-            }
-        ),
-        withdrawn=lambda wildcards: optional("withdrawn", COHORTS[wildcards.cohort].withdrawn),
-        code=source("people"),
+        doors=JOBS.consent_doors,
+        withdrawn=JOBS.withdrawn_flag,
+        code=code("people"),
     shell:
-        "python -m ecgwas.people.report --doors {params.doors:q} {params.withdrawn} --consent {output} > {log} 2>&1"
+        "python -m ecgwas people consent --doors {params.doors:q} {params.withdrawn} --consent {output:q} > {log:q} 2>&1"

@@ -3,7 +3,7 @@
 
 rule covariates:
     input:
-        people=lambda wildcards: COHORTS[wildcards.cohort].people,
+        people=JOBS.people_file,
     output:
         tables.COVARIATES_CHECK.path,
     log:
@@ -15,16 +15,16 @@ rule covariates:
         mem_mb=4000,
     params:
         settings=settings("phenotypes"),
-        code=source("phenotypes"),
+        code=code("phenotypes"),
     shell:
-        "python -m ecgwas.phenotypes.check_covariates --people {input.people:q} --settings {params.settings:q}"
+        "python -m ecgwas phenotypes covariates --people {input.people:q} --settings {params.settings:q}"
         " --covariates {output:q} > {log:q} 2>&1"
 
 
 rule traits:
     input:
-        unpack(consent_of_values),
-        values=values_of,
+        unpack(JOBS.consent_files_of_values),
+        values=JOBS.values,
         people=tables.PEOPLE.path,
         samples=tables.SAMPLES.path,
         pcs=tables.PCS.path,
@@ -43,15 +43,15 @@ rule traits:
     resources:
         mem_mb=2000,
     params:
-        whiten=lambda wildcards: str(whitened(wildcards)).lower(),
-        classical=lambda wildcards: str(MODELS[wildcards.model].kind == "intervals").lower(),
-        outcomes=outcomes,
-        consent=lambda wildcards: consent_flags(wildcards) if consent_of_values(wildcards) else "",
+        whiten=JOBS.is_embedding,
+        classical=JOBS.is_intervals,
+        outcomes=JOBS.outcomes,
+        consent=JOBS.consent_flags_of_values,
         settings=settings("phenotypes"),
-        code=source("phenotypes"),
+        code=code("phenotypes"),
     shell:
-        "python -m ecgwas.phenotypes.traits --values {input.values:q} --whiten {params.whiten} --people {input.people}"
-        " --samples {input.samples} --pcs {input.pcs} --settings {params.settings:q} --traits {output.traits}"
-        " --covariates {output.covariates} --reliability {output.reliability} --excluded {output.excluded}"
-        " --transform {output.transform} --recordings {input.recordings} --classical {params.classical}"
-        " --outcomes {params.outcomes:q} {params.consent} > {log} 2>&1"
+        "python -m ecgwas phenotypes traits --values {input.values:q} --whiten {params.whiten:q} --people {input.people:q}"
+        " --samples {input.samples:q} --pcs {input.pcs:q} --settings {params.settings:q} --traits {output.traits:q}"
+        " --covariates {output.covariates:q} --reliability {output.reliability:q} --excluded {output.excluded:q}"
+        " --transform {output.transform:q} --recordings {input.recordings:q} --classical {params.classical:q}"
+        " --outcomes {params.outcomes:q} {params.consent} > {log:q} 2>&1"

@@ -1,12 +1,10 @@
 """Signals of the cohorts that are trained on -> one encoder a model: a transformer, or the PCA baseline."""
 
-ALL_SIGNALS = signals_of(CHECKED.pretrained)
-
 
 rule pretrain_transformer:
     input:
-        **ALL_SIGNALS,
-        start=lambda wildcards: MODELS[wildcards.model].start or [],
+        **JOBS.signals_of(*CHECKED.pretrained),
+        start=JOBS.start,
     output:
         checkpoint=tables.CHECKPOINT.path,
         history=tables.HISTORY.path,
@@ -15,7 +13,7 @@ rule pretrain_transformer:
     benchmark:
         "benchmarks/models/{model}.tsv"
     wildcard_constraints:
-        model=of_kind("transformer"),
+        model=jobs.pattern(JOBS.models_of("transformer")),
     conda:
         "../../envs/torch.yaml"
     threads: 2
@@ -24,57 +22,52 @@ rule pretrain_transformer:
         runtime=240,  # minutes
         processes=1,  # a profile sets as many as there are GPUs; they find what one would
     params:
-        lists=lists,
-        settings=lambda wildcards: as_json(MODELS[wildcards.model]),
+        lists=input_lists,
+        settings=JOBS.model_settings,
         ingest=settings("ingest"),
         seed=STUDY.seed,
-        resume=lambda wildcards: f"models/{wildcards.model}/resume",
-        code=source("pretrain"),
+        resume="models/{model}/resume",
+        code=code("pretrain"),
     shell:
         "if [ {resources.processes} -gt 1 ];"
         " then run='python -m torch.distributed.run --standalone --nproc-per-node {resources.processes} -m'; else run='python -m'; fi;"
-        " $run ecgwas.pretrain.train --recordings {params.lists[recordings]:q}"
+        " $run ecgwas pretrain train --recordings {params.lists[recordings]:q}"
         " --strips {params.lists[strips]:q} --beats {params.lists[beats]:q}"
-        " --settings {params.settings:q} --ingest {params.ingest:q} --seed {params.seed} --threads {threads}"
-        " --resume {params.resume} --checkpoint {output.checkpoint} --history {output.history} > {log} 2>&1"
+        " --settings {params.settings:q} --ingest {params.ingest:q} --seed {params.seed:q} --threads {threads}"
+        " --resume {params.resume:q} --checkpoint {output.checkpoint:q} --history {output.history:q} > {log:q} 2>&1"
 
 
 rule pretrain_pca:
     input:
-        **ALL_SIGNALS,
+        **JOBS.signals_of(*CHECKED.pretrained),
     output:
         checkpoint=tables.CHECKPOINT.path,
     log:
         "logs/models/{model}.log",
     wildcard_constraints:
-        model=of_kind("pca"),
+        model=jobs.pattern(JOBS.models_of("pca")),
     conda:
         "../../envs/torch.yaml"
     resources:
         mem_mb=2000,
     params:
-        lists=lists,
-        settings=lambda wildcards: as_json(MODELS[wildcards.model]),
+        lists=input_lists,
+        settings=JOBS.model_settings,
         ingest=settings("ingest"),
-        code=source("pretrain"),
+        code=code("pretrain"),
     shell:
-        "python -m ecgwas.pretrain.pca --recordings {params.lists[recordings]:q}"
+        "python -m ecgwas pretrain pca --recordings {params.lists[recordings]:q}"
         " --strips {params.lists[strips]:q} --beats {params.lists[beats]:q}"
         " --settings {params.settings:q} --ingest {params.ingest:q} --threads {threads}"
-        " --checkpoint {output.checkpoint} > {log} 2>&1"
-
-
-RELEASED = [tables.RELEASED_MODEL.path, tables.MODEL_CARD.path]
-TRAINED = [name for name, model in MODELS.items() if model.kind in ("transformer", "pca")]
-RELEASES = expand(RELEASED, model=TRAINED) if STUDY.release.licence else []
+        " --checkpoint {output.checkpoint:q} > {log:q} 2>&1"
 
 
 rule release:
     input:
         checkpoint=tables.CHECKPOINT.path,
     output:
-        model=RELEASED[0],
-        model_card=RELEASED[1],
+        model=tables.RELEASED_MODEL.path,
+        model_card=tables.MODEL_CARD.path,
     log:
         "logs/models/{model}-release.log",
     conda:
@@ -83,7 +76,7 @@ rule release:
         mem_mb=2000,
     params:
         settings=settings("release"),
-        code=source("embed"),
+        code=code("embed"),
     shell:
-        "python -m ecgwas.embed.release --checkpoint {input.checkpoint} --name {wildcards.model}"
-        " --settings {params.settings:q} --model {output.model} --model_card {output.model_card} > {log} 2>&1"
+        "python -m ecgwas embed release --checkpoint {input.checkpoint:q} --name {wildcards.model:q}"
+        " --settings {params.settings:q} --model {output.model:q} --model_card {output.model_card:q} > {log:q} 2>&1"

@@ -14,26 +14,24 @@ rule simulate_cohort:
     benchmark:
         "benchmarks/{cohort}/simulate.tsv"
     wildcard_constraints:
-        cohort=simulated_as("cohort"),
+        cohort=jobs.pattern(JOBS.simulated_as("cohort")),
     conda:
         "../../envs/stats.yaml"
     threads: 2
     resources:
         mem_mb=4000,
     params:
-        settings=lambda wildcards: as_json(COHORTS[wildcards.cohort].simulate),
-        seed=seed_of,
-        code=source("simulate"),
+        settings=JOBS.simulation,
+        seed=JOBS.simulation_seed,
+        code=code("simulate"),
     shell:
-        "python -m ecgwas.simulate.cohort --settings {params.settings:q} --seed {params.seed}"
-        " --folder simulated/{wildcards.cohort} --threads {threads} > {log} 2>&1"
+        "python -m ecgwas simulate cohort --settings {params.settings:q} --seed {params.seed:q}"
+        " --folder simulated/{wildcards.cohort:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule simulate_spike:
     input:
-        lambda wildcards: of_recordings(COHORTS[wildcards.cohort].simulate.ecg),
-        lambda wildcards: COHORTS[wildcards.cohort].simulate.genotypes.files(),
-        lambda wildcards: COHORTS[wildcards.cohort].simulate.labels or [],
+        JOBS.spiked_files,
     output:
         ecg=directory(tables.SIMULATED_ECG.path),
         tables=[*expand(tables.SIMULATED_TABLE.path, table=OF_USERS, allow_missing=True), tables.TRUTH.path],
@@ -42,16 +40,16 @@ rule simulate_spike:
     benchmark:
         "benchmarks/{cohort}/simulate.tsv"
     wildcard_constraints:
-        cohort=simulated_as("spike"),
+        cohort=jobs.pattern(JOBS.simulated_as("spike")),
     conda:
         "../../envs/stats.yaml"
     resources:
         mem_mb=2000,
     params:
-        settings=lambda wildcards: as_json(COHORTS[wildcards.cohort].simulate),
-        seed=seed_of,
-        files=spiked_fingerprint,
-        code=source("simulate"),
+        settings=JOBS.simulation,
+        seed=JOBS.simulation_seed,
+        files=JOBS.spiked_fingerprint,
+        code=code("simulate"),
     shell:
-        "python -m ecgwas.simulate.spike --settings {params.settings:q} --seed {params.seed}"
-        " --folder simulated/{wildcards.cohort} > {log} 2>&1"
+        "python -m ecgwas simulate spike --settings {params.settings:q} --seed {params.seed:q}"
+        " --folder simulated/{wildcards.cohort:q} > {log:q} 2>&1"
