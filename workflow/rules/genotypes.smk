@@ -26,6 +26,7 @@ rule genotypes:
     threads: 2
     resources:
         mem_mb=4000,
+        hail_master=STUDY.hail.master,  # no parameter: where Hail runs changes no number
         runtime=240,  # minutes
     params:
         source=JOBS.genotype_source,
@@ -34,7 +35,7 @@ rule genotypes:
         hail_log="logs/{cohort}/hail.log",
         code=code("genotypes"),
     shell:
-        "python -m ecgwas genotypes qc --master {STUDY.hail.master:q}"
+        "python -m ecgwas genotypes qc --master {resources.hail_master:q}"
         " --source {params.source:q} --people {input.people:q}"
         " --recordings {input.recordings:q} {params.consent} --settings {params.settings:q} --threads {threads}"
         " --memory_mb {resources.mem_mb} --converted {output.converted:q} --hail_log {params.hail_log:q} --pruned {output.pruned:q} --samples {output.samples:q}"

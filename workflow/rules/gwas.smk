@@ -43,12 +43,13 @@ rule scan:
         "../../envs/hail.yaml" if STUDY.gwas.engine == "hail" else "../../envs/torch.yaml"
     resources:
         mem_mb=2000,
+        hail_master=STUDY.hail.master,  # no parameter: where Hail runs changes no number
     params:
         analysed=analysed,
         settings=settings("gwas"),
         code=code("gwas"),
     shell:
-        "python -m ecgwas gwas scan --master {STUDY.hail.master:q} --memory_mb {resources.mem_mb} {params.analysed} --part {wildcards.part:q} --settings {params.settings:q}"
+        "python -m ecgwas gwas scan --master {resources.hail_master:q} --memory_mb {resources.mem_mb} {params.analysed} --part {wildcards.part:q} --settings {params.settings:q}"
         " --threads {threads} --sumstats {output.sumstats:q}"
         " --traits_out {output.trait_table:q} > {log:q} 2>&1"
 
@@ -123,13 +124,14 @@ rule crosscheck:
         "../../envs/hail.yaml"
     resources:
         mem_mb=3000,
+        hail_master=STUDY.hail.master,  # no parameter: where Hail runs changes no number
     params:
         analysed=analysed,
         lists=input_lists,
         settings=settings("gwas"),
         code=code("gwas"),
     shell:
-        "python -m ecgwas gwas crosscheck --master {STUDY.hail.master:q} {params.analysed} --sumstats {params.lists[sumstats]:q}"
+        "python -m ecgwas gwas crosscheck --master {resources.hail_master:q} {params.analysed} --sumstats {params.lists[sumstats]:q}"
         " --trait_table {input.trait_table:q} --loci {input.loci:q} --settings {params.settings:q} --threads {threads}"
         " --memory_mb {resources.mem_mb} --crosscheck {output.crosscheck:q} > {log:q} 2>&1"
 
