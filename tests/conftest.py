@@ -35,6 +35,12 @@ def run_study(config: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
 
 
+def run_plainly(config: str) -> subprocess.CompletedProcess[str]:
+    """Run a study by Snakemake alone: `snakemake --cores 2 --configfile config/tiny.yaml`."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", config]
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+
+
 @contextlib.contextmanager
 def owned(study: str) -> Iterator[None]:
     """Nobody else among the processes of the tests works in results/{study} meanwhile."""
@@ -47,13 +53,16 @@ def owned(study: str) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory) -> Path:
-    """A copy of the results of the tiny study, run whole and from nothing in results/tiny, once for all processes."""
+    """A copy of the results of the tiny study, run whole and from nothing in results/tiny, once for all processes.
+
+    By Snakemake itself, without a profile: `tiny_in_place` then runs it with one, and finds nothing to do.
+    """
     base = tmp_path_factory.getbasetemp()
     copy = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "tiny-unbroken"
     with owned("tiny"):
         if not copy.exists():
             shutil.rmtree(PROJECT / "results" / "tiny", ignore_errors=True)
-            finished = run_study("config/tiny.yaml")
+            finished = run_plainly("config/tiny.yaml")
             assert finished.returncode == 0, finished.stderr[-5000:]
             shutil.copytree(PROJECT / "results" / "tiny", copy.with_suffix(".part"))
             copy.with_suffix(".part").rename(copy)

@@ -7,19 +7,51 @@ import subprocess
 import sys
 
 import pytest
+import yaml
+from tests.conftest import PROJECT
 
-REMEDY = "add `resources: mem_mb=2000,` (what the step needs on a cohort of a few thousand people)"
+from ecgwas.memory import coefficients
+
+RULES = sorted((PROJECT / "workflow/rules").glob("*.smk"))
 
 
-def test_each_rule_says_how_much_memory_it_needs(project):
-    """Where no profile sets defaults, `{resources.mem_mb}` of a command would end the run before it starts."""
-    for file in sorted((project / "workflow/rules").glob("*.smk")):
+def rules():
+    """Name and text of every rule that runs a command."""
+    for file in RULES:
         for text in re.split(r"\n(?=(?:rule|checkpoint) \w+:)", file.read_text())[1:]:
-            name = text.split(":")[0]
             if "    shell:" in text:
-                assert re.search(r"\n    resources:\n(        .*\n)*?        mem_mb=", text), (
-                    f"{file.name}, {name}: {REMEDY}"
-                )
+                yield pytest.param(text.split(":")[0].split()[1], text, id=text.split(":")[0].split()[1])
+
+
+@pytest.mark.parametrize(("name", "text"), rules())
+def test_a_rule_has_the_shape_of_all(name, text):
+    for part in ("output", "log", "benchmark", "conda", "resources"):
+        assert f"\n    {part}:\n" in text, f"{name} has no {part}"
+    shell = text[text.index("    shell:") :]
+    assert not re.search(r'^\s+f"', shell, re.M), f"{name}: a shell command is no f-string"
+    bare = re.findall(r"\{(?:input|output|log|wildcards)\b[^}:]*\}", shell)
+    assert not bare, f"{name}: write {bare[0][:-1]}:q}}, so that the shell sees one word"
+    assert ("seed=" in text) == ("{params.seed:q}" in shell), f"{name}: a seed is a parameter of rules that use one"
+    assert re.search(rf'\n        mem_mb=memory\("{name}"\),', text), f'{name}: add mem_mb=memory("{name}")'
+
+
+def test_rules_are_written_without_lambda():
+    assert [file.name for file in RULES if "lambda" in file.read_text()] == []
+    assert len((PROJECT / "workflow/rules/common.smk").read_text().splitlines()) < 100
+
+
+def test_every_rule_has_coefficients_of_memory():
+    assert set(coefficients(PROJECT / "workflow/resources.yaml")) == {param.values[0] for param in rules()}
+
+
+@pytest.mark.parametrize(
+    "file", sorted((PROJECT / "workflow/profiles").glob("*/config.yaml")), ids=lambda f: f.parent.name
+)
+def test_a_profile_retries_with_more_memory(file):
+    """`mem_mb` of a profile's set-resources would replace the rule's for every attempt."""
+    profile = yaml.safe_load(file.read_text())
+    assert profile["retries"] == 2
+    assert "mem_mb" not in str(profile.get("set-resources", ""))
 
 
 @pytest.fixture

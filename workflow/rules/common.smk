@@ -8,6 +8,7 @@ from snakemake.exceptions import WorkflowError
 from ecgwas import command_lines, jobs, tables
 from ecgwas import study as _study
 from ecgwas.errors import UserError
+from ecgwas.memory import Memory
 from ecgwas.command_lines import analysed, input_lists, output_lists
 
 try:
@@ -30,6 +31,7 @@ ENCODERS = JOBS.models_of(*jobs.ENCODERS)
 FITTED = jobs.fitted(STUDY.predict)
 SHARDS = jobs.numbered(STUDY.ingest.shards)
 settings, code = JOBS.settings, JOBS.code
+memory = Memory(CHECKED, Path(workflow.basedir, "workflow", "resources.yaml"))
 
 GENOTYPES = dict(
     manifest=tables.MANIFEST.path,

@@ -17,7 +17,7 @@ rule embed:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("embed"),
     params:
         lists=input_lists,
         settings=settings("embed"),
@@ -38,12 +38,14 @@ rule distribution:
         scores=expand(tables.OUT_OF_DISTRIBUTION.path, cohort=COHORTS, allow_missing=True),
     log:
         "logs/models/{model}-distribution.log",
+    benchmark:
+        "benchmarks/models/{model}-distribution.tsv"
     wildcard_constraints:
         model=jobs.pattern(ENCODERS),
     conda:
         "../../envs/stats.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("distribution"),
     params:
         lists=input_lists,
         made=output_lists,
@@ -64,10 +66,12 @@ rule readout:
         readout=tables.READOUT.path,
     log:
         "logs/models/{model}-readout.log",
+    benchmark:
+        "benchmarks/models/{model}-readout.tsv"
     conda:
         "../../envs/stats.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("readout"),
     params:
         lists=input_lists,
         cohorts=json.dumps(list(COHORTS)),

@@ -20,7 +20,7 @@ rule finemap:
     conda:
         "../../envs/stats.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("finemap"),
     params:
         analysed=analysed,
         lists=input_lists,

@@ -25,7 +25,7 @@ rule genotypes:
         "../../envs/hail.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
+        mem_mb=memory("genotypes"),
         hail_master=STUDY.hail.master,  # no parameter: where Hail runs changes no number
         runtime=240,  # minutes
     params:

@@ -16,7 +16,7 @@ rule step1:
         "../../envs/torch.yaml"
     threads: 2
     resources:
-        mem_mb=5000,  # step1.memory_mb of predictors, and Python with its libraries
+        mem_mb=memory("step1"),
     params:
         analysed=analysed,
         settings=settings("step1"),
@@ -42,7 +42,7 @@ rule scan:
     conda:
         "../../envs/hail.yaml" if STUDY.gwas.engine == "hail" else "../../envs/torch.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("scan"),
         hail_master=STUDY.hail.master,  # no parameter: where Hail runs changes no number
     params:
         analysed=analysed,
@@ -66,10 +66,12 @@ rule loci:
         tests=tables.MULTIPLICITY.path,
     log:
         "logs/{cohort}/gwas/{model}-loci.log",
+    benchmark:
+        "benchmarks/{cohort}/gwas/{model}-loci.tsv"
     conda:
         "../../envs/stats.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("loci"),
     params:
         analysed=analysed,
         lists=input_lists,
@@ -92,10 +94,12 @@ rule calibration:
         calibration=tables.CALIBRATION.path,
     log:
         "logs/{cohort}/gwas/{model}-calibration.log",
+    benchmark:
+        "benchmarks/{cohort}/gwas/{model}-calibration.tsv"
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("calibration"),
     params:
         analysed=analysed,
         lists=input_lists,
@@ -120,10 +124,12 @@ rule crosscheck:
         crosscheck=tables.CROSSCHECK.path,
     log:
         "logs/{cohort}/gwas/{model}-crosscheck.log",
+    benchmark:
+        "benchmarks/{cohort}/gwas/{model}-crosscheck.tsv"
     conda:
         "../../envs/hail.yaml"
     resources:
-        mem_mb=3000,
+        mem_mb=memory("crosscheck"),
         hail_master=STUDY.hail.master,  # no parameter: where Hail runs changes no number
     params:
         analysed=analysed,
@@ -146,10 +152,12 @@ rule exports:
         directory(tables.EXPORTS.path),
     log:
         "logs/{cohort}/gwas/{model}-exports.log",
+    benchmark:
+        "benchmarks/{cohort}/gwas/{model}-exports.tsv"
     conda:
         "../../envs/stats.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("exports"),
     params:
         lists=input_lists,
         settings=settings("exports"),

@@ -11,10 +11,12 @@ rule entries:
         consent=tables.CONSENT_COUNTS.of(counted="recordings"),
     log:
         "logs/{cohort}/ingest/entries.log",
+    benchmark:
+        "benchmarks/{cohort}/ingest/entries.tsv"
     conda:
         "../../envs/stats.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("entries"),
     params:
         ecg=JOBS.ecg_source,
         consent=JOBS.consent_flags,
@@ -44,7 +46,7 @@ rule ingest_shard:
     conda:
         "../../envs/stats.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("ingest_shard"),
     params:
         ecg=JOBS.ecg_source,
         files=JOBS.ecg_fingerprint,
@@ -71,10 +73,12 @@ rule ingest:
         quality=tables.QUALITY.path,
     log:
         "logs/{cohort}/ingest.log",
+    benchmark:
+        "benchmarks/{cohort}/ingest.tsv"
     conda:
         "../../envs/stats.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("ingest"),
     params:
         lists=input_lists,
         duplicates=STUDY.ingest.duplicates,

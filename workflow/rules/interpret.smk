@@ -14,12 +14,14 @@ rule explain:
         checks=tables.INTERPRET_CHECKS.path,
     log:
         "logs/{cohort}/interpret/{model}-{method}.log",
+    benchmark:
+        "benchmarks/{cohort}/interpret/{model}-{method}.tsv"
     wildcard_constraints:
         method=jobs.pattern(STUDY.interpret.methods),
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("explain"),
     params:
         lists=input_lists,
         settings=settings("interpret"),
@@ -43,10 +45,12 @@ rule traversal:
         tables.TRAVERSAL.path,
     log:
         "logs/{cohort}/interpret/{model}-traversal.log",
+    benchmark:
+        "benchmarks/{cohort}/interpret/{model}-traversal.tsv"
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("traversal"),
     params:
         lists=input_lists,
         code=code("interpret"),
@@ -68,10 +72,12 @@ rule alleles:
         traits=tables.ALLELE_TRAITS.path,
     log:
         "logs/{cohort}/interpret/{model}-alleles.log",
+    benchmark:
+        "benchmarks/{cohort}/interpret/{model}-alleles.tsv"
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("alleles"),
     params:
         lists=input_lists,
         settings=settings("interpret"),

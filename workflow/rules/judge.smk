@@ -18,10 +18,12 @@ rule evaluate:
         population=tables.PREDICT_POPULATION.path,
     log:
         "logs/predict/{model}-evaluate.log",
+    benchmark:
+        "benchmarks/predict/{model}-evaluate.tsv"
     conda:
         "../../envs/stats.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("evaluate"),
     params:
         lists=input_lists,
         cohorts=json.dumps(list(COHORTS)),
@@ -52,10 +54,12 @@ rule survival:
         survival_risks=tables.SURVIVAL_RISKS.path,
     log:
         "logs/predict/{model}-survival.log",
+    benchmark:
+        "benchmarks/predict/{model}-survival.tsv"
     conda:
         "../../envs/stats.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("survival"),
     params:
         lists=input_lists,
         cohorts=json.dumps(list(COHORTS)),
@@ -80,12 +84,14 @@ rule bundle:
         directory(tables.BUNDLE.path),
     log:
         "logs/predict/{model}-{method}-bundle.log",
+    benchmark:
+        "benchmarks/predict/{model}-{method}-bundle.tsv"
     wildcard_constraints:
         method=jobs.pattern(STUDY.predict.methods),
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("bundle"),
     params:
         settings=settings("release"),
         name=f"{STUDY.study}-{{model}}-{{method}}",

@@ -10,12 +10,14 @@ rule people:
         consent=tables.CONSENT_COUNTS.of(counted="people"),
     log:
         "logs/{cohort}/people.log",
+    benchmark:
+        "benchmarks/{cohort}/people.tsv"
     wildcard_constraints:
         cohort=jobs.pattern(JOBS.with_people),
     conda:
         "../../envs/stats.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("people"),
     params:
         consent=JOBS.consent_flags,
         genotyped=JOBS.is_genotyped,
@@ -33,10 +35,12 @@ rule consent:
         tables.CONSENT.path,
     log:
         "logs/{cohort}/consent.log",
+    benchmark:
+        "benchmarks/{cohort}/consent.tsv"
     conda:
         "../../envs/stats.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("consent"),
     params:
         doors=JOBS.consent_doors,
         withdrawn=JOBS.withdrawn_flag,

@@ -8,11 +8,13 @@ rule covariates:
         tables.COVARIATES_CHECK.path,
     log:
         "logs/{cohort}/covariates.log",
+    benchmark:
+        "benchmarks/{cohort}/covariates.tsv"
     priority: 100  # what is wrong with a covariate is said in the first minute, not after the training
     conda:
         "../../envs/stats.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=memory("covariates"),
     params:
         settings=settings("phenotypes"),
         code=code("phenotypes"),
@@ -38,10 +40,12 @@ rule traits:
         transform=tables.TRANSFORM.path,
     log:
         "logs/{cohort}/phenotypes/{model}.log",
+    benchmark:
+        "benchmarks/{cohort}/phenotypes/{model}.tsv"
     conda:
         "../../envs/stats.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("traits"),
     params:
         whiten=JOBS.is_embedding,
         classical=JOBS.is_intervals,

@@ -11,10 +11,12 @@ rule labels:
         excluded=tables.LABELS_EXCLUDED.path,
     log:
         "logs/{cohort}/predict/labels.log",
+    benchmark:
+        "benchmarks/{cohort}/predict/labels.tsv"
     conda:
         "../../envs/stats.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("labels"),
     params:
         labels=JOBS.labels,
         people=command_lines.people_flag,
@@ -47,7 +49,7 @@ rule fit_predictor:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("fit_predictor"),
     params:
         lists=input_lists,
         people=command_lines.people_flag,
@@ -77,12 +79,14 @@ rule score:
         tables.SCORES.path,
     log:
         "logs/{cohort}/predict/{model}-{fitted}-score.log",
+    benchmark:
+        "benchmarks/{cohort}/predict/{model}-{fitted}-score.tsv"
     wildcard_constraints:
         fitted=jobs.pattern(FITTED),
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("score"),
     params:
         lists=input_lists,
         people=command_lines.people_flag,

@@ -18,7 +18,7 @@ rule pretrain_transformer:
         "../../envs/torch.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
+        mem_mb=memory("pretrain_transformer"),
         runtime=240,  # minutes
         processes=1,  # a profile sets as many as there are GPUs; they find what one would
     params:
@@ -44,12 +44,14 @@ rule pretrain_pca:
         checkpoint=tables.CHECKPOINT.path,
     log:
         "logs/models/{model}.log",
+    benchmark:
+        "benchmarks/models/{model}.tsv"
     wildcard_constraints:
         model=jobs.pattern(JOBS.models_of("pca")),
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("pretrain_pca"),
     params:
         lists=input_lists,
         settings=JOBS.model_settings,
@@ -70,10 +72,12 @@ rule release:
         model_card=tables.MODEL_CARD.path,
     log:
         "logs/models/{model}-release.log",
+    benchmark:
+        "benchmarks/models/{model}-release.tsv"
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("release"),
     params:
         settings=settings("release"),
         code=code("embed"),

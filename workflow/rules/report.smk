@@ -17,10 +17,12 @@ rule recovery:
         summary=tables.RECOVERY_SUMMARY.path,
     log:
         "logs/{cohort}/report/recovery-{model}.log",
+    benchmark:
+        "benchmarks/{cohort}/report/recovery-{model}.tsv"
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("recovery"),
     params:
         analysed=analysed,
         lists=input_lists,
@@ -39,10 +41,12 @@ rule recovery_table:
         tables.RECOVERY_OF_STUDY.path,
     log:
         "logs/recovery.log",
+    benchmark:
+        "benchmarks/recovery.tsv"
     conda:
         "../../envs/stats.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("recovery_table"),
     shell:
         "cp {input:q} {output:q} > {log:q} 2>&1"
 
@@ -59,10 +63,12 @@ rule page:
         provenance=tables.PROVENANCE.path,
     log:
         "logs/report.log",
+    benchmark:
+        "benchmarks/report.tsv"
     conda:
         "../../envs/stats.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("page"),
     params:
         # What a model is among the baselines: random where it is not trained.
         roles=json.dumps(

@@ -19,7 +19,7 @@ rule simulate_cohort:
         "../../envs/stats.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
+        mem_mb=memory("simulate_cohort"),
     params:
         settings=JOBS.simulation,
         seed=JOBS.simulation_seed,
@@ -44,7 +44,7 @@ rule simulate_spike:
     conda:
         "../../envs/stats.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=memory("simulate_spike"),
     params:
         settings=JOBS.simulation,
         seed=JOBS.simulation_seed,

@@ -4,6 +4,7 @@ from ecgwas.config.base import LEADS, Fraction, Name, Strict
 from ecgwas.config.cohort import (
     Cohort,
     EcgSource,
+    Expected,
     GenotypeSource,
     Labels,
     Panel,
@@ -31,4 +32,4 @@ from ecgwas.config.stages import (
 )
 from ecgwas.config.study import Study
 
-__all__ = ["FLAGS", "LEADS", "METHODS", "SCANNED_INTERVALS", "Augment", "Cohort", "EcgSource", "Embed", "Exports", "Finemap", "Fraction", "GenotypeSource", "Genotypes", "Gwas", "Hail", "Ingest", "Interpret", "Intervals", "Labels", "Model", "Name", "Outcome", "Outcomes", "Panel", "Pca", "Phenotypes", "PlantedLocus", "Predict", "Release", "Report", "Simulate", "Spike", "SpikeEffect", "Splits", "Step1", "Strict", "Study", "TableModel", "Transformer"]
+__all__ = ["FLAGS", "LEADS", "METHODS", "SCANNED_INTERVALS", "Augment", "Cohort", "EcgSource", "Embed", "Expected", "Exports", "Finemap", "Fraction", "GenotypeSource", "Genotypes", "Gwas", "Hail", "Ingest", "Interpret", "Intervals", "Labels", "Model", "Name", "Outcome", "Outcomes", "Panel", "Pca", "Phenotypes", "PlantedLocus", "Predict", "Release", "Report", "Simulate", "Spike", "SpikeEffect", "Splits", "Step1", "Strict", "Study", "TableModel", "Transformer"]

@@ -158,6 +158,14 @@ class Labels(Strict):
     followup: Path | None = Field(None, description="CSV or Parquet, a row a person: person_id, end (last date observed), death (date; empty: none).")
 
 
+class Expected(Strict):
+    """How large a cohort is, so that jobs ask for the memory they need before its files have been read."""
+
+    people: int | None = Field(None, ge=1, description="People with genotypes.")
+    recordings: int | None = Field(None, ge=1, description="Recordings, second ones included.")
+    variants: int | None = Field(None, ge=1, description="Variants of the genotype files.")
+
+
 class Cohort(Strict):
     """One cohort: where its ECGs, people and genotypes are. Relative paths start at the project's folder."""
 
@@ -175,3 +183,4 @@ class Cohort(Strict):
     genotypes: GenotypeSource | None = Field(None, description="The genotypes; a cohort without them enters pretraining and prediction only.")
     id_bridge: Path | None = Field(None, description="CSV with person_id, sample_id where the two differ.")
     withdrawn: Path | None = Field(None, description="One person_id or sample_id a line, or a column of either: people who withdrew consent and are in no result.")
+    expected: Expected | None = Field(None, exclude=True, description="Its size, by which jobs ask for memory (`workflow/resources.yaml`); it changes no result.")
