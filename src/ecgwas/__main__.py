@@ -124,7 +124,7 @@ def start(program: str, module: str, words: list[str]) -> None:
     from ecgwas import cli
 
     sys.argv = [program, *words]
-    cli.run(importlib.import_module(module).main)
+    cli.run(importlib.import_module(f"ecgwas.{module.removeprefix('ecgwas.')}").main)
 
 
 def of_study(verb: str, words: list[str]) -> None:

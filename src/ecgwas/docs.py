@@ -57,7 +57,7 @@ SECTIONS = {
         "Interpret",
         "Report",
     ],
-    "A cohort: config/cohorts/{cohort}.yaml": ["Cohort", "EcgSource", "GenotypeSource", "Panel", "Labels"],
+    "A cohort: config/cohorts/{cohort}.yaml": ["Cohort", "EcgSource", "GenotypeSource", "Panel", "Labels", "Expected"],
     "A simulated cohort: the block `simulate` of a cohort": ["Simulate", "PlantedLocus", "Spike", "SpikeEffect"],
     "A model: config/models/{model}.yaml": [],
 }

@@ -20,11 +20,12 @@ SPIKE = {
 STUDY = {"study": "replaced", "cohorts": ["spike"], "models": ["tab"]}
 TABLE = {"kind": "table", "path": "values.csv"}
 TRUTH = "simulated/spike/truth.json"
-STEP = """import pathlib, sys
-folder = pathlib.Path(sys.argv[sys.argv.index("--folder") + 1])
-(folder / "ecg").mkdir(parents=True, exist_ok=True)
-for name in ("recordings.csv", "people.csv", "id_bridge.csv", "truth.json"):
-    (folder / name).write_text("{}")
+STEP = """import pathlib
+
+def main(settings: dict, seed: int, folder: pathlib.Path):
+    (folder / "ecg").mkdir(parents=True, exist_ok=True)
+    for name in ("recordings.csv", "people.csv", "id_bridge.csv", "truth.json"):
+        (folder / name).write_text("{}")
 """
 
 

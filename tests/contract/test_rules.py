@@ -23,7 +23,7 @@ def rules():
                 yield pytest.param(text.split(":")[0].split()[1], text, id=text.split(":")[0].split()[1])
 
 
-@pytest.mark.parametrize(("name", "text"), rules())
+@pytest.mark.parametrize(("name", "text"), list(rules()))
 def test_a_rule_has_the_shape_of_all(name, text):
     for part in ("output", "log", "benchmark", "conda", "resources"):
         assert f"\n    {part}:\n" in text, f"{name} has no {part}"
