@@ -87,7 +87,8 @@ def plan(study: str, given: Path | None, profile: str, overrides: list[str], mor
 
 
 def counts(said: str) -> dict[str, int]:
-    """Rule -> number of its jobs, of what a dry run of Snakemake printed; `total` is last."""
+    """Rule -> number of its jobs, of what a dry run of Snakemake printed; their `total` is last."""
     table = re.search(r"^Job stats:\n.*\n[- ]+\n((?:\S+ +\d+\n)+)", said, re.M)
     lines = table[1].splitlines() if table else []
-    return {rule: int(number) for rule, number in (line.split() for line in lines) if rule != "all"}
+    jobs = {rule: int(number) for rule, number in (line.split() for line in lines) if rule not in ("all", "total")}
+    return jobs | ({"total": sum(jobs.values())} if jobs else {})

@@ -74,3 +74,20 @@ def test_a_dry_run_needs_no_profile(dry):
     done = dry("tiny")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert "rule genotypes:" in done.stdout + done.stderr
+
+
+def test_a_plan_counts_the_jobs_of_each_rule(project):
+    study = f"dry-plan-{os.getpid()}"
+    command = [sys.executable, "-m", "ecgwas", "plan", "tiny", "--config", f"study={study}"]
+    try:
+        done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+        wrong = subprocess.run([*command, "models=[tyny]"], cwd=project, capture_output=True, text=True, check=False)
+    finally:
+        shutil.rmtree(project / "results" / study, ignore_errors=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    jobs = {rule: int(number) for rule, number in (line.split() for line in done.stdout.splitlines())}
+    assert jobs["loci"] == 3
+    assert jobs["genotypes"] == 1
+    assert jobs["total"] == sum(number for rule, number in jobs.items() if rule != "total")
+    assert wrong.returncode == 1
+    assert re.match(r"error: models: 'tyny' has no file .*; did you mean 'tiny'\?", wrong.stderr)
