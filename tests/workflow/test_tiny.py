@@ -65,6 +65,16 @@ def test_plain_snakemake_makes_the_whole_study(tiny):
     assert {"demo-tiny/gwas/tiny-loci.tsv", "report.tsv", "demo-tiny/consent.tsv"} <= benchmarks
 
 
+def test_findings_are_reported_by_the_name_of_the_study_or_its_folder(tiny_in_place):
+    named, folder = (
+        subprocess.run([sys.executable, "-m", "ecgwas", "report", study], cwd=PROJECT, capture_output=True, text=True)
+        for study in ("tiny", "results/tiny")
+    )
+    assert named.returncode == folder.returncode == 0, named.stderr + folder.stderr
+    assert named.stdout.splitlines()[:-1] == folder.stdout.splitlines()[:-1]
+    assert named.stdout.splitlines()[-1] == f"report: {tiny_in_place / 'report/index.html'}"
+
+
 def test_everyone_is_accounted_for(tiny):
     people = pl.read_csv(tiny / "simulated/demo-tiny/people.csv")["person_id"]
     for model in ("tiny", "pca", "intervals"):
