@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ecgwas.predict.methods import probe as linear
+from ecgwas.stats.ridge import logistic
 
 
 class Split(NamedTuple):
@@ -34,7 +35,7 @@ def ridge(x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
 def probe(x: np.ndarray, y: np.ndarray, split: Split, metric: str) -> np.ndarray:
     """Scores [n, class] of all recordings from x [n, width]; what is missing takes the mean of the training rows."""
     x = np.where(np.isnan(x), np.nanmean(x[split.train], 0), x)
-    solve, misfit = (ridge, squared_error) if metric == "r2" else (linear.logistic, linear.log_loss)
+    solve, misfit = (ridge, squared_error) if metric == "r2" else (logistic, linear.log_loss)
 
     def scores(labels: np.ndarray) -> np.ndarray:
         train, validation = split.train, split.validation

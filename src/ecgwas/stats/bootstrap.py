@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LEVEL = 0.95
+from ecgwas.stats import CONFIDENCE
+
 ROUNDS = 200  # times the resamples asked for, after which a drawing that keeps lacking a class is given up
 CELLS = 200_000  # weights held at once: as many as a cache holds
 LOST_SHARE = 0.5  # of resamples without a value, over which there is no interval
@@ -73,7 +74,7 @@ def draw(person: np.ndarray, y: np.ndarray, resamples: int, seed: int, people: i
     return Draws(np.concatenate(kept), tried - found)
 
 
-def interval(values: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
+def interval(values: np.ndarray, level: float = CONFIDENCE) -> tuple[float, float]:
     """Percentile interval of the resamples' values [b]; NaN where half of them have none.
 
     Efron & Tibshirani 1993, An Introduction to the Bootstrap, section 13.3.
@@ -85,7 +86,7 @@ def interval(values: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def centred(value: float, values: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
+def centred(value: float, values: np.ndarray, level: float = CONFIDENCE) -> tuple[float, float]:
     """Percentile interval moved by the resamples' bias, never below 0: for what resampling enlarges, such as ECE."""
     low, high = interval(values, level)
     if not np.isfinite(low):

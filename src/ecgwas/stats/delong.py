@@ -10,7 +10,7 @@ import numpy as np
 import scipy.special
 import scipy.stats
 
-LEVEL = 0.95
+from ecgwas.stats import Z
 
 
 class Difference(NamedTuple):
@@ -77,7 +77,7 @@ def auroc_interval(y: np.ndarray, s: np.ndarray, person: np.ndarray | None = Non
     value, variance = float(auc[0]), float(cov[0, 0])
     if not (0 < value < 1 and variance > 0):
         return value, float("nan"), float("nan")
-    reach = _quantile() * np.sqrt(variance) / (value * (1 - value))
+    reach = Z * np.sqrt(variance) / (value * (1 - value))
     middle = scipy.special.logit(value)
     return value, float(scipy.special.expit(middle - reach)), float(scipy.special.expit(middle + reach))
 
@@ -99,9 +99,5 @@ def compared(auc: np.ndarray, cov: np.ndarray) -> Difference:
     if se < 1e-12:
         same = abs(value) < 1e-12
         return Difference(value, 0.0, value if same else np.nan, value if same else np.nan, 1.0 if same else np.nan)
-    reach = _quantile() * se
+    reach = Z * se
     return Difference(value, se, value - reach, value + reach, float(2 * scipy.stats.norm.sf(abs(value) / se)))
-
-
-def _quantile() -> float:
-    return float(scipy.stats.norm.ppf((1 + LEVEL) / 2))

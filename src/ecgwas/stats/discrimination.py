@@ -1,4 +1,4 @@
-"""Labels and scores -> AUROC, average precision, Brier score and calibration, of all people or of weighted resamples.
+"""Labels and scores -> AUROC and average precision, of all people or of weighted resamples.
 
 Labels y [n] are 0 or 1, scores s [n] finite, weights [b, n] how often each recording counts in each resample.
 """
@@ -6,9 +6,8 @@ Labels y [n] are 0 or 1, scores s [n] finite, weights [b, n] how often each reco
 from typing import NamedTuple
 
 import numpy as np
-import scipy.special
 
-SMALLEST = 1e-12  # keeps logarithms of probabilities finite
+SMALLEST = 1e-12  # keeps a division by no recordings finite
 
 
 class Ranking(NamedTuple):
@@ -118,78 +117,3 @@ def macro_auprc(y: np.ndarray, s: np.ndarray, weights: np.ndarray | None = None)
     """Unweighted mean over classes of the average precision of labels and scores [n, class]; [b] with weights."""
     values = [auprc(y[:, k], s[:, k], weights) for k in range(y.shape[1])]
     return macro(np.array(values) if weights is None else np.column_stack(values))
-
-
-def brier(y: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None) -> float | np.ndarray:
-    """Mean squared distance of probabilities p [n] from labels (Brier 1950, Mon Weather Rev 78:1); [b] with weights."""
-    squared = (np.asarray(p) - y) ** 2
-    return float(squared.mean()) if weights is None else weights @ squared / weights.sum(1)
-
-
-def logistic(x: np.ndarray, y: np.ndarray, steps: int = 50) -> np.ndarray:
-    """Intercept and slope [2] of P(y = 1) = expit(intercept + slope x), by Newton's method; NaN where there is none.
-
-    There is none without both classes, with constant x, and where x separates the classes.
-    """
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    if not (0 < y.sum() < len(y)) or np.ptp(x) == 0 or _separated(x, y):
-        return np.full(2, np.nan)
-    centre, spread = x.mean(), x.std()
-    z = (x - centre) / spread
-    w = np.array([scipy.special.logit(y.mean()), 0.0])
-    for _ in range(steps):
-        gradient, curvature = newton_terms(z, y, w)
-        step = np.linalg.solve(curvature, gradient)
-        size = 1.0
-        while _log_likelihood(z, y, w + size * step) < _log_likelihood(z, y, w) - 1e-12 and size > 1e-6:
-            size /= 2
-        w = w + size * step
-        if np.abs(step).max() < 1e-11:
-            break
-    return np.array([w[0] - w[1] * centre / spread, w[1] / spread])
-
-
-def _separated(x: np.ndarray, y: np.ndarray) -> bool:
-    cases, controls = x[y == 1], x[y == 0]
-    return cases.min() >= controls.max() or controls.min() >= cases.max()
-
-
-def newton_terms(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Gradient [2] and curvature [2, 2] of the logistic log-likelihood of intercept and slope w at x, y [n]."""
-    p = scipy.special.expit(w[0] + w[1] * x)
-    design = np.column_stack([np.ones(len(x)), x])
-    return design.T @ (y - p), (design.T * (p * (1 - p))) @ design
-
-
-def _log_likelihood(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> float:
-    eta = w[0] + w[1] * x
-    return float((y * eta - np.logaddexp(0, eta)).sum())
-
-
-def calibration(y: np.ndarray, p: np.ndarray) -> tuple[float, float]:
-    """Calibration slope and intercept of probabilities p [n]; 1 and 0 for good ones (Cox 1958, Biometrika 45:562).
-
-    Slope: of the logistic regression of y on logit p. Intercept: of the one whose slope is held at 1, calibration in
-    the large: above 0 where risk is told too low (Van Calster et al. 2019, BMC Med 17:230).
-    """
-    x = logit(p)
-    return float(logistic(x, y)[1]), intercept_at_one(y, x)
-
-
-def intercept_at_one(y: np.ndarray, x: np.ndarray) -> float:
-    """Intercept a that makes the mean of expit(a + x) that of y; NaN without both classes."""
-    if not 0 < y.mean() < 1:
-        return float("nan")
-    a = 0.0
-    for _ in range(100):
-        p = scipy.special.expit(a + x)
-        step = (y - p).sum() / max((p * (1 - p)).sum(), SMALLEST)
-        a += float(np.clip(step, -5, 5))
-        if abs(step) < 1e-12:
-            break
-    return a
-
-
-def logit(p: np.ndarray) -> np.ndarray:
-    """Log odds of probabilities, finite at 0 and 1."""
-    return scipy.special.logit(np.clip(p, SMALLEST, 1 - SMALLEST))

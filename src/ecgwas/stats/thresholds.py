@@ -6,9 +6,9 @@ A recording is called positive when its score is the threshold or above it.
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.stats
 
-LEVEL = 0.95
+from ecgwas.stats import CONFIDENCE
+
 MEASURES = ("sensitivity", "specificity", "ppv", "npv", "flagged")
 
 
@@ -77,14 +77,12 @@ def rate(good: np.ndarray, person: np.ndarray) -> Rate:
     return Rate(float(good.mean()), low, high, n, len(np.unique(person)))
 
 
-def wilson(k: float, n: float, effect: float = 1.0, level: float = LEVEL) -> tuple[float, float]:
+def wilson(k: float, n: float, effect: float = 1.0, level: float = CONFIDENCE) -> tuple[float, float]:
     """Interval of the share k of n (Wilson 1927, JASA 22:209), n divided by a design effect (Rao & Scott 1992)."""
-    share, n = k / n, n / effect
-    z = scipy.stats.norm.ppf((1 + level) / 2)
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    reach = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    low, high = max(0.0, float(middle - reach)), min(1.0, float(middle + reach))
-    return (0.0 if k == 0 else low), (1.0 if share == 1 else high)
+    from statsmodels.stats.proportion import proportion_confint
+
+    low, high = proportion_confint(k / effect, n / effect, alpha=1 - level, method="wilson")
+    return (0.0 if k == 0 else max(0.0, float(low))), (1.0 if k == n else min(1.0, float(high)))
 
 
 def design_effect(good: np.ndarray, person: np.ndarray) -> float:

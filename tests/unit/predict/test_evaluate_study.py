@@ -11,7 +11,7 @@ from ecgwas import tables
 from ecgwas.config import Outcome, Predict
 from ecgwas.errors import UserError
 from ecgwas.predict.evaluate import evaluate_study, operating_point
-from ecgwas.stats import calibration, discrimination, thresholds
+from ecgwas.stats import calibration, thresholds
 
 METHODS = ["finetuned", "probe", "finetuned"]
 FILES = ("finetuned", "probe", "few")
@@ -111,12 +111,12 @@ def test_thresholds_are_fixed_by_those_who_choose_and_carried_over(made, study):
 
 def test_probabilities_are_fitted_by_those_who_choose(made, study):
     y, s = scored(study, "a", "validation")
-    intercept, slope = discrimination.logistic(s, y)
+    intercept, slope = calibration.recalibration(s, y)
     rows = made["performance"].filter(method="finetuned", outcome="af", label_share=1.0, split="test")
     for cohort in "ab":
         assert one(rows, cohort=cohort, metric="platt_slope")["value"] == pytest.approx(slope)
     y, s = scored(study, "b")
-    expected = discrimination.calibration(y, 1 / (1 + np.exp(-(intercept + slope * s))))
+    expected = calibration.slope_and_intercept(y, 1 / (1 + np.exp(-(intercept + slope * s))))
     found = [one(rows, cohort="b", metric=metric)["value"] for metric in ("slope", "intercept")]
     assert found == pytest.approx(expected)
 

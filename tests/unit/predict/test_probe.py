@@ -5,6 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from ecgwas.predict.methods import probe
+from ecgwas.stats import ridge
 
 
 def auroc(y: np.ndarray, s: np.ndarray) -> float:
@@ -25,7 +26,7 @@ def people(seed: int, n: int = 300, width: int = 12) -> tuple[np.ndarray, np.nda
 def test_a_probe_is_the_optimum_of_scikit_learn(penalty: float, scale: str) -> None:
     """As a map of raw embeddings, standardisation folded in."""
     x, y = people(1)
-    fits = probe.fit_scaled(x, y, scale, probe.logistic)
+    fits = probe.fit_scaled(x, y, scale, ridge.logistic)
     (found,) = [one for one in fits if one.penalty == penalty]
     z = probe.scaled(x, *probe.SCALES[scale](x))
     expected = LogisticRegression(C=1 / penalty, tol=1e-10, max_iter=10_000).fit(z, y)
@@ -36,14 +37,14 @@ def test_few_recordings_in_many_dimensions_have_the_same_optimum() -> None:
     x, y = people(2, n=20, width=40)
     z = probe.scaled(x, *probe.spread(x))
     expected = LogisticRegression(C=1.0, tol=1e-10, max_iter=10_000).fit(z, y).decision_function(z)
-    fits = {one.penalty: one for one in probe.fit_scaled(x, y, "standardised", lambda x, y, _: probe.logistic(x, y, 1))}
+    fits = {one.penalty: one for one in probe.fit_scaled(x, y, "standardised", lambda x, y, _: ridge.logistic(x, y, 1))}
     np.testing.assert_allclose(next(iter(fits.values())).logits(x), expected, atol=1e-3)
 
 
 def test_separable_labels_do_not_break_the_probe() -> None:
     x = np.vstack([np.eye(5), -np.eye(5)])
     y = np.r_[np.ones(5), np.zeros(5)]
-    weights = probe.logistic(x, y, 1e-2)
+    weights = ridge.logistic(x, y, 1e-2)
     assert np.isfinite(weights).all()
     assert auroc(y, weights[0] + x @ weights[1:]) == 1
 
@@ -53,7 +54,7 @@ def test_those_who_choose_decide_and_unknown_labels_count_nothing() -> None:
     x, y = people(3)
     train, validation = np.arange(200), np.arange(200, 300)
     found = probe.fit(x[train], y[train], x[validation], y[validation])
-    fits = [one for name in probe.SCALES for one in probe.fit_scaled(x[train], y[train], name, probe.logistic)]
+    fits = [one for name in probe.SCALES for one in probe.fit_scaled(x[train], y[train], name, ridge.logistic)]
     losses = [probe.log_loss(one.logits(x[validation]), y[validation]) / 100 for one in fits]
     assert found.loss == pytest.approx(min(losses))
     assert len({round(loss, 6) for loss in losses}) > 2
@@ -81,5 +82,5 @@ def test_constant_columns_have_no_weight() -> None:
     x[:, 3] = 2.5
     found = probe.fit(x[:200], y[:200], x[200:], y[200:])
     assert np.isfinite(found.weight).all()
-    (standardised, *_) = probe.fit_scaled(x, y, "standardised", probe.logistic)
+    (standardised, *_) = probe.fit_scaled(x, y, "standardised", ridge.logistic)
     assert standardised.weight[3] == 0

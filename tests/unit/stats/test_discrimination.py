@@ -1,9 +1,8 @@
-"""AUROC and average precision are scikit-learn's to the last bit, calibration statsmodels'; weights are copies."""
+"""AUROC and average precision are scikit-learn's to the last bit; weights are copies."""
 
 import numpy as np
 import pytest
-import statsmodels.api as sm
-from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from ecgwas.stats import discrimination
 
@@ -80,37 +79,3 @@ def test_macro_leaves_out_what_is_not_estimable():
     assert discrimination.macro(np.array([0.5, np.nan, 0.9])) == 0.7
     assert np.isnan(discrimination.macro(np.array([np.nan])))
     assert discrimination.macro(np.array([[0.5, np.nan], [0.5, 1.0]])).tolist() == [0.5, 0.75]
-
-
-def test_brier_is_scikit_learns():
-    y, s = drawn(4)
-    p = 1 / (1 + np.exp(-s[:, 0]))
-    assert discrimination.brier(y[:, 0], p) == pytest.approx(brier_score_loss(y[:, 0], p), abs=1e-14)
-
-
-def test_calibration_slope_and_intercept_are_those_of_statsmodels():
-    rng = np.random.default_rng(5)
-    for slope, shift in ((1, 0), (0.5, 1), (2, -1)):
-        x = rng.normal(size=600)
-        y = (rng.random(600) < 1 / (1 + np.exp(-(slope * x + shift)))).astype(int)
-        p = 1 / (1 + np.exp(-x))
-        free = sm.Logit(y, sm.add_constant(x)).fit(disp=0).params
-        held = sm.GLM(y, np.ones(600), family=sm.families.Binomial(), offset=x).fit().params
-        assert discrimination.logistic(x, y) == pytest.approx(free, abs=1e-6)
-        assert discrimination.calibration(y, p) == pytest.approx((free[1], held[0]), abs=1e-6)
-
-
-def test_good_probabilities_have_slope_one_and_intercept_zero():
-    rng = np.random.default_rng(6)
-    x = rng.normal(size=50_000)
-    y = rng.random(50_000) < 1 / (1 + np.exp(-x))
-    slope, intercept = discrimination.calibration(y.astype(int), 1 / (1 + np.exp(-x)))
-    assert slope == pytest.approx(1, abs=0.05)
-    assert intercept == pytest.approx(0, abs=0.04)
-
-
-def test_there_is_no_slope_where_classes_are_apart_or_one():
-    x = np.arange(10.0)
-    assert np.isnan(discrimination.logistic(x, (x > 4).astype(int))).all()
-    assert np.isnan(discrimination.logistic(x, np.zeros(10))).all()
-    assert np.isnan(discrimination.logistic(np.ones(10), (x > 4).astype(int))).all()

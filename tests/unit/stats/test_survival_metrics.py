@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight, survdiff
+from statsmodels.duration.survfunc import CumIncidenceRight
 from tests.unit.stats.test_cox import BETA, simulated
 
-from ecgwas.stats.survival import curves, metrics
+from ecgwas.stats.survival import cox, curves, metrics
 
 
 def by_hand(years, event, risk, weight, left=None):
@@ -88,11 +88,36 @@ def test_aalen_johansen_and_kaplan_meier():
     theirs = CumIncidenceRight(years, event)
     np.testing.assert_allclose(made.at(made.incidence, theirs.times), theirs.cinc[0], atol=1e-12)
     alone = np.where(event == 2, 0, event)
-    ours, km = curves.curve(years, alone), SurvfuncRight(years, alone)
-    kept = np.isin(km.surv_times, ours.times)
-    np.testing.assert_allclose(ours.survival, km.surv_prob[kept], atol=1e-12)
-    np.testing.assert_allclose(np.sqrt(ours.survival_variance), km.surv_prob_se[kept], atol=1e-12)
+    ours = curves.curve(years, alone)
+    left = [(years >= time).sum() for time in ours.times]
+    ended = [((years == time) & (alone == 1)).sum() for time in ours.times]
+    shares = [1 - d / n for d, n in zip(ended, left, strict=True)]
+    np.testing.assert_allclose(ours.survival, np.cumprod(shares), atol=1e-12)
     np.testing.assert_allclose(ours.variance, ours.survival_variance, atol=1e-12)
+
+
+# Remission, weeks, under 6-mercaptopurine and placebo (Freireich et al. 1963, Blood 21:699); values of R's survival.
+TREATED = np.array([6, 6, 6, 7, 10, 13, 16, 22, 23, 6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35.0])
+RELAPSED = np.r_[np.ones(9, int), np.zeros(12, int)]
+PLACEBO = np.array([1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23.0])
+
+
+def test_remission_in_leukaemia_is_that_of_r():
+    made = curves.curve(TREATED, RELAPSED)
+    assert made.survival == pytest.approx([0.857, 0.807, 0.753, 0.690, 0.627, 0.538, 0.448], abs=5e-4)
+    errors = [0.0764, 0.0869, 0.0963, 0.1068, 0.1141, 0.1282, 0.1346]
+    assert np.sqrt(made.survival_variance) == pytest.approx(errors, abs=5e-5)
+    years, event = np.r_[TREATED, PLACEBO], np.r_[RELAPSED, np.ones(21, int)]
+    statistic, p = curves.log_rank(years, event, np.repeat([0, 1], 21))
+    assert statistic == pytest.approx(16.79, abs=5e-3)
+    assert p == pytest.approx(4.17e-5, abs=5e-8)
+
+
+def test_where_nobody_is_left_survival_is_0_and_the_incidence_still_has_a_variance():
+    made = curves.curve(np.array([1.0, 2.0, 3.0]), np.array([1, 2, 1]))
+    assert made.survival[-1] == made.survival_variance[-1] == 0
+    assert made.incidence[-1] == pytest.approx(2 / 3)
+    assert np.isfinite(made.variance).all()
 
 
 def test_intervals_of_the_incidence_hold_it_as_often_as_they_should():
@@ -109,9 +134,24 @@ def test_intervals_of_the_incidence_hold_it_as_often_as_they_should():
 
 
 @pytest.mark.parametrize("groups", [2, 3])
-def test_log_rank_is_that_of_statsmodels(groups):
-    _, years, event = simulated(240, 9, ties=True)
+def test_log_rank_is_the_score_test_of_the_cox_model_without_ties(groups):
+    _, years, event = simulated(240, 9)
     group = np.arange(240) % groups
+    indicators = (group[:, None] == np.arange(1, groups)).astype(float)
+    data = cox.ordered(years, event == 1)
+    _, score, information = cox.likelihood(np.zeros(groups - 1), indicators[data.order], data)
     statistic, p = curves.log_rank(years, event, group)
-    theirs = survdiff(years, (event == 1).astype(int), group)
-    assert (statistic, p) == pytest.approx(theirs, abs=1e-9)
+    assert statistic == pytest.approx(score @ np.linalg.solve(information, score), rel=1e-9)
+    assert 0 < p < 1
+
+
+def test_log_rank_keeps_the_digits_of_a_small_p():
+    years = np.r_[np.linspace(1, 2, 200), np.linspace(3, 4, 200)]
+    statistic, p = curves.log_rank(years, np.ones(400, int), np.repeat([0, 1], 200))
+    assert statistic > 100
+    assert 0 < p < 1e-20
+
+
+def test_log_rank_of_groups_never_at_risk_together_is_not_known():
+    years = np.array([1.0, 1.0, 5.0, 6.0])
+    assert np.isnan(curves.log_rank(years, np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1]))).all()

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from statsmodels.stats.proportion import proportion_confint
 
-from ecgwas.stats import thresholds
+from ecgwas.stats import Z, thresholds
 
 
 def test_youden_is_the_best_of_all_thresholds_and_the_highest_of_equals():
@@ -60,9 +59,13 @@ def test_a_rising_transform_calls_the_same_recordings():
         assert ((s >= one.value) == (np.exp(s) >= other.value)).all()
 
 
-def test_wilson_is_that_of_statsmodels():
-    for k, n in ((0, 7), (3, 11), (11, 11), (250, 1000)):
-        assert thresholds.wilson(k, n) == pytest.approx(proportion_confint(k, n, method="wilson"), abs=1e-9)
+def test_wilsons_ends_are_where_the_score_test_rejects():
+    for k, n, effect in ((0, 7, 1), (3, 11, 1), (11, 11, 1), (250, 1000, 1), (30, 80, 1.7)):
+        low, high = thresholds.wilson(k, n, effect)
+        for end in (low, high):
+            away = abs(k / n - end) - Z * np.sqrt(end * (1 - end) * effect / n)
+            assert end in (0, 1) or away == pytest.approx(0, abs=1e-9)
+    assert (thresholds.wilson(0, 7)[0], thresholds.wilson(11, 11)[1]) == (0, 1)
 
 
 def test_wilson_covers():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecgwas.predict.evaluate.subgroups import UNKNOWN
-from ecgwas.stats import calibration, disclosure
+from ecgwas.stats import Z, calibration, disclosure
 from ecgwas.stats.thresholds import wilson
 
 BANDS = (*calibration.DECILES, 0.95, 0.99)  # quantiles of risk
@@ -98,7 +98,7 @@ def partition(
 def mean_risk(risk: np.ndarray) -> tuple[float, float, float]:
     """Mean of risks [n] with its normal 95 % interval, kept between 0 and 1."""
     mean = float(risk.mean())
-    reach = 1.959964 * float(risk.std(ddof=1)) / np.sqrt(len(risk)) if len(risk) > 1 else float("nan")
+    reach = Z * float(risk.std(ddof=1)) / np.sqrt(len(risk)) if len(risk) > 1 else float("nan")
     return mean, max(0.0, mean - reach), min(1.0, mean + reach)
 
 

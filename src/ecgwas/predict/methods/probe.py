@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import scipy.special
+
+from ecgwas.stats.ridge import logistic
 
 PENALTIES = np.geomspace(1e-2, 1e4, 9)  # on coefficients of standardised features, beside the summed loss
 DEFAULT_PENALTY = PENALTIES[5]  # where the validation split is empty
-NEWTON_STEPS = 12
 Scale = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # [n, E] -> mean [E] and scale [E]
 Solve = Callable[[np.ndarray, np.ndarray, float], np.ndarray]  # x [n, width], y [n], penalty -> [1 + width]
 
@@ -57,31 +57,6 @@ def scaled(x: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
 def axes_of(x: np.ndarray) -> np.ndarray | None:
     """Axes [n, E] of the span of x [n, E] where it has fewer rows than columns: a ridge needs no others."""
     return np.linalg.svd(x, full_matrices=False)[2] if len(x) < x.shape[1] else None
-
-
-def logistic(x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
-    """Coefficients [1 + width] of P(y = 1), the intercept first and free: Newton steps, halved where they go astray."""
-    design = np.column_stack([np.ones(len(x)), x])
-    ridge = np.r_[1e-9, np.full(x.shape[1], penalty)]
-    w = np.zeros(design.shape[1])
-    w[0] = scipy.special.logit(np.clip(y.mean(), 1e-3, 1 - 1e-3))
-
-    def loss(w: np.ndarray) -> float:
-        eta = design @ w
-        return np.logaddexp(0, eta).sum() - eta @ y + 0.5 * ridge @ w**2
-
-    now = loss(w)
-    for _ in range(NEWTON_STEPS):
-        p = scipy.special.expit(design @ w)
-        gradient = design.T @ (p - y) + ridge * w
-        step = np.linalg.solve((design.T * (p * (1 - p) + 1e-9)) @ design + np.diag(ridge), gradient)
-        size = 1.0
-        while (new := loss(w - size * step)) > now and size > 1e-3:
-            size /= 2
-        w, gain, now = w - size * step, now - new, new
-        if gain < 1e-6 * (1 + abs(now)):
-            break
-    return w
 
 
 def log_loss(logits: np.ndarray, y: np.ndarray) -> float:

@@ -131,7 +131,7 @@ def curve_rows(given: FollowUp, risk: RiskModel, x: np.ndarray, settings: Predic
     of rows is a cell like any other.
     """
     group = np.searchsorted(risk.cuts, risk.linear(x), side="right")
-    p = curves.log_rank(given.years, given.event, group)[1] if len(np.unique(group)) > 1 else None
+    p = curves.log_rank(given.years, given.event, group)[1] if len(np.unique(group)) > 1 else np.nan
     for k in np.unique(group):
         mine = group == k
         made = curves.curve(given.years[mine], given.event[mine])
@@ -158,4 +158,4 @@ def curve_rows(given: FollowUp, risk: RiskModel, x: np.ndarray, settings: Predic
                 value = made.at(values, t, start)
                 low, high = curves.limits(value, made.at(spread, t))
                 row |= {name: float(value), f"{name}_low": float(low), f"{name}_high": float(high)}
-            yield row | {"p_log_rank": p}
+            yield row | {"p_log_rank": p if np.isfinite(p) else None}

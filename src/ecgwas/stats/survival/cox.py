@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.stats
 
+from ecgwas.stats import Z
+
 STEPS = 50
 TOLERANCE = 1e-10
 SMALLEST = 1e-8  # share of a step under which halving it is given up
 LARGEST = 15.0  # coefficients per SD beyond it mean that the likelihood has no maximum
-Z95 = 1.959963984540054
 CELLS = 4_000_000  # risks held at once
 
 
@@ -163,7 +164,7 @@ def proportional(model: Cox, x: np.ndarray, years: np.ndarray, event: np.ndarray
 def hazard_ratios(model: Cox, scale: np.ndarray) -> np.ndarray:
     """[p, 3]: hazard ratio for `scale` more of each covariate, and its 95 % Wald interval."""
     middle, error = model.beta * scale, np.sqrt(np.diag(model.covariance)) * scale
-    return np.exp(np.column_stack([middle, middle - Z95 * error, middle + Z95 * error]))
+    return np.exp(np.column_stack([middle, middle - Z * error, middle + Z * error]))
 
 
 def incidence(event: Cox, death: Cox | None, x: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.stats
 
-Z95 = 1.959963984540054
+from ecgwas.stats import Z
 
 
 @dataclass(frozen=True)
@@ -28,22 +28,25 @@ class Curve:
 def curve(years: np.ndarray, event: np.ndarray) -> Curve:
     """Kaplan–Meier and Aalen–Johansen of one group; event [n]: 0 censored, 1 event, 2 died before.
 
-    Kaplan & Meier 1958, JASA 53:457; Aalen & Johansen 1978, Scand J Stat 5:141. Variances by Greenwood and, of the
-    incidence, by the delta method (Marubini & Valsecchi 1995, section 10.3), which is Greenwood's where nobody dies.
+    Kaplan & Meier 1958, JASA 53:457, by statsmodels, with Greenwood's variance; Aalen & Johansen 1978, Scand J Stat
+    5:141. The variance of the incidence is that of the delta method (Marubini & Valsecchi 1995, section 10.3), which is
+    Greenwood's where nobody dies. The incidence is computed here: that of statsmodels (CumIncidenceRight) has no
+    variance from the time on at which nobody is left at risk.
     """
-    times = np.unique(years[event > 0])
+    from statsmodels.duration.survfunc import SurvfuncRight
+
+    estimate = SurvfuncRight(years, (event > 0).astype(int))
+    times, survival = estimate.surv_times, estimate.surv_prob
     place = np.searchsorted(times, years[event > 0])
     first = np.bincount(place, event[event > 0] == 1, len(times))
     second = np.bincount(place, event[event > 0] == 2, len(times))
     n = (len(years) - np.searchsorted(np.sort(years), times)).astype(float)
     both = first + second
-    survival = np.cumprod(1 - both / n)
     before = np.concatenate([[1.0], survival[:-1]])
-    greenwood = np.cumsum(np.divide(both, n * (n - both), out=np.zeros_like(n), where=n > both))
     incidence, death = np.cumsum(before * first / n), np.cumsum(before * second / n)
     left = np.divide(both, n * (n - both), out=np.zeros_like(n), where=n > both)
     variance = _delta(incidence, left, before**2 * first * (n - first) / n**3, before * first / n**2)
-    return Curve(times, n, survival, incidence, death, survival**2 * greenwood, variance)
+    return Curve(times, n, survival, incidence, death, np.nan_to_num(estimate.surv_prob_se) ** 2, variance)
 
 
 def _delta(f: np.ndarray, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
@@ -58,7 +61,7 @@ def limits(value: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndar
     value = np.asarray(value, float)
     with np.errstate(divide="ignore", invalid="ignore"):
         error = np.sqrt(variance) / np.abs(value * np.log(value))
-        ends = value ** np.exp(Z95 * error), value ** np.exp(-Z95 * error)
+        ends = value ** np.exp(Z * error), value ** np.exp(-Z * error)
     inside = (value > 0) & (value < 1)
     return np.where(inside, np.minimum(*ends), np.nan), np.where(inside, np.maximum(*ends), np.nan)
 
@@ -66,25 +69,13 @@ def limits(value: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndar
 def log_rank(years: np.ndarray, event: np.ndarray, group: np.ndarray) -> tuple[float, float]:
     """Chi-squared and p that the hazard of the event (1) is the same in all groups; other ends are censoring.
 
-    Mantel 1966, Cancer Chemother Rep 50:163, with the hypergeometric variance.
+    Mantel 1966, Cancer Chemother Rep 50:163, by statsmodels; its p, 1 - cdf, has no digits where p is small, so p is
+    the upper tail here. NaN where no two groups are at risk together at an event.
     """
-    names = np.unique(group)
-    times = np.unique(years[event == 1])
-    n = np.stack([_at_or_after(years[group == g], times) for g in names]).astype(float)
-    d = np.stack([_count(years[(group == g) & (event == 1)], times) for g in names])
-    total, hit = n.sum(0), d.sum(0)
-    share = n / total
-    factor = np.divide(hit * (total - hit), total - 1, out=np.zeros_like(total), where=total > 1)
-    less = (d - hit * share).sum(1)[:-1]
-    variance = np.diag((factor * share).sum(1)) - (factor * share) @ share.T
-    statistic = float(less @ np.linalg.pinv(variance[:-1, :-1]) @ less)
-    return statistic, float(scipy.stats.chi2.sf(statistic, len(names) - 1))
+    from statsmodels.duration.survfunc import survdiff
 
-
-def _at_or_after(years: np.ndarray, times: np.ndarray) -> np.ndarray:
-    return len(years) - np.searchsorted(np.sort(years), times)
-
-
-def _count(years: np.ndarray, times: np.ndarray) -> np.ndarray:
-    ordered = np.sort(years)
-    return np.searchsorted(ordered, times, side="right") - np.searchsorted(ordered, times)
+    try:
+        statistic = float(survdiff(years, (event == 1).astype(int), group)[0])
+    except np.linalg.LinAlgError:
+        return float("nan"), float("nan")
+    return statistic, float(scipy.stats.chi2.sf(statistic, len(np.unique(group)) - 1))

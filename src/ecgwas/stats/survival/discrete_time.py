@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ecgwas.stats import newton
+
 INTERVALS = 10
 EVENTS_AN_INTERVAL = 5
-STEPS = 50
+STOP = newton.Stop(steps=50, change=1e-9, fall=1e-9)
 FLOOR = 1e-6  # ridge of the intervals' own levels, which keeps an interval without deaths finite
 
 
@@ -70,33 +72,25 @@ def _regress(z: np.ndarray, weight: np.ndarray, y: np.ndarray, ridge: np.ndarray
     k, theta = weight.shape[1], np.zeros(len(ridge))
     share = (weight * y).sum(0) / np.maximum(weight.sum(0), 1e-12)
     theta[:k] = np.log(np.clip(share, 1e-6, 1 - 1e-6) / (1 - np.clip(share, 1e-6, 1 - 1e-6)))
-    best = _value(theta, z, weight, y) - 0.5 * (ridge * theta**2).sum()
-    for _ in range(STEPS):
-        step = np.linalg.solve(*_newton(theta, z, weight, y, ridge))
-        size = 1.0
-        while (new := _objective(theta + size * step, z, weight, y, ridge)) < best - 1e-9 * abs(best) and size > 1e-8:
-            size /= 2
-        theta, best = theta + size * step, new
-        if np.abs(size * step).max() < 1e-9:
-            break
-    return theta
+    return newton.maximise(
+        lambda at: _value(at, z, weight, y) - 0.5 * float((ridge * at**2).sum()),
+        lambda at: _derivatives(at, z, weight, y, ridge),
+        theta,
+        STOP,
+    ).at
 
 
-def _objective(theta: np.ndarray, z: np.ndarray, weight: np.ndarray, y: np.ndarray, ridge: np.ndarray) -> float:
-    return _value(theta, z, weight, y) - 0.5 * float((ridge * theta**2).sum())
-
-
-def _newton(
+def _derivatives(
     theta: np.ndarray, z: np.ndarray, weight: np.ndarray, y: np.ndarray, ridge: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Information [k + p, k + p] and gradient [k + p], without a row a person-interval being made."""
+    """Gradient [k + p] and information [k + p, k + p], without a row a person-interval being made."""
     k = weight.shape[1]
     p = 1 / (1 + np.exp(-(theta[:k] + (z @ theta[k:])[:, None])))
     rest, curve = weight * (y - p), weight * p * (1 - p)
     gradient = np.concatenate([rest.sum(0), z.T @ rest.sum(1)]) - ridge * theta
     cross = curve.T @ z
     information = np.block([[np.diag(curve.sum(0)), cross], [cross.T, (z * curve.sum(1)[:, None]).T @ z]])
-    return information + np.diag(ridge), gradient
+    return gradient, information + np.diag(ridge)
 
 
 def deviance(model: DiscreteTime, x: np.ndarray, years: np.ndarray, event: np.ndarray) -> float:

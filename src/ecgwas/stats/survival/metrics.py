@@ -7,9 +7,12 @@ event [n]: 0 censored, 1 event, 2 died before. Who dies first never has the even
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.special
+
+from ecgwas.stats import newton
 
 SMALLEST = 1e-6  # told risks are kept so far from 0 and 1 where a logarithm is taken
-STEPS = 60
+STOP = newton.Stop(steps=60, change=1e-9, fall=1e-12)
 
 
 @dataclass(frozen=True)
@@ -184,12 +187,16 @@ def slope(case: np.ndarray, weight: np.ndarray, risk: np.ndarray) -> tuple[float
     if not (weight * case).any() or not (weight * ~case).any() or np.ptp(x[:, 0]) == 0:
         return float("nan"), float("nan")
 
-    b = np.array([1.0, 0.0])
-    for _ in range(STEPS):
-        p = 1 / (1 + np.exp(-np.clip(x @ b, -500, 500)))
-        information = (x * (weight * p * (1 - p))[:, None]).T @ x
-        step = np.linalg.lstsq(information, x.T @ (weight * (case - p)), rcond=None)[0]
-        b = b + np.clip(step, -1, 1)
-        if np.abs(step).max() < 1e-9:
-            return float(b[0]), float(b[1])
-    return float("nan"), float("nan")
+    def value(b: np.ndarray) -> float:
+        eta = x @ b
+        return float((weight * (case * eta - np.logaddexp(0, eta))).sum())
+
+    def derivatives(b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        p = scipy.special.expit(x @ b)
+        return x.T @ (weight * (case - p)), (x * (weight * p * (1 - p))[:, None]).T @ x
+
+    try:
+        found = newton.maximise(value, derivatives, np.array([1.0, 0.0]), STOP)
+    except np.linalg.LinAlgError:
+        return float("nan"), float("nan")
+    return (float(found.at[0]), float(found.at[1])) if found.converged else (float("nan"), float("nan"))
