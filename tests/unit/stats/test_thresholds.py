@@ -1,4 +1,4 @@
-"""Thresholds are those of a search through all, fixed once; Wilson intervals agree with statsmodels and cover."""
+"""Thresholds are those of a search through all, fixed once; Wilson intervals invert the score test and cover."""
 
 import numpy as np
 import pytest
