@@ -13,21 +13,21 @@ METHODS = ("finetuned", "attention", "probe", "combined", "random", "supervised"
 
 
 class Outcome(Strict):
-    """One disease or finding: what makes a case, and whether it is there at the recording or comes later."""
+    """One disease or finding: definition of a case, prevalent at the recording or incident after it."""
 
-    codes: list[str] = Field([], description="Codes of a cohort's statements and diagnoses that make a case, any system; I48* stands for all that begin with I48.")
+    codes: list[str] = Field([], description="Codes of a cohort's statements and diagnoses that define a case, of any system; I48* matches every code with that prefix.")
     column: str | None = Field(None, description="0/1 column of the people table, instead of codes.")
     kind: Literal["prevalent", "incident"] = Field(
-        "prevalent", description="prevalent: there by the time of the recording; incident: comes after it, those who have it already left out."
+        "prevalent", description="prevalent: present by the time of the recording; incident: occurs after it, prevalent cases excluded."
     )
     window_days: int = Field(30, ge=0, description="prevalent: a dated diagnosis counts up to so many days after the recording.")
-    landmark_days: int = Field(0, ge=0, description="incident: time starts so many days after the recording; who has the event or leaves before is left out.")
+    landmark_days: int = Field(0, ge=0, description="incident: follow-up starts so many days after the recording; people with the event or without follow-up by then are excluded.")
 
 
 class Splits(Strict):
     """Training, validation (settings and thresholds) and test splits. People, never recordings, are split."""
 
-    train: list[int] = Field([], description="Official folds of the cohort (`labels.fold_column`) to learn from, such as 1 to 8 of PTB-XL; empty: people at random.")
+    train: list[int] = Field([], description="Official folds of the cohort (`labels.fold_column`) for training, such as 1 to 8 of PTB-XL; empty: people at random.")
     validation: list[int] = Field([], description="Folds of the validation split, which selects settings and thresholds.")
     test: list[int] = Field([], description="Folds of the test split, scored once.")
     validation_share: Fraction = Field(0.15, description="Share of people in the validation split, where there are no folds.")
@@ -62,9 +62,9 @@ class Splits(Strict):
 class Predict(Strict):
     """Disease prediction: one protocol for every cohort. Without outcomes there is no prediction."""
 
-    outcomes: dict[Name, Outcome] = Field({}, description="What is predicted, by name.")
+    outcomes: dict[Name, Outcome] = Field({}, description="Outcomes predicted, by name.")
     model: Name | None = Field(None, description="Model whose encoder is used; the report's model by default.")
-    train: Name | None = Field(None, description="Cohort that is learnt from; the first by default. All others are external: scored whole, with its thresholds.")
+    train: Name | None = Field(None, description="Training cohort; the first by default. All others are external: evaluated as a whole, at its thresholds.")
     methods: list[Literal["finetuned", "attention", "probe", "combined", "random", "supervised", "xresnet1d", "intervals", "demographics"]] = Field(
         list(METHODS),
         min_length=1,
@@ -72,11 +72,11 @@ class Predict(Strict):
         " probe of the untrained encoder; supervised, xresnet1d: from new weights; intervals: classical measurements; demographics: age, sex.",
     )
     together: bool = Field(True, description="One network for all prevalent outcomes; false: one each.")
-    recording: Literal["first", "last", "all"] = Field("first", description="Which recording of a person counts.")
+    recording: Literal["first", "last", "all"] = Field("first", description="Which recording of a person is used.")
     splits: Splits = Splits()
     min_cases: int = Field(5, ge=1, description="An outcome with fewer cases, or fewer controls, in a cohort is not estimable there.")
-    label_shares: list[Annotated[float, Field(ge=0.001, le=0.999)]] = Field([], description="Shares of the training people's labels to learn from besides all, such as 0.01, 0.1; whole per milles, each once.")
-    label_draws: int = Field(3, ge=1, description="Draws of people for each of these shares.")
+    label_shares: list[Annotated[float, Field(ge=0.001, le=0.999)]] = Field([], description="Shares of the training people's labels to train on besides all, such as 0.01, 0.1; whole per milles, each once.")
+    label_draws: int = Field(3, ge=1, description="Label subsamples of people for each of these shares.")
     epochs: int = Field(20, ge=1, description="Passes of a network over the training recordings, at most.")
     patience: int = Field(4, ge=1, description="Passes without a better validation score, after which training stops.")
     learning_rates: list[Annotated[float, Field(gt=0)]] = Field(
@@ -92,9 +92,9 @@ class Predict(Strict):
         ["sex", "age", "ancestry", "device", "leads"], description="age (bands), leads (number), or any column of people, samples or recordings."
     )
     age_bands: list[float] = Field([45, 55, 65, 75], description="Limits of the age bands, years.")
-    horizons_years: list[Annotated[float, Field(gt=0)]] = Field([1, 5, 10], description="incident: times at which risk is told and judged, years.")
+    horizons_years: list[Annotated[float, Field(gt=0)]] = Field([1, 5, 10], description="incident: horizons of predicted risk and its evaluation, years.")
     axes: int = Field(16, ge=1, description="incident: principal axes of the embedding in the Cox and discrete-time models.")
-    min_cell: int = Field(5, ge=1, description="Smallest number of people that a table of groups may show.")
+    min_cell: int = Field(5, ge=1, description="Smallest count of people shown in a table of groups (small-cell suppression).")
 
     @pydantic.field_validator("label_shares")
     @classmethod
@@ -106,10 +106,10 @@ class Predict(Strict):
 
 
 class Interpret(Strict):
-    """What of the ECG mattered: for a prediction, and for a locus."""
+    """Explanation of predictions and loci by the ECG."""
 
     methods: list[Literal["finetuned", "attention", "probe"]] = Field(["finetuned"], description="Predictors explained, among predict.methods.")
     recordings: int = Field(100, ge=1, description="Test recordings explained an outcome, highest scores first.")
     steps: int = Field(32, ge=2, description="Steps of integrated gradients.")
     checked: int = Field(10, ge=1, description="Recordings an outcome, of those explained, on which the maps are checked.")
-    loci: int = Field(20, ge=0, description="Loci of a model whose change of the median beat per allele is told, strongest first.")
+    loci: int = Field(20, ge=0, description="Loci of a model whose change of the median beat per allele is reported, strongest first.")

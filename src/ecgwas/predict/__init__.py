@@ -1,1 +1,1 @@
-"""Embeddings, signals and labels -> disease prediction: fitted, scored and judged by one protocol."""
+"""Embeddings, signals and labels -> disease prediction: fitted, scored and evaluated by one protocol."""

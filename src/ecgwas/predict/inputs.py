@@ -1,4 +1,4 @@
-"""Paths of a cohort and its labels -> what every method is fitted to and scored on."""
+"""Paths of a cohort and its labels -> the inputs of every method."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class CohortFiles:
-    """Where what is known of a cohort lies; a method reads what it needs."""
+    """Paths of a cohort's results; a method reads those that it needs."""
 
     recordings: Path
     strips: Sequence[Path] = ()
@@ -25,7 +25,7 @@ class CohortFiles:
     people: Path | None = None
 
     def need(self, method: str, *names: str) -> None:
-        """Stop where a method has not got what it reads."""
+        """Raise `UserError` where an input of the method is missing."""
         missing = [name for name in names if not getattr(self, name)]
         if missing:
             raise UserError(f"method {method} reads {', '.join(missing)} of a cohort; give --{' --'.join(missing)}")
@@ -33,26 +33,26 @@ class CohortFiles:
 
 @dataclass(frozen=True)
 class Examples:
-    """Labelled recordings, those of the test left out: nothing that is fitted can see them."""
+    """Labelled recordings of the training and validation splits; no fit sees a test recording."""
 
     table: pl.DataFrame  # recording_id, person_id, split (train or validation), age, sex, as in LABELS
     outcomes: tuple[str, ...]
     y: np.ndarray  # float64 [n, O], 0, 1, NaN unknown
 
     def rows(self, split: str) -> np.ndarray:
-        """Places of a part's recordings: int."""
+        """Indices of the recordings of a split: int."""
         return np.flatnonzero((self.table["split"] == split).to_numpy())
 
 
 @dataclass(frozen=True)
 class FitInputs:
-    """All that a method may use to be fitted."""
+    """Inputs of the fit of a method."""
 
     method: str
     settings: config.Predict
     cohort: CohortFiles
     examples: Examples
-    unfitted: dict[str, str] = field(default_factory=dict)  # outcome: why there is no predictor of it
+    unfitted: dict[str, str] = field(default_factory=dict)  # outcome: why it has no predictor
     checkpoint: Path | None = None
     embeddings: Path | None = None
     seed: int = 1
@@ -62,9 +62,9 @@ class FitInputs:
 
 @dataclass(frozen=True)
 class Logits:
-    """Logits of recordings, and why some have none."""
+    """Logits of recordings, and the reason of each missing one."""
 
-    logits: np.ndarray  # float64 [n, O], NaN where it cannot be scored
+    logits: np.ndarray  # float64 [n, O], NaN where not scored
     reasons: list[str | None]  # of each recording
 
 
@@ -94,6 +94,6 @@ def read_examples(path: Path, settings: config.Predict, share: float, number: in
 
 
 def lacking(y: pl.Series) -> str | None:
-    """Why an outcome's training labels 0/1/null are not enough."""
+    """Reason why training labels 0/1/null do not suffice, or None."""
     cases, controls = int((y == 1).sum()), int((y == 0).sum())
     return None if cases and controls else f"{cases} cases and {controls} controls to learn from"

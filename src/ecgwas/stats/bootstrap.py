@@ -1,4 +1,4 @@
-"""People, their recordings and labels -> resamples of people, the same ones for every method compared."""
+"""People, their recordings and labels -> bootstrap resamples of people, the same for every method compared."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ import numpy as np
 
 from ecgwas.stats import CONFIDENCE
 
-ROUNDS = 200  # times the resamples asked for, after which a drawing that keeps lacking a class is given up
-CELLS = 200_000  # weights held at once: as many as a cache holds
-LOST_SHARE = 0.5  # of resamples without a value, over which there is no interval
+ROUNDS = 200  # times the resamples asked for, after which sampling stops where resamples keep missing a class
+CELLS = 200_000  # weights in memory at once: as many as fit a cache
+LOST_SHARE = 0.5  # of resamples without a value, above which there is no interval
 
 
 @dataclass(frozen=True)
 class Draws:
     """Resamples of people. A person drawn twice counts twice, with all recordings."""
 
-    counts: np.ndarray  # [b, person] int16: how often each person is drawn; no rows where it was given up
-    redrawn: int  # resamples thrown away since a class was missing
-    reason: str | None = None  # why there are none
+    counts: np.ndarray  # [b, person] int16: how often each person is drawn; no rows where sampling stopped
+    redrawn: int  # resamples redrawn because a class was missing
+    reason: str | None = None  # why there are no resamples
 
     def weights(self, person: np.ndarray) -> Iterator[np.ndarray]:
         """Weights [some of b, recording] of recordings that belong to `person` [recording], piece by piece."""

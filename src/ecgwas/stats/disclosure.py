@@ -1,4 +1,4 @@
-"""Counts of a partition of people -> which of them may be shown, so that no small cell can be read or worked out."""
+"""Counts of a partition of people -> which of them may be shown: small-cell suppression."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Shown:
-    """What of a partition may leave the run."""
+    """Counts of a partition that may be published."""
 
     people: np.ndarray  # [group] bool: the number of people, and what is computed from them
     cases: np.ndarray  # [group] bool: the number of cases, and so of controls; never where `people` is not shown
@@ -34,7 +34,7 @@ def shown(people: np.ndarray, cases: np.ndarray, least: int) -> Shown:
 
 
 def _widened(hidden: np.ndarray, counts: list[np.ndarray], least: int) -> np.ndarray:
-    """`hidden` [group] and the next smallest groups, until their sums tell nothing."""
+    """`hidden` [group] and the next smallest groups, until their sums reveal nothing."""
     hidden = hidden.copy()
     smallest = np.minimum.reduce(counts)
     for group in np.argsort(smallest, kind="stable"):

@@ -1,4 +1,4 @@
-"""Probabilities and labels -> net benefit of acting at a risk, beside acting on all and on nobody.
+"""Probabilities and labels -> net benefit of acting at a risk threshold, beside acting on all and on none.
 
 Vickers & Elkin 2006 (Med Decis Making 26:565): at a risk t that makes acting worth it, TP/n - FP/n t/(1 - t).
 """

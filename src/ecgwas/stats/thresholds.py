@@ -14,7 +14,7 @@ MEASURES = ("sensitivity", "specificity", "ppv", "npv", "flagged")
 
 @dataclass(frozen=True)
 class Threshold:
-    """Where it is, how it was chosen, and its performance in the validation split."""
+    """Its value, the rule that selected it, and its performance in the validation split."""
 
     value: float
     rule: str
@@ -24,7 +24,7 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Rate:
-    """A share with its Wilson interval; None where nobody is asked about."""
+    """A share with its Wilson interval; None without recordings."""
 
     value: float | None
     low: float | None
@@ -95,7 +95,7 @@ def design_effect(good: np.ndarray, person: np.ndarray) -> float:
     if m == len(good) or m < 2:
         return 1.0
     if share in (0.0, 1.0):
-        return len(good) / m  # nothing tells how alike they are: as if a person's were all the same
+        return len(good) / m  # within-person correlation is not estimable: taken as 1
     off = np.bincount(group, good) - share * np.bincount(group)
     variance = m / (m - 1) * float(off @ off) / len(good) ** 2
     return max(1.0, variance / (share * (1 - share) / len(good)))

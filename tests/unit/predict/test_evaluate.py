@@ -115,9 +115,9 @@ def changed(array, value):
 @pytest.mark.parametrize(
     ("labels", "scores", "words"),
     [
-        (lambda y: y, lambda s: changed(s, np.nan), ["scores.npy", "nan", "recording 3", "class 1", "leave it out"]),
+        (lambda y: y, lambda s: changed(s, np.nan), ["scores.npy", "nan", "recording 3", "class 1", "exclude it"]),
         (lambda y: y, lambda s: changed(s, np.inf), ["scores.npy", "inf"]),
-        (lambda y: changed(y, np.nan), lambda s: s, ["labels.npy", "nan", "not known"]),
+        (lambda y: changed(y, np.nan), lambda s: s, ["labels.npy", "nan", "unknown label"]),
         (lambda y: changed(y, 0.5), lambda s: s, ["labels.npy", "0.5", "recording 3", "0 or 1"]),
         (lambda y: y[:-1], lambda s: s, ["(399, 5)", "(400, 5)", "a score for each label"]),
         (lambda y: y[..., None], lambda s: s[..., None], ["(400, 5, 1)", "[recording, class]"]),

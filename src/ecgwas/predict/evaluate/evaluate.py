@@ -1,9 +1,9 @@
 """labels.npy and scores.npy -> macro AUROC as PTB-XL's published evaluation has it, printed with its interval.
 
 The rules of Strodthoff et al. 2021 (IEEE J Biomed Health Inform 25:1519) and their code (ecg_ptbxl_benchmarking):
-the unweighted mean over classes of scikit-learn's AUROC, all recordings given; in the bootstrap, recordings are drawn
-and a resample where any class has no positive is drawn again. Recordings without a label of the task are left out
-before the labels are made, so here they are kept unless `unlabelled: remove` asks otherwise.
+the unweighted mean over classes of scikit-learn's AUROC, all recordings given; the bootstrap resamples recordings, and
+a resample where any class has no positive is redrawn. Recordings without a label of the task are excluded before the
+labels are made, so here they are kept unless `unlabelled: remove` asks otherwise.
 """
 
 import json
@@ -25,8 +25,8 @@ def read(labels: Path, scores: Path) -> tuple[np.ndarray, np.ndarray]:
     if y.ndim not in (1, 2) or not y.size:
         raise UserError(f"{labels}: shape {y.shape}; give [recording, class], or [recording] for one class")
     y, s = y.reshape(len(y), -1), s.reshape(len(s), -1)
-    _finite(labels, y, "leave out recordings whose label is not known")
-    _finite(scores, s, "score every recording, or leave it out of both files")
+    _finite(labels, y, "exclude recordings of unknown label")
+    _finite(scores, s, "score every recording, or exclude it from both files")
     wrong = np.argwhere((y != 0) & (y != 1))
     if len(wrong):
         row, column = wrong[0]
@@ -68,7 +68,7 @@ def _finite(path: Path, values: np.ndarray, remedy: str) -> None:
 
 
 def people(path: Path | None, n: int) -> np.ndarray:
-    """Person [n] of each recording, numbered; without a file each is another's."""
+    """Person [n] of each recording, numbered; without a file, one person per recording."""
     if path is None:
         return np.arange(n)
     groups = _loaded(path)
@@ -111,7 +111,7 @@ def _value(value: float) -> float | None:
 
 
 def lines(made: dict, drawn: str = "people") -> list[str]:
-    """What is printed, the last line JSON; `drawn` says of what the resamples are."""
+    """What is printed, the last line JSON; `drawn`: what is resampled."""
     words = []
     for k, (value, count) in enumerate(zip(made["auroc"], made["positives"], strict=True)):
         shown = "not estimable: one value only" if value is None else repr(value)
@@ -124,7 +124,7 @@ def lines(made: dict, drawn: str = "people") -> list[str]:
     if "reason" in made:
         words.append(f"no interval: {made['reason']}")
     if made["unlabelled"] and len(made["auroc"]) > 1:
-        words.append(f"{made['unlabelled']} recordings have no label; --unlabelled remove leaves them out")
+        words.append(f"{made['unlabelled']} recordings have no label; --unlabelled remove excludes them")
     return [*words, json.dumps(made)]
 
 
@@ -140,8 +140,8 @@ def main(
 
     Args:
         labels: .npy, 0/1 [recording, class], or [recording] for one class.
-        scores: .npy of the same shape: any numbers that rise with the chance of the class.
-        groups: .npy [recording]: the person of each recording, who is drawn whole; else recordings are drawn.
+        scores: .npy of the same shape: any numbers that increase with the probability of the class.
+        groups: .npy [recording]: the person of each recording, to resample people; else recordings are resampled.
         resamples: Bootstrap resamples; 0: no interval.
         unlabelled: keep or remove recordings that have no class at all.
         seed: Seed of the bootstrap.

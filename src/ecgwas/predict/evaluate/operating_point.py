@@ -41,7 +41,7 @@ def not_estimable() -> OperatingPoint:
 
 
 def threshold_rows(outcome: ScoredOutcome, method: str, fixed: OperatingPoint, settings: Predict) -> Iterator[dict]:
-    """Sensitivity, specificity, PPV, NPV and who is called, with Wilson intervals."""
+    """Sensitivity, specificity, PPV, NPV and the share called positive, with Wilson intervals."""
     head = {"outcome": outcome.name, "method": method, "rule": settings.threshold}
     empty = {"threshold": None, "probability": None, "n": None, **named("value", "low", "high", values=(None,) * 3)}
     if fixed.threshold is None or outcome.reason:
@@ -51,7 +51,7 @@ def threshold_rows(outcome: ScoredOutcome, method: str, fixed: OperatingPoint, s
     at = fixed.threshold.value
     head |= {"threshold": at, "probability": float(fixed.platt.probabilities(np.array(at)))}
     made = thresholds.rates(outcome.y, outcome.methods[method], at, outcome.person)
-    # The share called tells how many are called, and are not: it is not told where either is not.
+    # The share called positive reveals both counts, called and not called: hidden where either is small.
     called = min(made["ppv"].people, made["npv"].people)
     for metric, rate in made.items():
         few = (called if metric == "flagged" else rate.people) < settings.min_cell
@@ -67,7 +67,7 @@ def threshold_rows(outcome: ScoredOutcome, method: str, fixed: OperatingPoint, s
 
 
 def reliability_rows(outcome: ScoredOutcome, method: str, p: np.ndarray, settings: Predict) -> Iterator[dict]:
-    """Groups of neighbouring risk: what was told and what came."""
+    """Groups of neighbouring predicted risk: predicted and observed."""
     head = {"outcome": outcome.name, "method": method, "reason": None}
     for k, group in enumerate(calibration.bins(outcome.y, p, outcome.person, settings.min_cell)):
         whose = outcome.person[group.rows]
@@ -78,7 +78,7 @@ def reliability_rows(outcome: ScoredOutcome, method: str, p: np.ndarray, setting
 
 
 def decision_rows(outcome: ScoredOutcome, method: str, p: np.ndarray) -> Iterator[dict]:
-    """Net benefit of the model, of acting on everyone, and the model's advantage over the better of all and nobody."""
+    """Net benefit of the model, of acting on everyone, and the model's advantage over the better of all and none."""
     made = net_benefit.curve(outcome.y, p, outcome.person, outcome.draws)
     curves = {"model": made.benefit, "all": made.treat_all, "advantage": made.advantage}
     head = {"outcome": outcome.name, "method": method, "reason": outcome.draws.reason}
@@ -91,7 +91,7 @@ def decision_rows(outcome: ScoredOutcome, method: str, p: np.ndarray) -> Iterato
 def subgroup_rows(
     outcome: ScoredOutcome, method: str, fixed: OperatingPoint, groups: dict[str, np.ndarray | str], settings: Predict
 ) -> Iterator[dict]:
-    """Each group's measures and gaps; a column that makes no groups has one row, why."""
+    """Measures and gaps of each group; a column without groups has one row with the reason."""
     at = fixed.threshold.value if fixed.threshold else None
     scored = subgroups.ScoredRecordings(outcome.y, outcome.methods[method], outcome.person, outcome.draws, at)
     for column, group in groups.items():

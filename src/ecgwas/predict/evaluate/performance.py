@@ -15,7 +15,7 @@ Resampled = dict[Key, np.ndarray]  # [1 + b, METRICS]: as it is, then in each re
 
 
 def resampled(outcome: ScoredOutcome) -> Resampled:
-    """METRICS of every method and share of labels, the mean over its draws; the same resamples for all."""
+    """METRICS of every method and label share, mean over its label subsamples; the same resamples for all."""
     ranks = {key: [discrimination.ranking(outcome.y, s) for s in draws] for key, draws in outcome.logits.items()}
     flat = list(itertools.chain.from_iterable(ranks.values()))
     if outcome.reason or not flat:
@@ -32,7 +32,7 @@ def resampled(outcome: ScoredOutcome) -> Resampled:
 
 
 def counts(outcome: ScoredOutcome, least: int) -> dict:
-    """Numbers of recordings and people of an outcome that may be shown."""
+    """Numbers of recordings and people of an outcome after small-cell suppression."""
     few = min(outcome.cases, outcome.controls) < least
     none = outcome.cases + outcome.controls < least
     people = None if none else outcome.cases + outcome.controls
@@ -61,9 +61,9 @@ def _delong(outcome: ScoredOutcome, s: np.ndarray) -> tuple[float, float, float]
 
 
 def macros(scored: ScoredSplit, found: dict[str, Resampled]) -> tuple[Resampled, dict[Key, str | None]]:
-    """Means over estimable outcomes, [1 + b, METRICS], and what each leaves out; without resamples where it must be.
+    """Means over estimable outcomes, [1 + b, METRICS], and notes; without resamples where outcomes share none.
 
-    Incident outcomes are left out, unless there are no others.
+    Incident outcomes are excluded, unless there are no others.
     """
     values, left = {}, {}
     averaged = [outcome for outcome in scored.outcomes if not outcome.incident] or scored.outcomes
@@ -90,7 +90,7 @@ def _macro(scored: ScoredSplit, found: dict[str, Resampled]) -> Iterator[dict]:
 
 
 def difference_rows(scored: ScoredSplit, found: dict[str, Resampled]) -> Iterator[dict]:
-    """Rows of each pair of methods that learnt from the same share of labels, by outcome and macro."""
+    """Rows of each pair of methods trained on the same share of labels, by outcome and macro."""
     for outcome in scored.outcomes:
         yield from _paired(outcome.name, found[outcome.name], outcome.draws.reason)
         if outcome.reason is None:
@@ -122,7 +122,7 @@ def _delong_pairs(outcome: ScoredOutcome) -> Iterator[dict]:
 def calibration_rows(
     outcome: ScoredOutcome, method: str, probabilities: np.ndarray, least: int, platt: calibration.Platt
 ) -> Iterator[dict]:
-    """Rows of Brier score, slope, intercept, ECE, prevalence, and of what makes the logits probabilities."""
+    """Rows of Brier score, slope, intercept, ECE, prevalence and Platt coefficients."""
     head = {"outcome": outcome.name, **counts(outcome, least), "redrawn": outcome.draws.redrawn} | _key((method, 1.0))
     found = calibration.measures(outcome.y, probabilities, outcome.person, outcome.draws, least)
     for metric, value in found.items():

@@ -1,6 +1,6 @@
-"""Risks of a cohort's people -> their distribution, trend, highest-risk groups and whom screening would find.
+"""Risks of a cohort's people -> their distribution, trend, highest-risk groups and yield of screening.
 
-A row a group of people. No number of people under `least` can be read from it, nor worked out from rows and totals.
+One row per group of people. No count under `least` is shown, nor can be derived from rows and totals.
 """
 
 from collections.abc import Iterator
@@ -13,20 +13,20 @@ from ecgwas.stats import Z, calibration, disclosure
 from ecgwas.stats.thresholds import wilson
 
 BANDS = (*calibration.DECILES, 0.95, 0.99)  # quantiles of risk
-MONTHS_UNDER_YEARS = 3  # a span of fewer calendar years is told by month
+MONTHS_UNDER_YEARS = 3  # a span of fewer calendar years is shown by month
 
 
 @dataclass(frozen=True)
 class PopulationRow:
-    """A group of people: how many, their mean risk, and how many are cases. None is hidden, or does not exist."""
+    """A group of people: count, mean risk, cases. None: suppressed, or not applicable."""
 
-    view: str  # total, risk, date, screening, or the column that makes the groups
+    view: str  # total, risk, date, screening, or the grouping column
     group: str
     people: int | None = None
     cases: int | None = None
     risk: tuple[float, float, float] | None = None  # mean, low, high
     observed: tuple[float, float, float] | None = None  # share of cases, low, high
-    screen: tuple[float, float, float] | None = None  # people screened a case found
+    screen: tuple[float, float, float] | None = None  # people screened per case found
     found: float | None = None  # share of all cases found
     reason: str | None = None
 
@@ -37,18 +37,18 @@ class PredictedRisks:
 
     risk: np.ndarray  # [n] probability
     y: np.ndarray  # [n], 0 or 1
-    time: np.ndarray  # [n] ISO 8601, "" where it is not known
+    time: np.ndarray  # [n] ISO 8601, "" where unknown
 
 
 def latest(person: np.ndarray, time: np.ndarray) -> np.ndarray:
-    """Places of each person's latest recording; of those of unknown or equal time the last in the table."""
+    """Places of each person's latest recording; the last in the table among unknown or equal times."""
     order = np.lexsort((np.arange(len(person)), time.astype(str), person))
     last = np.r_[np.diff(person[order]) != 0, True] if len(order) else np.zeros(0, bool)
     return np.sort(order[last])
 
 
 def view(people: PredictedRisks, least: int, groupings: dict[str, np.ndarray]) -> list[PopulationRow]:
-    """All views of one outcome and one method's risks; `groupings`: further columns [n] of words."""
+    """All views of one outcome and one method's risks; `groupings`: further columns [n] of group names."""
     n, cases = len(people.y), int(people.y.sum())
     seen = disclosure.shown(np.array([n]), np.array([cases]), least)
     if not seen.total_people:
@@ -74,7 +74,7 @@ def dates(time: np.ndarray) -> np.ndarray:
 def partition(
     name: str, code: np.ndarray, words: list[str], people: PredictedRisks, least: int
 ) -> Iterator[PopulationRow]:
-    """Rows of groups that everyone is in one of, `code` [n] the group's place in `words`; empty groups have none."""
+    """Rows of a partition into groups, `code` [n] the index of the group in `words`; empty groups have none."""
     size = np.bincount(code, minlength=len(words))
     cases = np.bincount(code, people.y, minlength=len(words)).astype(int)
     there = np.flatnonzero(size)
@@ -103,9 +103,9 @@ def mean_risk(risk: np.ndarray) -> tuple[float, float, float]:
 
 
 def banded(people: PredictedRisks, least: int) -> Iterator[PopulationRow]:
-    """Bands of risk, each with at least `least` cases and controls; then whom screening the highest bands finds.
+    """Bands of risk, each with at least `least` cases and controls; then the yield of screening the highest bands.
 
-    Number needed to screen: people screened a case found, 1/PPV (Rembold 1998, BMJ 317:307).
+    Number needed to screen: people screened per case found, 1/PPV (Rembold 1998, BMJ 317:307).
     """
     n, total = len(people.y), int(people.y.sum())
     bands = calibration.bins(people.y, people.risk, np.arange(n), least, BANDS)

@@ -1,4 +1,4 @@
-"""Labels, scores and a column of groups -> how well each group is told apart, and its gap to everybody else."""
+"""Labels, scores and a column of groups -> discrimination in each group, and its gap to everybody else."""
 
 import dataclasses
 import itertools
@@ -21,7 +21,7 @@ MOST_GROUPS = 20  # the largest; the rest are one group
 
 @dataclass(frozen=True)
 class GroupTables:
-    """What is known of a cohort's recordings, by which they are grouped."""
+    """Tables of a cohort that hold grouping columns."""
 
     recordings: Path | None = None
     people: Path | None = None
@@ -30,11 +30,11 @@ class GroupTables:
 
 @dataclass(frozen=True)
 class ScoredRecordings:
-    """One method's scores of one outcome, without the missing."""
+    """Scores of one method and outcome, missing ones excluded."""
 
     y: np.ndarray  # [n], 0 or 1
     s: np.ndarray  # [n]
-    person: np.ndarray  # [n], codes of people, as in the draws
+    person: np.ndarray  # [n], codes of people, as in the resamples
     draws: Draws
     threshold: float | None  # fixed in the validation split
 
@@ -53,7 +53,7 @@ class GroupMeasure:
 
 
 def grouping(name: str, labels: pl.DataFrame, columns: GroupTables, age_bands: list[float]) -> np.ndarray | str:
-    """Group of each recording of the labels, as words; or why there is none, in one sentence."""
+    """Group name of each labelled recording; or the reason why there are no groups."""
     if name == "age":
         found = labels["age"].cast(pl.Float64)
         return banded(found.to_numpy(), age_bands) if found.is_not_null().any() else "no age is known"
@@ -69,7 +69,7 @@ def grouping(name: str, labels: pl.DataFrame, columns: GroupTables, age_bands: l
 
 
 def _looked_up(column: str, labels: pl.DataFrame, columns: GroupTables) -> pl.Series | None:
-    """The column, of the recordings, people or samples table, whichever has it first; None where none has."""
+    """The column from the first of recordings, people and samples that has it; None where none does."""
     places = (columns.recordings, "recording_id"), (columns.people, "person_id"), (columns.samples, "person_id")
     for path, key in places:
         if path is None:
@@ -85,7 +85,7 @@ def _looked_up(column: str, labels: pl.DataFrame, columns: GroupTables) -> pl.Se
 
 
 def banded(age: np.ndarray, limits: list[float]) -> np.ndarray:
-    """Words for the age bands: below the first limit, from one to under the next, from the last on."""
+    """Names of age bands: below the first limit, between limits, from the last limit on."""
     limits = sorted(limits)
     if not limits:
         return np.where(np.isfinite(age), "all", UNKNOWN)
@@ -109,7 +109,7 @@ def counts(group: np.ndarray, names: np.ndarray, y: np.ndarray, person: np.ndarr
 
 
 def group_measures(scored: ScoredRecordings, group: np.ndarray, least: int, min_cases: int) -> Iterator[GroupMeasure]:
-    """Each group's measures and gaps to the rest; a group with too few people, cases or controls has one row, why."""
+    """Measures of each group and gaps to all others; one row, why, where people, cases or controls are too few."""
     names = np.unique(group)
     people, cases = counts(group, names, scored.y, scored.person)
     seen = disclosure.shown(people, cases, least)

@@ -1,4 +1,4 @@
-"""Tables of statements and diagnoses -> who has which code, whatever the system of codes."""
+"""Tables of statements and diagnoses -> codes of people and recordings, of any coding system."""
 
 import ast
 from pathlib import Path
@@ -15,7 +15,7 @@ def normal(code: pl.Expr) -> pl.Expr:
 
 
 def matches(code: pl.Expr, patterns: list[str]) -> pl.Expr:
-    """Whether a normal code is among `patterns`; one that ends in * stands for all that begin so."""
+    """Whether a normal code is among `patterns`; a pattern ending in * matches every code with that prefix."""
     plain = [pattern.strip().upper().replace(".", "") for pattern in patterns]
     found = code.is_in([p for p in plain if not p.endswith("*")])
     for pattern in plain:
@@ -44,7 +44,7 @@ def statements(labels: config.Labels) -> pl.DataFrame:
 
 
 def _codes(table: pl.DataFrame, labels: config.Labels, path: Path) -> pl.Series:
-    """Lists of normal codes, null where the cell is empty."""
+    """Lists of normalised codes, null where the cell is empty."""
     column = table[labels.codes_column]
     if isinstance(column.dtype, pl.List):
         column = column.cast(pl.List(pl.String))
@@ -68,7 +68,7 @@ def _keys(text: str, path: Path) -> list[str]:
 
 
 def diagnoses(path: Path) -> pl.DataFrame:
-    """person_id, code (normal), date (null where not known), a row a diagnosis."""
+    """person_id, code (normal), date (null where unknown), one row per diagnosis."""
     given = user_tables.read(path, ("code", "date"), ("person_id", "code", "date"))
     table = given.need({"person_id": "labels.diagnoses", "code": "labels.diagnoses"}).frame
     dated = "date" in table.columns
@@ -77,7 +77,7 @@ def diagnoses(path: Path) -> pl.DataFrame:
 
 
 def followup(path: Path) -> pl.DataFrame:
-    """person_id, end and death (null: none), a row a person."""
+    """person_id, end and death (null: none), one row per person."""
     given = user_tables.read(path, ("end", "death"), ("person_id", "end", "death"))
     given.need({"person_id": "labels.followup", "end": "labels.followup"}).once("person_id", "person")
     dates = [as_date(given, name) for name in ("end", "death") if name in given.frame.columns]

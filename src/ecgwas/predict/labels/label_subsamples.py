@@ -1,4 +1,4 @@
-"""Training people and their labels -> a draw of a share of them in which every class is met."""
+"""Training people and their labels -> a random subsample of people that contains every class."""
 
 import numpy as np
 import polars as pl
@@ -7,9 +7,9 @@ LEAST_POSITIVES = 3
 
 
 def labelled(y: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Rows of y [n, class] (0/1) that keep their labels: sorted, a `share` of n, more where classes ask for more.
+    """Rows of y [n, class] (0/1) that keep their labels: sorted, a `share` of n, more where classes require it.
 
-    First `LEAST_POSITIVES` of each class, the rarest class first; the rest is drawn at random.
+    First `LEAST_POSITIVES` of each class, the rarest class first; the others at random.
     """
     n, chosen = len(y), np.zeros(len(y), bool)
 
@@ -23,9 +23,9 @@ def labelled(y: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarra
 
 
 def draw(train: pl.DataFrame, outcomes: list[str], share: float, number: int) -> list[str]:
-    """People of a draw: a function of the training labels, the share and the draw's number, the same for every method.
+    """People of a subsample: a function of training labels, share and number alone, the same for every method.
 
-    Cases and controls of an outcome are classes of their own; a person is of a class with any recording.
+    Cases and controls of an outcome are classes of their own; a person belongs to a class by any recording.
     """
     flags = [
         (pl.col(f"y:{name}") == k).fill_null(False).any().alias(f"{name}:{k}") for name in outcomes for k in (1, 0)

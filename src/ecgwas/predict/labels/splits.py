@@ -9,7 +9,7 @@ from ecgwas.errors import UserError
 
 
 def number(person_id: str, seed: int) -> float:
-    """A number of [0, 1) that depends on the person and the seed alone: others coming or going move nobody."""
+    """A number in [0, 1) that depends on person and seed alone, so that a change of the cohort moves nobody."""
     digest = hashlib.sha256(f"{seed}:{person_id}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
@@ -25,7 +25,7 @@ def at_random(person: pl.Series, splits: config.Splits, seed: int) -> pl.Series:
 
 
 def by_folds(table: pl.DataFrame, splits: config.Splits) -> pl.Series:
-    """Split of each recording by the fold of its person's first recording; null where that has no fold that is used.
+    """Split of each recording by the fold of its person's first recording; null where that fold is not used.
 
     table: person_id and fold, recordings of a person in the order of time.
     """
@@ -39,7 +39,7 @@ def by_folds(table: pl.DataFrame, splits: config.Splits) -> pl.Series:
 
 
 def split(table: pl.DataFrame, splits: config.Splits, training: bool, seed: int) -> pl.Series:
-    """Split of each recording of `table` (person_id, fold, in the order of time); of other cohorts all are tested."""
+    """Split of each recording of `table` (person_id, fold, in the order of time); other cohorts are all test."""
     if not training:
         return pl.Series("split", ["test"] * table.height, pl.String)
     if not splits.train:

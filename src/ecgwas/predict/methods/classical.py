@@ -1,4 +1,4 @@
-"""Classical measurements, or age and sex -> logits: the baselines that need no signal."""
+"""Classical measurements, or age and sex -> logits: baselines without signals."""
 
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ FEWEST = 0.05  # share of the training recordings that must have a feature
 
 
 def features(method: str, cohort: CohortFiles, ids: pl.DataFrame) -> pl.DataFrame:
-    """A column a feature, rows as in `ids` (recording_id, person_id); null where missing.
+    """One column per feature, rows as in `ids` (recording_id, person_id); null where missing.
 
     demographics: age, its square and male sex. intervals: every number and flag of intervals.parquet but the machine's;
     axes in degrees are cosine and sine, so that 179 and -179 are neighbours.
@@ -49,7 +49,7 @@ def _cosine_and_sine(name: str) -> list[pl.Expr]:
 
 
 class Design(NamedTuple):
-    """Which features are used, and what stands where one is missing."""
+    """Features used, and the values imputed for missing ones."""
 
     names: list[str]
     middle: np.ndarray  # [feature], medians of the training recordings
@@ -74,7 +74,7 @@ class Design(NamedTuple):
 
 
 def fit(given: FitInputs) -> dict[str, Any]:
-    """What the predictor's file holds: features, their medians, and the weights of a regression for each outcome."""
+    """Contents of the predictor's file: features, their medians, and regression weights of each outcome."""
     examples = given.examples
     train, validation = examples.rows("train"), examples.rows("validation")
     x = features(given.method, given.cohort, examples.table)
@@ -90,7 +90,7 @@ def fit(given: FitInputs) -> dict[str, Any]:
 
 
 def score(predictor: dict[str, Any], cohort: CohortFiles, ids: pl.Series, threads: int = 1, batch: int = 0) -> Logits:
-    """Logits of the recordings named; what a cohort does not have counts as missing."""
+    """Logits of the recordings named; features that the cohort lacks are missing."""
     people = tables.RECORDINGS.read(cohort.recordings, ["recording_id", "person_id"])
     table = pl.DataFrame({"recording_id": ids}).join(people, on="recording_id", how="left", maintain_order="left")
     x, names = features(predictor["method"], cohort, table), predictor["features"]

@@ -1,4 +1,4 @@
-"""Frozen embedding and classical measurements together -> logits: what an encoder adds to what is measured anyway.
+"""Frozen embedding and classical measurements together -> logits: the gain of an encoder over classical measurements.
 
 One penalised regression on both. Embeddings are on a scale of `probe.SCALES`, times a ratio that says how cheaply they
 are used beside standardised measurements; scale, ratio and penalty are those with the least validation
@@ -27,7 +27,7 @@ class CombinedModel(NamedTuple):
     embedding: np.ndarray  # [E]
     measured: np.ndarray  # [M]
     bias: float
-    told: dict[str, Any]  # how it was chosen
+    told: dict[str, Any]  # hyperparameters selected, and their validation loss
 
 
 def fit_outcome(
@@ -40,7 +40,7 @@ def fit_outcome(
     for name, scale in probe.SCALES.items():
         mean, sd = scale(z[train])
         for ratio in RATIOS:
-            # Not `probe.scaled`: a recording without an embedding counts nothing, and NaN says so.
+            # Not `probe.scaled`: NaN excludes a recording without an embedding from the fit.
             u = np.column_stack([(z - mean) / sd * ratio, measured])
             one = probe.fit(u[train], y[train], u[validation], y[validation], scales=("one",))
             of_z, of_x = one.weight[: z.shape[1]] * ratio / sd, one.weight[z.shape[1] :] / spread
@@ -52,7 +52,7 @@ def fit_outcome(
 
 
 def fit(given: FitInputs) -> dict[str, Any]:
-    """What the predictor's file holds: a probe's network, and the regression of the measurements."""
+    """Contents of the predictor's file: a probe's network, and the regression of the measurements."""
     given.cohort.need(given.method, MEASURED)
     examples = given.examples
     setting = tuning.opened(replace(given, method="probe"))

@@ -59,7 +59,7 @@ class Pooling(nn.Module):
 
 
 class Network(nn.Module):
-    """What every predictor is: names of its outcomes, how its signals were made, and logits."""
+    """Base of all networks: names of outcomes, preprocessing of signals, and logits."""
 
     def __init__(self, method: str, outcomes: Iterable[str], checkpoint: dict[str, Any]) -> None:
         super().__init__()
@@ -70,16 +70,16 @@ class Network(nn.Module):
     def logits(self, signals: Signals, seen: Tensor | None = None) -> Tensor:
         """Logits [B, O], differentiable in strip and beat; seen: leads shown, bool [B, L], by default all.
 
-        A recording of which nothing is there gets what the model makes of nothing (`readable` tells which).
+        An empty recording has the logits of no input; `readable` identifies them.
         """
         raise NotImplementedError
 
     def readable(self, signals: Signals) -> Tensor:
-        """Recordings of which the network sees anything: bool [B]."""
+        """Recordings with any signal that the network reads: bool [B]."""
         raise NotImplementedError
 
     def trained(self) -> list[nn.Parameter]:
-        """The weights that training changes."""
+        """The trainable weights."""
         return list(self.parameters())
 
     @property
@@ -89,7 +89,7 @@ class Network(nn.Module):
 
 
 class EncoderNetwork(Network):
-    """The pipeline's encoder, and a linear map of its embedding, to which attention adds what its tokens tell."""
+    """The pipeline's encoder, and a linear map of its embedding, to which attention pooling of its tokens is added."""
 
     def __init__(self, method: str, outcomes: Iterable[str], checkpoint: dict[str, Any]) -> None:
         super().__init__(method, outcomes, checkpoint)
@@ -118,7 +118,7 @@ class EncoderNetwork(Network):
         return out + told
 
     def embedding(self, tokens: Tokens) -> Tensor:
-        """Embeddings [B, E]; where nothing is seen, the encoder's of nothing."""
+        """Embeddings [B, E]; without any visible token, the encoder's embedding of an empty recording."""
         z = self._nothing(tokens)
         for rows, index in whole(self.encoder.there(tokens)):
             chosen = tokens[rows]
@@ -126,7 +126,7 @@ class EncoderNetwork(Network):
         return z
 
     def encoded(self, tokens: Tokens) -> tuple[Tensor, Tensor, Tensor]:
-        """Embeddings [B, E], encoded tokens each at its place [B, N, D], and which are there [B, N]."""
+        """Embeddings [B, E], encoded tokens each at its place [B, N, D], and which are present [B, N]."""
         z, there = self._nothing(tokens), self.encoder.there(tokens)
         x = z.new_zeros(*there.shape, self.encoder.norm.normalized_shape[0])
         for rows, index in whole(there):
@@ -137,7 +137,7 @@ class EncoderNetwork(Network):
         return z, x, there
 
     def _nothing(self, tokens: Tokens) -> Tensor:
-        """Embeddings [B, E] of recordings of which nothing is seen."""
+        """Embeddings [B, E] of empty recordings."""
         return self.encoder.embed_nothing(len(tokens.there)).to(self.head.weight.dtype).clone()
 
     def readable(self, signals: Signals) -> Tensor:
@@ -171,7 +171,7 @@ class Convolutional(Network):
         return torch.where(there, signals.strip, 0.0) / scale[..., None]
 
     def _with_sums(self, seen: Tensor) -> Tensor:
-        """The leads seen [B, L] and those that are sums of I and II where both are seen."""
+        """The visible leads [B, L] and the leads that are sums of I and II where both are visible."""
         channels = self.ingest.channels
         if not {"I", "II"} <= set(channels):
             return seen
@@ -210,7 +210,7 @@ def make_network(method: str, outcomes: Iterable[str], checkpoint: dict[str, Any
 
 
 def to_dict(network: Network) -> dict[str, Any]:
-    """What a file of a network holds; `fit` adds how it was made."""
+    """Contents of a network's file; `fit` adds how it was trained."""
     weights = {name: w.detach().cpu().clone() for name, w in network.state_dict().items()}
     values = {"kind": "predictor", "method": network.method, "outcomes": list(network.outcomes)}
     return values | {"together": not isinstance(network, Apart), "checkpoint": network.checkpoint, "weights": weights}

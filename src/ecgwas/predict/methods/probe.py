@@ -1,4 +1,4 @@
-"""Frozen embeddings and labels -> linear maps to logits: penalised logistic regression, scale and penalty chosen.
+"""Frozen embeddings and labels -> linear maps to logits: penalised logistic regression, scale and penalty selected.
 
 Embeddings are standardised by the training recordings, or put on one scale for all dimensions. Scale and penalty are,
 for each outcome, those with the least log loss on the validation recordings.
@@ -18,7 +18,7 @@ Solve = Callable[[np.ndarray, np.ndarray, float], np.ndarray]  # x [n, width], y
 
 
 class Linear(NamedTuple):
-    """logit = bias + z · weight of raw embeddings z, and how it was chosen."""
+    """logit = bias + z · weight of raw embeddings z, and the hyperparameters selected."""
 
     weight: np.ndarray  # [E]
     bias: float
@@ -40,7 +40,7 @@ def spread(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def one_spread(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Means of the columns and one scale for all: columns keep their shares of the variance.
 
-    With few labels the scale decides: principal components, standardised, drown in those that are noise.
+    With few labels the scale matters: standardised, principal components are swamped by those that are noise.
     """
     mean = np.nanmean(x, 0)
     return mean, np.full(x.shape[1], max(np.sqrt(np.nanmean((x - mean) ** 2)), 1e-12))
@@ -50,7 +50,7 @@ SCALES: dict[str, Scale] = {"standardised": spread, "one": one_spread}
 
 
 def scaled(x: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """x [n, E] in units of `scale` from `mean`; what is missing (NaN) or constant becomes 0."""
+    """x [n, E] in units of `scale` from `mean`; missing (NaN) and constant values become 0."""
     return np.nan_to_num((x - mean) / scale)
 
 
@@ -86,7 +86,7 @@ def fit(
     misfit: Callable[[np.ndarray, np.ndarray], float] = log_loss,
     scales: Sequence[str] = tuple(SCALES),
 ) -> Linear:
-    """The probe of one outcome: labels y 0/1, NaN where unknown; embeddings [n, E], rows of NaN count nothing.
+    """The probe of one outcome: labels y 0/1, NaN where unknown; embeddings [n, E], rows of NaN are ignored.
 
     Without validation recordings: on the first scale, with penalty `DEFAULT_PENALTY`.
     """

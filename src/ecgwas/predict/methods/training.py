@@ -28,7 +28,7 @@ from ecgwas.signals.order import shuffled
 LEAST_STEPS = 10  # of a pass
 WARMUP, LOWEST = 0.1, 0.02  # share of the steps with rising rate; last rate over the peak
 CLIP = 1.0  # norm that gradients are clipped to
-SCORED_AT_ONCE = 256  # recordings judged at once
+SCORED_AT_ONCE = 256  # recordings scored at once
 TRIED = ("epochs", "patience", "learning_rates", "layer_decay", "batch", "weight_decay", "min_cases")
 
 # (network, places of examples, slots in the batch, step; None: no augmentation) -> logits [b, O]
@@ -64,7 +64,7 @@ class Task:
 
 
 def fit(make: Callable[[], Network], task: Task, resume: Path | None) -> tuple[Network, dict[str, Any]]:
-    """The best network of all learning rates, and what was chosen; `make` always gives the same initial weights."""
+    """The best network of all learning rates, and the trial selected; `make` always gives the same initial weights."""
     key, path = fingerprint(make(), task), resume and resume / "state.pt"
     state = load_state(path, key) or {"key": key, "trials": [], "weights": None, "running": None}
     with ThreadPoolExecutor(task.threads) as pool, torch.random.fork_rng(devices=[]):
@@ -102,7 +102,7 @@ class Trial:
         return self.diverged or self.passes >= settings.epochs or self.passes - self.best_pass >= settings.patience
 
     def one_pass(self) -> None:
-        """Learn from as many recordings as train, then judge."""
+        """Train on as many recordings as the training split has, then score."""
         self.network.train()
         try:
             for step in range(self.passes * self.task.steps, (self.passes + 1) * self.task.steps):
@@ -158,12 +158,12 @@ class Trial:
         return quality(logits, self.task.y[rows], self.task.settings) if np.isfinite(logits).all() else -math.inf
 
     def state(self) -> dict[str, Any]:
-        """All that changes."""
+        """The state of training."""
         now = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict(), "weights": self.weights}
         return now | {"passes": self.passes, "best_pass": self.best_pass, "best": self.best}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
+        """Restore a state."""
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.weights, self.passes, self.best_pass, self.best = (
@@ -171,12 +171,12 @@ class Trial:
         )
 
     def summary(self) -> dict[str, float | int]:
-        """What is kept of a trial that has ended."""
+        """Summary of a finished trial."""
         return {"learning_rate": self.rate, "score": self.best, "pass": self.best_pass, "passes": self.passes}
 
 
 def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
-    """Sum over known labels y [B, O]; NaN counts nothing."""
+    """Sum over known labels y [B, O]; NaN is ignored."""
     y = y.to(logits)
     known = ~y.isnan()
     return nn.functional.binary_cross_entropy_with_logits(logits[known], y[known], reduction="sum")
@@ -205,7 +205,7 @@ def schedule(step: int, steps: int) -> float:
 def level(name: str, depth: int, decay: float) -> float:
     """Learning rate of a weight of a fine-tuned network over the head's (Clark et al. 2020, ICLR, section 3.2).
 
-    Counted from the head: 0 the head, 1 norm and embedding, 2 the last block, …, depth + 2 what makes the tokens.
+    Counted from the head: 0 the head, 1 norm and embedding, 2 the last block, …, depth + 2 the tokeniser.
     """
     if not name.startswith("encoder."):
         return 1.0
@@ -232,12 +232,12 @@ def groups(network: Network, settings: config.Predict) -> list[dict[str, Any]]:
 
 
 def copied(network: nn.Module) -> dict[str, Tensor]:
-    """Its weights, which stay as they are."""
+    """A copy of its weights."""
     return {name: w.detach().cpu().clone() for name, w in network.state_dict().items()}
 
 
 def fingerprint(network: Network, task: Task) -> str:
-    """Hash of what decides a run: settings, seed, labels, initial weights, torch, and how the work is cut."""
+    """Hash of all that determines a run: settings, seed, labels, initial weights, torch version and threads."""
     settings = {name: getattr(task.settings, name) for name in TRIED}
     what = [network.method, network.outcomes, settings, task.seed, task.threads, torch.__version__, str(network.device)]
     digest = hashlib.sha256(json.dumps(what).encode())
@@ -255,7 +255,7 @@ def save_state(state: dict[str, Any], path: Path | None) -> None:
 
 
 def load_state(path: Path | None, key: str) -> dict[str, Any] | None:
-    """The state of this very run, where there is one."""
+    """The saved state of the same run, or None."""
     if path is None or not path.is_file():
         return None
     try:

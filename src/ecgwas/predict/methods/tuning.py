@@ -24,7 +24,7 @@ from ecgwas.tables import EMBEDDINGS
 
 PROBES = ("probe", "random")
 BATCH = 128  # windows encoded at once
-CHECKED = 8  # recordings whose given embeddings are held against the encoder's own
+CHECKED = 8  # recordings whose given embeddings are compared with the encoder's
 NOTHING, NO_SIGNALS = "nothing recorded", "no signals"
 
 
@@ -85,7 +85,7 @@ def open_signals(cohort: CohortFiles, checkpoint: dict[str, Any], path: Path) ->
 
 
 def fit_outcomes(setting: SignalExamples, columns: list[int]) -> tuple[Network, dict[str, Any]]:
-    """One network for these outcomes, and how it was chosen."""
+    """One network for these outcomes, and the hyperparameters selected."""
     given = setting.given
     y = given.examples.y[:, columns]
     outcomes = [given.examples.outcomes[k] for k in columns]
@@ -132,7 +132,7 @@ def probed(setting: SignalExamples, network: EncoderNetwork, y: np.ndarray) -> t
 
 
 def embeddings(setting: SignalExamples, network: EncoderNetwork) -> np.ndarray:
-    """Embeddings [n, E] of the examples, float32, NaN where there is none; read where they are there already."""
+    """Embeddings [n, E] of the examples, float32, NaN where missing; read from the table where it exists."""
     given, encode = setting.given, embedder(network)
     if given.embeddings is not None and given.method != "random":
         ids = given.examples.table.select("recording_id")
@@ -189,7 +189,7 @@ def on_signals(setting: SignalExamples) -> training.Forward:
 
 
 def on_tokens(setting: SignalExamples, network: EncoderNetwork) -> training.Forward:
-    """Embeddings [n, E] and tokens [n, N, D] of a frozen encoder, and which are there: made once, kept in memory."""
+    """Embeddings [n, E] and tokens [n, N, D] of a frozen encoder, and which are present: computed once."""
     n, parts = len(setting.rows), []
     for start in range(0, n, BATCH):
         batch = data.read_windows(

@@ -11,8 +11,8 @@ TIE = 1e-4
 def quality(logits: np.ndarray, y: np.ndarray, settings: config.Predict) -> float:
     """Mean AUROC of the outcomes with `min_cases` cases and controls; where no outcome has, minus the log loss.
 
-    logits, y [n, O]; labels of NaN count nothing. Of equal AUROCs that with the smaller log loss is better: `TIE` of it
-    is taken off. Without any label 0, so that the first pass is as good as the last.
+    logits, y [n, O]; NaN labels are ignored. Ties of AUROC are broken by the log loss, of which `TIE` is subtracted.
+    0 without any label, so that the first pass is as good as the last.
     """
     known, found = ~np.isnan(y), []
     if not known.any():

@@ -8,7 +8,7 @@ DROPOUT = 0.25  # before the last linear map
 
 
 def convolution(inputs: int, outputs: int, kernel: int = 5, stride: int = 1, act: bool = True) -> nn.Sequential:
-    """Convolution, batch normalisation and, unless told otherwise, ReLU."""
+    """Convolution, batch normalisation and, by default, ReLU."""
     layers = [nn.Conv1d(inputs, outputs, kernel, stride, kernel // 2, bias=False), nn.BatchNorm1d(outputs)]
     return nn.Sequential(*layers, *([nn.ReLU()] if act else []))
 

@@ -16,19 +16,19 @@ NOT_MEASURED = ("recording_id", "person_id", "n_beats")
 
 @dataclass(frozen=True)
 class FollowedCohort:
-    """A cohort: one recording a person, the first; rows in step."""
+    """A cohort with follow-up: the first recording of each person; tables row by row."""
 
     name: str
     table: pl.DataFrame  # LABELS
-    measured: pl.DataFrame  # a column a measurement, null where missing
-    embedding: np.ndarray  # [n, E], NaN where there is none
+    measured: pl.DataFrame  # one column per measurement, null where missing
+    embedding: np.ndarray  # [n, E], NaN where missing
 
     def followed(self, outcome: str, split: str) -> np.ndarray:
-        """Places of a split's people with an embedding and a time."""
+        """Indices of a split's people with an embedding and a time."""
         return np.flatnonzero(self._timed(outcome, split) & np.isfinite(self.embedding).all(1))
 
     def without_embedding(self, outcome: str, split: str) -> np.ndarray:
-        """Places of a split's people with a time, but no embedding: they neither teach nor are judged."""
+        """Indices of a split's people with a time, but no embedding: excluded from fit and evaluation."""
         return np.flatnonzero(self._timed(outcome, split) & ~np.isfinite(self.embedding).all(1))
 
     def _timed(self, outcome: str, split: str) -> np.ndarray:
@@ -38,13 +38,13 @@ class FollowedCohort:
         return self.table.select(times & (pl.col("split") == split)).to_series().fill_null(False).to_numpy()
 
     def times(self, outcome: str, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Years and event of people at these places."""
+        """Years and event of the people at these indices."""
         years, event = (self.table[f"{name}:{outcome}"][rows.tolist()] for name in ("years", "event"))
         return years.to_numpy().astype(float), event.to_numpy().astype(int)
 
 
 def read(name: str, labels: Path, embeddings: Path, intervals: Path) -> FollowedCohort:
-    """What is known of a cohort."""
+    """Read a cohort's labels, embeddings and intervals."""
     for path in (labels, embeddings, intervals):
         if not path.exists():
             raise UserError(f"{path}: no such file; cohort {name} needs labels, embeddings and intervals")
@@ -68,7 +68,7 @@ def read(name: str, labels: Path, embeddings: Path, intervals: Path) -> Followed
 
 @dataclass(frozen=True)
 class Covariates:
-    """Covariates of one model, fixed by those who train: SDs from their mean; axes are the principal ones."""
+    """Covariates of one model, standardised by the training people; axes are principal components."""
 
     model: str
     names: list[str]
@@ -76,11 +76,11 @@ class Covariates:
     measurements: list[str]
     centre: np.ndarray  # [E] of embeddings
     axes: np.ndarray  # [E, k]
-    middle: np.ndarray  # [p], of raw covariates, and what stands for a missing one
+    middle: np.ndarray  # [p], mean of raw covariates, imputed for missing ones
     scale: np.ndarray  # [p]
 
     def of(self, cohort: FollowedCohort, rows: np.ndarray) -> np.ndarray:
-        """[row, p] of people at these places."""
+        """[row, p] of the people at these indices."""
         raw = _raw(cohort, rows, self.measurements, self.centre, self.axes)
         return (np.where(np.isfinite(raw), raw, self.middle) - self.middle) / self.scale
 
@@ -88,7 +88,7 @@ class Covariates:
 def _raw(
     cohort: FollowedCohort, rows: np.ndarray, measurements: list[str], centre: np.ndarray, axes: np.ndarray
 ) -> np.ndarray:
-    """Age, male sex, measurements, places on the axes."""
+    """Age, male sex, measurements, principal components."""
     male = pl.when(pl.col("sex") == "male").then(1.0).when(pl.col("sex") == "female").then(0.0)
     known = cohort.table[rows.tolist()].select(pl.col("age").cast(pl.Float64), male=male)
     absent = [pl.lit(None, pl.Float64).alias(n) for n in measurements if n not in cohort.measured.columns]
@@ -100,7 +100,7 @@ def _raw(
 
 
 def fit_covariates(model: str, cohort: FollowedCohort, rows: np.ndarray, axes: int) -> Covariates:
-    """Covariates of one of MODELS, by the people at these places of the training cohort."""
+    """Covariates of one of MODELS, standardised by the people at these indices of the training cohort."""
     z = cohort.embedding[rows]
     centre, measurements, directions = z.mean(0), [], np.zeros((z.shape[1], 0))
     if model == "embedding":

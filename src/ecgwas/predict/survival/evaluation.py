@@ -1,4 +1,4 @@
-"""Risk models and the people of a test split -> rows: what the models are worth there, with people drawn again."""
+"""Risk models and the people of a test split -> rows of performance, with a bootstrap over people."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from ecgwas.predict.survival.risk_models import RiskModel
 from ecgwas.stats import bootstrap
 from ecgwas.stats.survival import curves, metrics
 
-GRID = 40  # times a curve is told at
+GRID = 40  # times of a curve
 BINS = 10
 
 
@@ -39,7 +39,7 @@ Measures = dict[tuple[str, float | None], float]
 
 
 def measures(given: FollowUp, linear: np.ndarray, told: np.ndarray, weight: np.ndarray | None = None) -> Measures:
-    """Every measure of one model by name and horizon; told [n, horizon]; `weight` counts people of a resample."""
+    """Measures of one model by name and horizon; told: predicted risk [n, horizon]; `weight`: counts in a resample."""
     years, event, w = given.years, given.event, np.ones(len(linear)) if weight is None else weight
     left = given.left if weight is None else metrics.censoring(years, event, w)
     made: Measures = {("harrell", None): metrics.harrell(years, event, linear, w)}
@@ -102,7 +102,7 @@ def _integrated(key: tuple[str, str], given: FollowUp, told: np.ndarray) -> Iter
 
 
 def calibration_rows(given: FollowUp, risk: RiskModel, x: np.ndarray, settings: Predict) -> Iterator[dict]:
-    """Rows by group of told risk and horizon: mean told risk and the observed one (Aalen–Johansen)."""
+    """Rows by group of predicted risk and horizon: mean predicted and observed risk (Aalen–Johansen)."""
     told = risk.incidence(x, np.array(given.horizons))
     for t, chance in zip(given.horizons, told.T, strict=True):
         if not np.isfinite(chance).all():

@@ -20,7 +20,7 @@ GROUPS = 3
 
 @dataclass(frozen=True)
 class RiskModel:
-    """One model of one outcome, all of it fixed by the training cohort."""
+    """One model of one outcome, fitted in the training cohort."""
 
     model: str
     head: str
@@ -28,7 +28,7 @@ class RiskModel:
     penalty: float
     linear: Callable[[np.ndarray], np.ndarray]  # [n, p] -> log hazard (or odds) [n]
     incidence: Callable[[np.ndarray, np.ndarray], np.ndarray]  # [n, p], years [t] -> [n, t]
-    cuts: np.ndarray  # limits of the linear predictor between groups of risk: thirds of those who train
+    cuts: np.ndarray  # limits of the linear predictor between groups of risk: thirds of the training people
     fitted: cox.Cox | None  # of head cox
     training: tuple[np.ndarray, np.ndarray, np.ndarray]  # x, years, event
 
@@ -76,7 +76,7 @@ def chosen(head: str, made: Covariates, training: tuple, held_out: tuple) -> flo
 
 
 def _cox(training: tuple, ridge: np.ndarray) -> tuple:
-    """Cause-specific Cox models of the event and, where anybody dies before, of death."""
+    """Cause-specific Cox models of the event and, where it occurs, of death before it."""
     x, years, event = training
     first = cox.fit(x, years, event == 1, ridge)
     second = cox.fit(x, years, event == 2, np.maximum(ridge, 1.0)) if (event == 2).any() else None
@@ -98,7 +98,7 @@ def _discrete(training: tuple, ridge: np.ndarray) -> tuple:
 
 
 def ratios(risk: RiskModel) -> Iterator[dict]:
-    """Rows of hazard ratios: of the model itself and, where a ridge shrinks it, of the same without one."""
+    """Rows of hazard ratios: of the model and, where it has a ridge, of the unpenalised model."""
     x, years, event = risk.training
     varied = np.isfinite(risk.space.scale)
     plain = cox.fit(x[:, varied], years, event == 1)

@@ -87,8 +87,8 @@ def _tie_fraction(data: Ordered, at_risk: np.ndarray) -> np.ndarray:
 def fit(x: np.ndarray, years: np.ndarray, event: np.ndarray, penalty: np.ndarray | float = 0.0) -> Cox:
     """Maximum of the partial likelihood less ½ Σ penalty β² by Newton's method with halved steps.
 
-    x [n, p], years [n], event [n] true for the cause modelled; penalty a number or [p]. Who leaves for another cause
-    is censored then (cause-specific hazard). The covariance is the inverse of the penalised information.
+    x [n, p], years [n], event [n] true for the cause modelled; penalty a number or [p]. Other causes are
+    censoring (cause-specific hazard). The covariance is the inverse of the penalised information.
     """
     mean = x.mean(0)
     data = ordered(years, event)
@@ -100,7 +100,7 @@ def fit(x: np.ndarray, years: np.ndarray, event: np.ndarray, penalty: np.ndarray
         step = np.linalg.lstsq(information + np.diag(ridge), slope, rcond=None)[0]
         beta, (value, gradient, information), size = _climb(beta, step, value, z, data, ridge)
         if (np.abs(beta) * x.std(0) > LARGEST).any():
-            break  # more covariates than events can tell apart: the likelihood rises without end
+            break  # the likelihood has no maximum: more covariates than the events identify
         if np.abs(size * step).max(initial=0) < TOLERANCE or slope @ step < TOLERANCE**2:
             converged = True
             break

@@ -1,4 +1,4 @@
-"""Years and events -> Kaplan–Meier, Aalen–Johansen and log-rank: what happens to a group of people, with intervals."""
+"""Years and events -> Kaplan–Meier and Aalen–Johansen estimates with intervals, and the log-rank test."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Covariates, years and events -> risk by logistic regressions on intervals of time lived through."""
+"""Covariates, years and events -> risk by discrete-time logistic regression."""
 
 from dataclasses import dataclass
 
@@ -33,8 +33,8 @@ def edges(years: np.ndarray, event: np.ndarray) -> np.ndarray:
 def exposed(years: np.ndarray, event: np.ndarray, cuts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """[n, k] each: weight of a person in an interval, the event in it, and the death in it.
 
-    An event on a limit belongs to the interval that it ends. Who is censored within an interval counts there by the
-    share of it lived through.
+    An event on a limit belongs to the interval that it ends. Whoever is censored within an interval has the
+    share of it survived as weight.
     """
     low, high = cuts[:-1], cuts[1:]
     time = years[:, None]
@@ -83,7 +83,7 @@ def _regress(z: np.ndarray, weight: np.ndarray, y: np.ndarray, ridge: np.ndarray
 def _derivatives(
     theta: np.ndarray, z: np.ndarray, weight: np.ndarray, y: np.ndarray, ridge: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Gradient [k + p] and information [k + p, k + p], without a row a person-interval being made."""
+    """Gradient [k + p] and information [k + p, k + p], without expanding person-intervals to rows."""
     k = weight.shape[1]
     p = 1 / (1 + np.exp(-(theta[:k] + (z @ theta[k:])[:, None])))
     rest, curve = weight * (y - p), weight * p * (1 - p)

@@ -1,7 +1,7 @@
-"""Years, events and told risks -> concordance, AUC, Brier score and calibration with censored and dying people.
+"""Years, events and predicted risks -> concordance, AUC, Brier score, calibration with censoring and death.
 
-event [n]: 0 censored, 1 event, 2 died before. Who dies first never has the event, and so stays a control for ever
-(Wolbers et al. 2009, Epidemiology 20:555). `weight` [n] says how often a person counts in a resample.
+event [n]: 0 censored, 1 event, 2 died before. Whoever dies first never has the event, and remains a control
+(Wolbers et al. 2009, Epidemiology 20:555). `weight` [n] counts a person in a resample.
 """
 
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ import scipy.special
 
 from ecgwas.stats import newton
 
-SMALLEST = 1e-6  # told risks are kept so far from 0 and 1 where a logarithm is taken
+SMALLEST = 1e-6  # predicted risks are kept this far from 0 and 1 for logarithms
 STOP = newton.Stop(steps=60, change=1e-9, fall=1e-12)
 
 
 @dataclass(frozen=True)
 class Censoring:
-    """Chance to be still under watch (Kaplan–Meier of the end of follow-up); events come before ends at a tie."""
+    """Probability of remaining uncensored (Kaplan–Meier of the end of follow-up); events come first at a tie."""
 
     times: np.ndarray
     left: np.ndarray
@@ -46,7 +46,7 @@ def censoring(years: np.ndarray, event: np.ndarray, weight: np.ndarray | None = 
 
 
 def inverse(chance: np.ndarray) -> np.ndarray:
-    """1/chance; 0 where it is 0, since nobody could have been seen."""
+    """1/chance; 0 where it is 0, where nobody can be observed."""
     chance = np.asarray(chance, float)
     return np.divide(1.0, chance, out=np.zeros_like(chance), where=chance > 0)
 
@@ -134,7 +134,7 @@ def uno(
 ) -> float:
     """Uno's C of events before `limit` years: free of who is censored when (Uno et al. 2011, Stat Med 30:1105).
 
-    `left`: censoring of the cohort judged.
+    `left`: censoring of the cohort evaluated.
     """
     cut = (years >= limit) & (event == 1)
     weight = np.ones(len(years)) if weight is None else weight
@@ -143,7 +143,7 @@ def uno(
 
 
 def at_horizon(years: np.ndarray, event: np.ndarray, when: float, left: Censoring) -> tuple[np.ndarray, np.ndarray]:
-    """Case [n] by `when`, and weight [n] by the inverse chance to be seen; 0 for who is censored before.
+    """Case [n] by `when`, and inverse-probability-of-censoring weight [n]; 0 for those censored before.
 
     Graf et al. 1999, Stat Med 18:2529; with competing death Blanche et al. 2013, Stat Med 32:5381.
     """
@@ -165,20 +165,20 @@ def auc(case: np.ndarray, weight: np.ndarray, risk: np.ndarray) -> float:
 
 
 def brier(case: np.ndarray, weight: np.ndarray, risk: np.ndarray) -> float:
-    """Mean squared difference of told risk [n] and case, weighted by `at_horizon` (Graf et al. 1999)."""
+    """Mean squared difference of predicted risk [n] and case, weighted by `at_horizon` (Graf et al. 1999)."""
     return float((weight * (case - risk) ** 2).sum() / weight.sum()) if weight.sum() > 0 else float("nan")
 
 
 def integrated_brier(
     years: np.ndarray, event: np.ndarray, told: np.ndarray, times: np.ndarray, left: Censoring
 ) -> float:
-    """Brier score over `times` [t] (rising), told risks [n, t]: area by trapezia over the span."""
+    """Brier score over `times` [t] (rising), predicted risks [n, t]: area by trapezia over the span."""
     scores = [brier(*at_horizon(years, event, t, left), risk) for t, risk in zip(times, told.T, strict=True)]
     return float(np.trapezoid(scores, times) / (times[-1] - times[0]))
 
 
 def slope(case: np.ndarray, weight: np.ndarray, risk: np.ndarray) -> tuple[float, float]:
-    """Slope and intercept of a logistic regression of case on the logit of the told risk, weighted by `at_horizon`.
+    """Slope and intercept of the logistic regression of case on logit risk, weighted by `at_horizon`.
 
     1 and 0 where risks are right (Cox 1958, Biometrika 45:562); NaN where it has no maximum.
     """
