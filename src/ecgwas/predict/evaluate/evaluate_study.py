@@ -59,8 +59,8 @@ def evaluated(
         raise UserError(f"predict.train names {learnt!r}; the cohorts are {', '.join(cohorts)}; name one of them")
     labels, scores, _ = cohorts[learnt]
     # A prevalence, or the net benefit of acting on all, tells how many cases there are.
-    cases, resamples = max(settings.min_cases, settings.min_cell), settings.resamples
-    validation = scored.scored_split(learnt, "validation", labels, scores, cases, resamples, seed)
+    protocol = scored.Protocol(max(settings.min_cases, settings.min_cell), settings.resamples, seed)
+    validation = scored.scored_split(learnt, "validation", labels, scores, protocol)
     fixed = operating_point.fix(validation, settings)
     made = discriminated(validation, settings)
     made[tables.PREDICT_THRESHOLDS] = []
@@ -70,7 +70,7 @@ def evaluated(
             made[tables.PREDICT_THRESHOLDS] += operating_point.threshold_rows(outcome, method, given, settings)
     yield learnt, "validation", made
     for cohort, (labels, scores, columns) in cohorts.items():
-        part = scored.scored_split(cohort, "test", labels, scores, cases, resamples, seed)
+        part = scored.scored_split(cohort, "test", labels, scores, protocol)
         first, then = discriminated(part, settings), applied(part, columns, fixed, settings)
         yield cohort, "test", {table: first.get(table, []) + then.get(table, []) for table in first | then}
 

@@ -1,6 +1,6 @@
 """Labels and scores of a cohort -> arrays of the recordings of one split that every method scored."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,17 @@ from ecgwas.stats import bootstrap
 from ecgwas.stats.bootstrap import Draws
 
 LEAST_SCORED = 0.9  # share of the labelled recordings under which a method is left out of the comparison
+NO_DRAWS = Draws(np.zeros((0, 0), np.int16), 0, "no outcome is estimable")
 Key = tuple[str, float]  # method, share of labels
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a split is evaluated."""
+
+    min_cases: int  # people with and without an outcome that is estimable
+    resamples: int
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -33,12 +43,12 @@ class ScoredOutcome:
     y: np.ndarray  # [n], 0 or 1
     person: np.ndarray  # [n], codes of people in the draws
     logits: dict[Key, np.ndarray]  # [draw, n]
-    draws: Draws
     cases: int  # people
     controls: int  # people without a case
     reason: str | None  # why it is not estimable
-    unscored: dict[Key, str]  # methods left out, and why
+    unscored: dict[Key, str]  # methods excluded, and why
     incident: bool = False
+    draws: Draws = NO_DRAWS
 
     @property
     def methods(self) -> dict[str, np.ndarray]:
@@ -126,60 +136,74 @@ def _aligned(labels: pl.DataFrame, scores: pl.DataFrame, outcomes: list[str]) ->
 
 
 def scored_split(
-    cohort: str, split: str, labels: pl.DataFrame, scores: CohortScores, min_cases: int, resamples: int, seed: int
+    cohort: str, split: str, labels: pl.DataFrame, scores: CohortScores, protocol: Protocol
 ) -> ScoredSplit:
-    """The recordings of a split, and resamples of its people: the same for every method and, if they do, outcome."""
+    """The recordings of a split, and resamples of its people: the same for every method and, where shared, outcome."""
     inside = (labels["split"] == split).fill_null(False).to_numpy()
     chosen = labels.filter(pl.Series(inside))
     person, people = bootstrap.codes(chosen["person_id"].cast(pl.String).to_numpy().astype(str))
-    parts = []
+    outcomes = []
     for k, name in enumerate(scores.outcomes):
         y = chosen[f"y:{name}"].cast(pl.Float64).fill_null(np.nan).to_numpy()
         logits = {key: values[:, inside, k] for key, values in scores.logits.items()}
-        parts.append(_outcome(name, y, logits, person, min_cases))
-    drawn = _draws(parts, person, people, resamples, seed)
-    joined = [
-        ScoredOutcome(*part[:5], draws, *part[5:], incident=f"years:{part[0]}" in labels.columns)
-        for part, draws in zip(parts, drawn[1:], strict=True)
-    ]
-    return ScoredSplit(cohort, split, chosen, joined, drawn[0])
+        outcome = _outcome(name, y, logits, person, protocol.min_cases)
+        outcomes.append(replace(outcome, incident=f"years:{name}" in labels.columns))
+    joint, own = _draws(outcomes, person, people, protocol)
+    outcomes = [replace(outcome, draws=draws) for outcome, draws in zip(outcomes, own, strict=True)]
+    return ScoredSplit(cohort, split, chosen, outcomes, joint)
 
 
-def _outcome(name: str, y: np.ndarray, logits: dict[Key, np.ndarray], person: np.ndarray, min_cases: int) -> tuple:
-    """What `ScoredOutcome` holds, without the draws."""
+def _outcome(
+    name: str, y: np.ndarray, logits: dict[Key, np.ndarray], person: np.ndarray, min_cases: int
+) -> ScoredOutcome:
+    """The outcome, without resamples."""
     labelled = np.isfinite(y)
     scored = {key: np.isfinite(values).all(0) for key, values in logits.items()}
     any_scored = labelled & np.logical_or.reduce(list(scored.values())) if scored else np.zeros(len(y), bool)
+    unscored = _unscored(scored, labelled, any_scored)
+    kept = {key: values for key, values in logits.items() if key not in unscored}
+    rows = np.flatnonzero(np.logical_and.reduce([any_scored, *(scored[key] for key in kept)]))
+    cases = len(np.unique(person[rows][y[rows] == 1]))
+    controls = len(np.unique(person[rows])) - cases
+    few = min(cases, controls, len(np.unique(person[rows][y[rows] == 0]))) < min_cases
+    return ScoredOutcome(
+        name=name,
+        rows=rows,
+        y=y[rows],
+        person=person[rows],
+        logits={key: values[:, rows] for key, values in kept.items()},
+        cases=cases,
+        controls=controls,
+        reason=f"not estimable: fewer than {min_cases} people with, or without, the outcome" if few else None,
+        unscored=unscored,
+    )
+
+
+def _unscored(scored: dict[Key, np.ndarray], labelled: np.ndarray, any_scored: np.ndarray) -> dict[Key, str]:
+    """Methods excluded for too few scores, and why; arrays [n] bool."""
     total = int(any_scored.sum())
-    unscored = {
+    return {
         key: f"scored {int((good & labelled).sum())} of {total} recordings that another method scored; left out"
         if total
         else "no labelled recording is scored"
         for key, good in scored.items()
         if not total or (good & any_scored).sum() < LEAST_SCORED * total
     }
-    kept = {key: values for key, values in logits.items() if key not in unscored}
-    rows = np.flatnonzero(np.logical_and.reduce([any_scored, *(scored[key] for key in kept)]))
-    cases = len(np.unique(person[rows][y[rows] == 1]))
-    controls = len(np.unique(person[rows])) - cases
-    few = min(cases, controls, len(np.unique(person[rows][y[rows] == 0]))) < min_cases
-    reason = f"not estimable: fewer than {min_cases} people with, or without, the outcome" if few else None
-    kept = {key: values[:, rows] for key, values in kept.items()}
-    return name, rows, y[rows], person[rows], kept, cases, controls, reason, unscored
 
 
-def _draws(parts: list[tuple], person: np.ndarray, people: int, resamples: int, seed: int) -> list[Draws]:
-    """Resamples for all outcomes together, and for each: the same, or its own where they cannot be had."""
-    none = Draws(np.zeros((0, people), np.int16), 0, "no outcome is estimable")
-    known = np.full((len(person), len(parts)), np.nan)
-    for k, part in enumerate(parts):
-        known[part[1], k] = part[2]
-    usable = [k for k, part in enumerate(parts) if part[7] is None]
-    joint = bootstrap.draw(person, known[:, usable], resamples, seed, people) if usable else none
-    if joint.reason is None:
-        return [joint] + [joint if k in usable else none for k in range(len(parts))]
-    own = [
-        bootstrap.draw(person, known[:, [k]], resamples, seed, people) if k in usable else none
-        for k in range(len(parts))
-    ]
-    return [joint, *own]
+def _draws(
+    outcomes: list[ScoredOutcome], person: np.ndarray, people: int, protocol: Protocol
+) -> tuple[Draws, list[Draws]]:
+    """Resamples for all outcomes together, and for each: the same, or its own where they share none."""
+    known = np.full((len(person), len(outcomes)), np.nan)
+    for k, outcome in enumerate(outcomes):
+        known[outcome.rows, k] = outcome.y
+    none = replace(NO_DRAWS, counts=np.zeros((0, people), np.int16))
+    usable = [k for k, outcome in enumerate(outcomes) if outcome.reason is None]
+
+    def draw(columns: list[int]) -> Draws:
+        return bootstrap.draw(person, known[:, columns], protocol.resamples, protocol.seed, people)
+
+    joint = draw(usable) if usable else none
+    own = [(joint if joint.reason is None else draw([k])) if k in usable else none for k in range(len(outcomes))]
+    return joint, own

@@ -35,20 +35,12 @@ class RiskModel:
 
 def fit(cohort: FollowedCohort, outcome: str, settings: Predict) -> list[RiskModel]:
     """Every model and head of an outcome."""
-    rows, validation = (cohort.followed(outcome, split) for split in ("train", "validation"))
     pairs = itertools.product(covariates.MODELS, HEADS)
-    return [_fit(cohort, outcome, model, head, rows, validation, settings) for model, head in pairs]
+    return [_fit(cohort, outcome, model, head, settings) for model, head in pairs]
 
 
-def _fit(
-    cohort: FollowedCohort,
-    outcome: str,
-    model: str,
-    head: str,
-    rows: np.ndarray,
-    validation: np.ndarray,
-    settings: Predict,
-) -> RiskModel:
+def _fit(cohort: FollowedCohort, outcome: str, model: str, head: str, settings: Predict) -> RiskModel:
+    rows, validation = (cohort.followed(outcome, split) for split in ("train", "validation"))
     made = covariates.fit_covariates(model, cohort, rows, settings.axes)
     training = made.of(cohort, rows), *cohort.times(outcome, rows)
     held_out = made.of(cohort, validation), *cohort.times(outcome, validation)
