@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ecgwas.stats import bootstrap
+
 FOLDS = 5
 REPLICATES = 300
-LEVEL = 0.95
 PENALTIES = 10.0 ** np.arange(-5, 3)  # of the ridge, per recording, for columns of variance 1
 CELLS = 4_000_000  # of the weights held at once
 
@@ -77,11 +78,7 @@ def weights(group: np.ndarray, seed: int, replicates: int = REPLICATES) -> Itera
 
 def interval(replicates: np.ndarray) -> tuple[float, float]:
     """Percentile interval of the replicates that could be computed (Efron 1979); NaN where none could."""
-    known = replicates[np.isfinite(replicates)]
-    if not len(known):
-        return float("nan"), float("nan")
-    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+    return bootstrap.interval(replicates[np.isfinite(replicates)])
 
 
 def r2(y: np.ndarray, predicted: np.ndarray, w: np.ndarray) -> np.ndarray:

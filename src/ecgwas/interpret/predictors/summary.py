@@ -8,9 +8,9 @@ import numpy as np
 from ecgwas import config
 from ecgwas.interpret.predictors.maps import Explained, folds_s
 from ecgwas.interpret.predictors.segments import SEGMENTS
+from ecgwas.stats import Z
 
 OCCLUSIONS = ("line", "usual")
-Z = 1.959964  # of a 95 % interval
 
 
 def mean_interval(values: np.ndarray) -> tuple[float | None, float | None, float | None, int]:
