@@ -61,14 +61,14 @@ def main(
         checkpoint: The model: its encoder, and how signals are made. Not for intervals and demographics.
         strips: The cohort's shards of rhythm strips; for networks.
         beats: Its shards of median beats, and of windows where recordings are longer; for networks.
-        embeddings: Its embeddings by this checkpoint, where they are there already; for probe, combined and finetuned.
+        embeddings: Its embeddings by this checkpoint, where they exist; for probe, combined and finetuned.
         intervals: Its intervals.parquet; for intervals and combined.
         people: Its people table; for intervals and demographics.
         resume: Folder for the state of an unfinished run, removed in the end; without it a killed run starts anew.
         seed: Seed of initial weights, order and augmentation.
         threads: CPU threads.
-        label_share: Share of the training people that keep their labels.
-        label_draw: Number of the draw of these people.
+        label_share: Share of the training people whose labels are used.
+        label_draw: Number of the label subsample.
     """
     from ecgwas.checkpoints import checkpoint as files
 

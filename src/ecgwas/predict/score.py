@@ -16,7 +16,7 @@ BATCH = 128
 
 
 def to_table(ids: pl.DataFrame, scores: Logits, predictor: dict[str, Any]) -> pl.DataFrame:
-    """tables.SCORES, and a logit an outcome; null where it cannot be scored, or the outcome could not be learnt."""
+    """tables.SCORES, and a logit per outcome; null where it cannot be scored, or the outcome was not fitted."""
     outcomes, unfitted = predictor["outcomes"], predictor["unfitted"]
     logits = np.where(np.isfinite(scores.logits), scores.logits, np.nan)
     columns = [pl.Series(name, logits[:, k], dtype=pl.Float64).fill_nan(None) for k, name in enumerate(outcomes)]
@@ -45,12 +45,12 @@ def main(
     Args:
         predictor: What `fit` wrote, of any method.
         recordings: The cohort's recordings.parquet.
-        scores: Written: recording_id, person_id, a logit an outcome, and why there is none.
+        scores: Written: recording_id, person_id, a logit per outcome, and the reason of a missing one.
         strips: Shards of rhythm strips; for networks.
         beats: Shards of median beats, and of windows where recordings are longer; for networks.
         intervals: intervals.parquet; for intervals and combined.
         people: The people table; for intervals and demographics.
-        labels: labels.parquet: only the recordings that count in it are scored; without it all are.
+        labels: labels.parquet: only its recordings are scored; without it all are.
         batch: Windows scored at once.
         threads: CPU threads.
     """

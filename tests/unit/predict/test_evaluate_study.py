@@ -214,7 +214,7 @@ def test_bad_tables_are_refused(study, tmp_path):
     with pytest.raises(UserError, match=r"columns \['split'\] are missing"):
         run(study, tmp_path, "a", labels=[bad])
     pl.concat([labels, labels.head(1)]).write_parquet(bad)
-    with pytest.raises(UserError, match="stands more than once"):
+    with pytest.raises(UserError, match="appears more than once"):
         run(study, tmp_path, "a", labels=[bad])
     with pytest.raises(UserError, match="give one a method, cohort by cohort"):
         run(study, tmp_path, "a", scores=[study / "a-probe.parquet"])

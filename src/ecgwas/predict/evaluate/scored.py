@@ -12,7 +12,7 @@ from ecgwas.errors import UserError
 from ecgwas.stats import bootstrap
 from ecgwas.stats.bootstrap import Draws
 
-LEAST_SCORED = 0.9  # share of the labelled recordings under which a method is left out of the comparison
+LEAST_SCORED = 0.9  # share of the labelled recordings below which a method is excluded from the comparison
 NO_DRAWS = Draws(np.zeros((0, 0), np.int16), 0, "no outcome is estimable")
 Key = tuple[str, float]  # method, share of labels
 
@@ -28,7 +28,7 @@ class Protocol:
 
 @dataclass(frozen=True)
 class CohortScores:
-    """Logits of one cohort: [draw, recording, outcome] of each method and share of labels, NaN where there is none."""
+    """Logits of one cohort: [subsample, recording, outcome] of each method and label share, NaN where missing."""
 
     outcomes: list[str]
     logits: dict[Key, np.ndarray]
@@ -39,10 +39,10 @@ class ScoredOutcome:
     """One outcome in one split of one cohort."""
 
     name: str
-    rows: np.ndarray  # places, among the split's recordings, of those judged
+    rows: np.ndarray  # indices, among the split's recordings, of those evaluated
     y: np.ndarray  # [n], 0 or 1
-    person: np.ndarray  # [n], codes of people in the draws
-    logits: dict[Key, np.ndarray]  # [draw, n]
+    person: np.ndarray  # [n], codes of people in the resamples
+    logits: dict[Key, np.ndarray]  # [subsample, n]
     cases: int  # people
     controls: int  # people without a case
     reason: str | None  # why it is not estimable
@@ -52,7 +52,7 @@ class ScoredOutcome:
 
     @property
     def methods(self) -> dict[str, np.ndarray]:
-        """Logits [n] learnt from all labels, of each method; the first draw where there are several."""
+        """Logits [n] of each method trained on all labels; the first subsample where there are several."""
         return {method: draws[0] for (method, share), draws in self.logits.items() if share == 1}
 
 
@@ -62,7 +62,7 @@ class ScoredSplit:
 
     cohort: str
     split: str
-    labels: pl.DataFrame  # a row a recording
+    labels: pl.DataFrame  # one row per recording
     outcomes: list[ScoredOutcome]
     joint: Draws  # with both classes of every estimable outcome
 
@@ -70,7 +70,7 @@ class ScoredSplit:
 def read_labels(path: Path, settings: Predict | None = None) -> pl.DataFrame:
     """recording_id, person_id, split, time, age, sex and `y:` columns, by recording_id.
 
-    With settings that name outcomes, `y:` of the prevalent ones alone: incident ones are judged by `survival`.
+    With settings that name outcomes, `y:` of the prevalent ones alone: incident ones are evaluated by `survival`.
     """
     if not path.exists():
         raise UserError(f"{path}: no such file")
@@ -81,7 +81,7 @@ def read_labels(path: Path, settings: Predict | None = None) -> pl.DataFrame:
         raise UserError(f"{path}: columns {missing} are missing; make it with python -m ecgwas.predict.labels.labels")
     if table["recording_id"].is_duplicated().any():
         twice = table.filter(pl.col("recording_id").is_duplicated())["recording_id"][0]
-        raise UserError(f"{path}: recording {twice!r} stands more than once; keep one row a recording")
+        raise UserError(f"{path}: recording {twice!r} appears more than once; keep one row per recording")
     for name in outcome_names(table):
         known = table[f"y:{name}"].cast(pl.Float64).drop_nulls().drop_nans()
         wrong = known.filter((known != 0) & (known != 1))
@@ -99,7 +99,7 @@ def outcome_names(labels: pl.DataFrame) -> list[str]:
 
 
 def read_scores(labels: pl.DataFrame, methods: list[str], paths: list[Path]) -> CohortScores:
-    """Scores of each file's method, in the labels' order. Columns share and draw, where there, keep draws apart."""
+    """Scores by method in the order of the labels. Columns share and draw, if present, tell label subsamples apart."""
     outcomes = outcome_names(labels)
     found: dict[Key, list[np.ndarray]] = {}
     for method, path in zip(methods, paths, strict=True):
@@ -115,19 +115,19 @@ def read_scores(labels: pl.DataFrame, methods: list[str], paths: list[Path]) -> 
             )
         missing = {"share": pl.lit(1.0), "draw": pl.lit(0)}
         table = table.with_columns(**{name: value for name, value in missing.items() if name not in table.columns})
-        # Where nobody has a label nobody is scored: the method is there, with no recordings.
+        # Without labels nothing is scored: the method is kept, with no recordings.
         parts = table.partition_by("share", "draw", as_dict=True) or {(1.0, 0): table}
         for (share, _), part in sorted(parts.items()):
             if part["recording_id"].is_duplicated().any():
                 raise UserError(
-                    f"{path}: a recording stands more than once; tell draws apart by columns share and draw"
+                    f"{path}: a recording appears more than once; tell label subsamples apart by columns share and draw"
                 )
             found.setdefault((method, float(share)), []).append(_aligned(labels, part, outcomes))
     return CohortScores(outcomes, {key: np.stack(draws) for key, draws in found.items()})
 
 
 def _aligned(labels: pl.DataFrame, scores: pl.DataFrame, outcomes: list[str]) -> np.ndarray:
-    """[recording, outcome] in the labels' order, NaN where there is no finite score."""
+    """[recording, outcome] in the labels' order, NaN without a finite score."""
     absent = [pl.lit(None, pl.Float64).alias(name) for name in outcomes if name not in scores.columns]
     chosen = scores.with_columns(absent).select("recording_id", pl.col(outcomes).cast(pl.Float64))
     joined = labels.select("recording_id").join(chosen, on="recording_id", how="left", maintain_order="left")

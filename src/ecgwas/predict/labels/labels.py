@@ -1,4 +1,4 @@
-"""Recordings, people, statements, diagnoses, follow-up -> who counts for which outcome, in which split; who not."""
+"""Recordings, people, statements, diagnoses, follow-up -> labels and splits of recordings; exclusions."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ DAYS_A_YEAR = 365.25
 
 @dataclass(frozen=True)
 class Sources:
-    """What is known of a cohort; None where it has no such table."""
+    """Tables of a cohort; None where it has none."""
 
     cohort: str
     people: Path | None
-    statements: pl.DataFrame | None  # recording_id and, where there are such columns, codes, fold, time
+    statements: pl.DataFrame | None  # recording_id and, where present, codes, fold, time
     diagnoses: pl.DataFrame | None  # person_id, code, date
     followup: pl.DataFrame | None  # person_id, end, death
 
     @property
     def coded(self) -> bool:
-        """Whether statements have codes; they may be there for the time or the fold alone."""
+        """Whether statements have codes; they may have the time or the fold alone."""
         return self.statements is not None and "codes" in self.statements.columns
 
 
@@ -48,7 +48,7 @@ def read_sources(cohort: str, labels: config.Labels | None, people: Path | None)
 
 
 def candidates(recordings: pl.DataFrame, sources: Sources) -> pl.DataFrame:
-    """recording_id, person_id, time (ISO), date, fold, codes, age, sex: a row a recording, a person's in order of time.
+    """recording_id, person_id, time (ISO), date, fold, codes, age, sex: one row per recording, each person's by time.
 
     The time of `statements` comes before that of the file; recordings without a time come last.
     """
@@ -87,7 +87,7 @@ def excluded(table: pl.DataFrame, reason: str, detail: str, outcome: str | None 
 def counted(
     table: pl.DataFrame, withdrawn: Path | None, settings: config.Predict, training: bool, seed: int
 ) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
-    """The recordings that count, with their split, and why the others do not."""
+    """The recordings used, with their split, and exclusions with reasons."""
     gone = []
 
     def leave(chosen: pl.Expr, reason: str, detail: str) -> None:
@@ -111,7 +111,7 @@ def counted(
 
 
 def prevalent(table: pl.DataFrame, outcome: config.Outcome, sources: Sources) -> pl.DataFrame:
-    """`table` with y (0, 1 or null) and reason (null where there is a label)."""
+    """`table` with y (0, 1 or null) and reason (null with a label)."""
     if outcome.column:
         return by_column(table, outcome.column, sources)
     stated = matches_any(outcome.codes)
@@ -199,7 +199,7 @@ DETAILS = {
 
 
 def has_source(outcome: config.Outcome, sources: Sources) -> bool:
-    """Whether the cohort's tables can tell who has the outcome."""
+    """Whether the cohort has a source for the outcome."""
     if outcome.column:
         return sources.people is not None and outcome.column in cohort_people.read(sources.people).columns
     if outcome.kind == "incident":
@@ -208,7 +208,7 @@ def has_source(outcome: config.Outcome, sources: Sources) -> bool:
 
 
 def remedy(name: str, outcome: config.Outcome, cohort: str) -> str:
-    """What to write where a training cohort cannot tell of an outcome."""
+    """The remedy where a training cohort has no source for an outcome."""
     if outcome.column:
         return f"predict.outcomes.{name}: the people table of cohort {cohort} has no column {outcome.column}"
     keys = "labels: {diagnoses: …, followup: …}" if outcome.kind == "incident" else "labels: {statements: …}"
@@ -250,18 +250,18 @@ def main(
     training: bool = False,
     seed: int = 1,
 ) -> None:
-    """Say which recordings of a cohort count for which outcome.
+    """Label the recordings of a cohort for each outcome.
 
     Args:
         cohort: Its name, for messages.
         recordings: Its recordings.parquet.
         settings: The predict block, as JSON.
-        labels_out: Written: tables.LABELS, the recordings that count.
-        excluded_out: Written: tables.LABELS_EXCLUDED, the others and why.
+        labels_out: Written: tables.LABELS, the labelled recordings.
+        excluded_out: Written: tables.LABELS_EXCLUDED, the exclusions, with reasons.
         labels: The cohort's labels block, as JSON.
         people: Its table of people.
         withdrawn: People who withdrew consent, one id a line.
-        training: Predictors are fitted to this cohort; all of another cohort's people are tested.
+        training: Predictors are fitted to this cohort; other cohorts are test data as a whole.
         seed: Seed of the split.
     """
     sources = read_sources(cohort, labels, people)

@@ -1,4 +1,4 @@
-"""A bundle and a folder of ECG files -> a CSV with a row a file: probabilities, or the reason why there are none."""
+"""A bundle and a folder of ECG files -> a CSV with one row per file: probabilities, or why they are missing."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -68,7 +68,7 @@ def main(bundle: Path, ecgs: Path, out: Path, format: str = "auto") -> None:
     Args:
         bundle: A folder that predict.bundle wrote.
         ecgs: The folder of files.
-        out: CSV, written: a row a file, and why a file has no scores.
+        out: CSV, written: one row per file, with the reason where it has no scores.
         format: auto (by suffix and content), or that of all files: wfdb, muse, philips, cardiosoft, aecg, dicom,
             scp, edf.
     """

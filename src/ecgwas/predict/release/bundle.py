@@ -1,4 +1,4 @@
-"""A fitted predictor and how it was judged -> one folder that scores ECG files: weights, settings, model card."""
+"""A fitted predictor and its evaluation -> one folder that scores ECG files: weights, settings, model card."""
 
 import json
 from pathlib import Path
@@ -83,7 +83,7 @@ def flatten(value: Any, at: str = "") -> tuple[dict[str, torch.Tensor], Any]:
 
 
 def unflatten(tensors: dict[str, torch.Tensor], rest: dict[str, Any]) -> dict[str, Any]:
-    """What `flatten` was given."""
+    """Inverse of `flatten`."""
     for path, x in tensors.items():
         *above, name = path.split("/")
         place = rest
@@ -138,7 +138,7 @@ def value_of(table: pl.DataFrame | None, outcome: str, column: str, **wanted: st
 
 
 def outcome_entry(predictor: dict[str, Any], name: str, performance: Any, thresholds: Any) -> dict[str, Any]:
-    """What config.json says of one outcome."""
+    """Entry of one outcome in config.json."""
     platt = [value_of(performance, name, "value", metric=f"platt_{part}") for part in ("slope", "intercept")]
     return {
         "name": name,
@@ -149,7 +149,7 @@ def outcome_entry(predictor: dict[str, Any], name: str, performance: Any, thresh
 
 
 def markdown(table: pl.DataFrame | None, columns: list[str]) -> str:
-    """A table of the card, or the word that there is none."""
+    """A table of the card; "Not evaluated." without one."""
     if table is None or table.is_empty():
         return "Not evaluated."
     cells = [["" if x is None else f"{x:.3f}" if isinstance(x, float) else str(x) for x in row]
@@ -208,7 +208,7 @@ def main(
         name: What the card calls it.
         settings: The `release` block, for the licence.
         bundle: Written: the folder, with model.safetensors, config.json and README.md.
-        performance: performance.parquet of the evaluation; without it nothing is said of it.
+        performance: performance.parquet of the evaluation; without it the card has none.
         thresholds: thresholds.parquet, likewise.
         subgroups: subgroups.parquet, likewise.
     """
