@@ -1,13 +1,13 @@
-"""Who counts for which outcome, and what predictors say of them."""
+"""Labelled recordings of each outcome, and scores of predictors."""
 
 from ecgwas.tables.base import Table
 
 LABELS = Table("cohorts/{cohort}/predict/labels.parquet", {
-    "recording_id": ("String", "A recording that counts (predict.recording)."),
+    "recording_id": ("String", "A recording used (predict.recording)."),
     "person_id": ("String", "Its person."),
-    "split": ("String", "train, validation or test; of cohorts that predictors are not fitted to, test."),
-    "time": ("String", "When it was recorded, ISO 8601; null where not known."),
-    "age": ("Float64", "Age by the people table, years; null where not known, or 120 and more."),
+    "split": ("String", "train, validation or test; test in all cohorts but the training cohort."),
+    "time": ("String", "When it was recorded, ISO 8601; null where unknown."),
+    "age": ("Float64", "Age by the people table, years; null where unknown, or 120 and more."),
     "sex": ("String", "Sex by the people table."),
 }, further={
     "y:{outcome}": ("Float64", "1 case, 0 control, null unlabelled."),
@@ -16,20 +16,20 @@ LABELS = Table("cohorts/{cohort}/predict/labels.parquet", {
 })
 
 LABELS_EXCLUDED = Table("cohorts/{cohort}/predict/excluded.parquet", {
-    "recording_id": ("String", "Recording that does not count."),
+    "recording_id": ("String", "Excluded recording."),
     "person_id": ("String", "Its person."),
-    "outcome": ("String", "For which outcome; null: for all."),
+    "outcome": ("String", "The outcome; null: all outcomes."),
     "reason": ("String", "fold, another_recording; of an outcome: no_statement, no_time, unknown_person, no_value, no_followup, prevalent, undated_diagnosis, left_before_landmark, no_source."),
-    "detail": ("String", "What was seen."),
+    "detail": ("String", "The finding, in words."),
 })
 
 SCORES = Table("cohorts/{cohort}/predict/{model}/scores-{fitted}.parquet", {
     "recording_id": ("String", "The recordings of labels.parquet."),
     "person_id": ("String", "Their person."),
     "method": ("String", "How the predictor was made (predict.methods)."),
-    "share": ("Float64", "Share of the training people whose labels it learnt from."),
-    "draw": ("Int32", "Number of the draw of these people."),
-    "reason": ("String", "Why there is no score: nothing_to_see; null where there is one."),
+    "share": ("Float64", "Share of the training people whose labels it was trained on."),
+    "draw": ("Int32", "Number of the label subsample."),
+    "reason": ("String", "Why the score is missing: nothing_to_see; null where it is not."),
 }, further={
     "{outcome}": ("Float64", "Logit of an outcome."),
 })
