@@ -126,7 +126,8 @@ def offsets(cohort: Cohort, y: np.ndarray, c: np.ndarray, block: int, rng: np.ra
 
     fold = rng.permutation(np.arange(len(y)) % 5)
     names = [str(k) for k in rows]
-    return ridge.predict(blocks, len(cohort.g), len(starts), linear.project_out(q, y), q, fold, names, y.shape[1]).loco
+    genotypes = ridge.Genotypes(blocks, len(cohort.g), len(starts), names)
+    return ridge.predict(genotypes, linear.project_out(q, y), q, fold, ridge.Options(y.shape[1])).loco
 
 
 def scan(cohort: Cohort, y: np.ndarray, c: np.ndarray, loco: np.ndarray | None, tested: list[int]) -> np.ndarray:

@@ -23,7 +23,8 @@ def fit(frozen, level1):
         return ((str(first // 60), dosage[first : first + 20]) for first in range(0, len(dosage), 20))
 
     fold, lambdas = np.arange(len(y)) // 80, (list(frozen["alphas"]), level1)
-    return ridge.predict(blocks, 180, 9, y, q, fold, ["0", "1", "2"], 4, torch.float64, lambdas)
+    genotypes = ridge.Genotypes(blocks, 180, 9, ["0", "1", "2"])
+    return ridge.predict(genotypes, y, q, fold, ridge.Options(4, torch.float64, lambdas))
 
 
 def test_predictions_agree(frozen):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ecgwas.finemap.credible_sets import credible_sets
-from ecgwas.finemap.susie import adjusted_z, susie
+from ecgwas.finemap.susie import Options, adjusted_z, susie
 
 pysusie = pytest.importorskip("pysusie")
 
@@ -55,7 +55,7 @@ def test_same_pips_sets_and_bound(estimate_prior_variance, tolerance, estimate_r
             "estimate_prior_variance": estimate_prior_variance,
             "estimate_residual_variance": estimate_residual_variance,
         }
-        ours = susie(adjusted_z(t, df), R, df + 2, max_iterations=500, **options)
+        ours = susie(adjusted_z(t, df), R, df + 2, Options(max_iterations=500, **options))
         for k, z in enumerate(t):
             theirs = pysusie.susie_rss(z=z, R=R, n=df[k] + 2, max_iter=500, n_purity=10**6, **options)
             sets = credible_sets(ours.alpha[k], ours.prior_variance[k], ours.log_bf[k], R)
@@ -91,7 +91,7 @@ def test_same_on_real_linkage(realdata: Path):
         y = 0.4 * x[j] + rng.normal(size=489)
         r = x @ (y - y.mean()) / 489 / y.std()
         t = r * np.sqrt(487 / (1 - r**2))
-        ours = susie(adjusted_z(t[None], [487]), R, [489], max_iterations=500)
+        ours = susie(adjusted_z(t[None], [487]), R, [489], Options(max_iterations=500))
         theirs = pysusie.susie_rss(z=t, R=R, n=489, max_iter=500, n_purity=10**6, estimate_residual_variance=True)
         sets = credible_sets(ours.alpha[0], ours.prior_variance[0], ours.log_bf[0], R)
         assert np.abs(ours.pip[0] - theirs["pip"]).max() < 1e-4

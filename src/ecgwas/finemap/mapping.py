@@ -9,7 +9,7 @@ from ecgwas.finemap import ld
 from ecgwas.finemap.credible_sets import CredibleSet, credible_sets
 from ecgwas.finemap.regions import JOINT, Region
 from ecgwas.finemap.shared_effect import shared_effect
-from ecgwas.finemap.susie import adjusted_z, susie
+from ecgwas.finemap.susie import Options, adjusted_z, susie
 from ecgwas.gwas import trait_groups
 from ecgwas.stats import linear, tails
 
@@ -80,23 +80,30 @@ def map_axes(
     if not len(panel.used):
         return {}
     df = np.full(len(traits), float(group.df))
-    fit = susie(
-        adjusted_z(t[:, panel.used], df),
-        panel.R,
-        df + 2,
+    options = Options(
         effects=settings.effects,
         prior_variance=settings.prior_variance,
         estimate_residual_variance=settings.estimate_residual_variance,
         max_iterations=settings.max_iterations,
     )
-    wanted, everything = (settings.coverage, settings.min_abs_corr), np.arange(region.variants.height)
+    fit = susie(adjusted_z(t[:, panel.used], df), panel.R, df + 2, options)
+    purity = settings.min_abs_corr
     found = {}
     for k, trait in enumerate(traits):
-        sets = credible_sets(fit.alpha[k], fit.prior_variance[k], fit.log_bf[k], panel.R, *wanted)
-        done = int(fit.iterations[k]), bool(fit.converged[k])
-        p = tails.from_t(t[k], np.inf if normal else group.df)
-        about = p, panel.lead_r2, panel.n, panel.min_eigenvalue
-        found[trait] = Result(trait, everything, panel.used, fit.pip[k], sets, *done, *about)
+        sets = credible_sets(fit.alpha[k], fit.prior_variance[k], fit.log_bf[k], panel.R, settings.coverage, purity)
+        found[trait] = Result(
+            trait=trait,
+            covered=np.arange(region.variants.height),
+            rows=panel.used,
+            pip=fit.pip[k],
+            sets=sets,
+            iterations=int(fit.iterations[k]),
+            converged=bool(fit.converged[k]),
+            neg_log10_p=tails.from_t(t[k], np.inf if normal else group.df),
+            lead_r2=panel.lead_r2,
+            n=panel.n,
+            min_eigenvalue=panel.min_eigenvalue,
+        )
     return found
 
 
@@ -129,9 +136,19 @@ def map_joint(region: Region, group: trait_groups.Group, locus: int, settings: F
     fit = shared_effect(z, settings.max_iterations)
     strength, always = np.array([fit.log_bf]), np.ones(1)
     sets = credible_sets(fit.pip[None], always, strength, panel.R, settings.coverage, settings.min_abs_corr)
-    about = p, panel.lead_r2, panel.n, panel.min_eigenvalue
-    covered = np.flatnonzero(mine)
-    return Result(JOINT, covered, panel.used, fit.pip, sets, fit.iterations, fit.converged, *about)
+    return Result(
+        trait=JOINT,
+        covered=np.flatnonzero(mine),
+        rows=panel.used,
+        pip=fit.pip,
+        sets=sets,
+        iterations=fit.iterations,
+        converged=fit.converged,
+        neg_log10_p=p,
+        lead_r2=panel.lead_r2,
+        n=panel.n,
+        min_eigenvalue=panel.min_eigenvalue,
+    )
 
 
 def trait_results(region: Region, cohort: ld.Cohort, settings: Finemap) -> dict[str, Result]:

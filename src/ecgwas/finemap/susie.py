@@ -151,36 +151,38 @@ class State:
             self.__dict__[name][rows] = value
 
 
-def susie(
-    z: np.ndarray,
-    R: np.ndarray,
-    n: np.ndarray,
-    effects: int = 10,
-    prior_variance: float = 0.2,
-    estimate_prior_variance: bool = True,
-    estimate_residual_variance: bool = True,
-    max_iterations: int = 100,
-    tolerance: float = 1e-3,
-) -> Fit:
-    """Fit adjusted z scores [K, p] with LD `R` [p, p] and people `n` [K]; each trait ends as if it were alone.
+@dataclass(frozen=True)
+class Options:
+    """How to fit; names and defaults are those of susieR, where it has them."""
 
-    A trait has converged when an iteration adds less than `tolerance` to its evidence lower bound.
-    """
+    effects: int = 10  # at most
+    prior_variance: float = 0.2  # of an effect, in units of the trait's variance; the start where it is estimated
+    estimate_prior_variance: bool = True
+    estimate_residual_variance: bool = True
+    max_iterations: int = 100
+    tolerance: float = 1e-3  # converged when an iteration adds less to the evidence lower bound
+
+
+DEFAULTS = Options()
+
+
+def susie(z: np.ndarray, R: np.ndarray, n: np.ndarray, options: Options = DEFAULTS) -> Fit:
+    """Fit adjusted z scores [K, p] with LD `R` [p, p] and people `n` [K]; each trait ends as if it were alone."""
     z, n = np.atleast_2d(z).astype(float), np.atleast_1d(n).astype(float)
-    state = State(z / np.sqrt(n - 1)[:, None], n, min(effects, z.shape[1]), prior_variance)
+    state = State(z / np.sqrt(n - 1)[:, None], n, min(options.effects, z.shape[1]), options.prior_variance)
     elbo: list[list[float]] = [[] for _ in z]
     converged = np.zeros(len(z), bool)
-    for _ in range(max_iterations):
+    for _ in range(options.max_iterations):
         active = np.flatnonzero(~converged)
         if not len(active):
             break
         part = state.take(active)
         for effect in range(part.alpha.shape[1]):
-            part.update_effect(effect, R, estimate_prior_variance)
+            part.update_effect(effect, R, options.estimate_prior_variance)
         for k, value in zip(active, part.elbo(), strict=True):
-            converged[k] = bool(elbo[k]) and value - elbo[k][-1] < tolerance
+            converged[k] = bool(elbo[k]) and value - elbo[k][-1] < options.tolerance
             elbo[k].append(float(value))
-        if estimate_residual_variance:
+        if options.estimate_residual_variance:
             estimate = np.maximum(part.residual_squares() / part.n, 1e-6)
             part.sigma2 = np.where(converged[active], part.sigma2, estimate)
         state.put(active, part)

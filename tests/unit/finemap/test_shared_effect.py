@@ -6,7 +6,7 @@ from scipy.stats import chi2
 
 from ecgwas.finemap.credible_sets import smallest_set
 from ecgwas.finemap.shared_effect import shared_effect
-from ecgwas.finemap.susie import adjusted_z, susie
+from ecgwas.finemap.susie import Options, adjusted_z, susie
 
 PEOPLE, VARIANTS, AXES = 1500, 250, 12
 
@@ -18,7 +18,7 @@ def test_one_axis_is_a_single_effect(genotypes):
     y = np.random.default_rng(1).normal(size=PEOPLE) + 0.3 * x[40]
     r = np.array([np.corrcoef(y, row)[0, 1] for row in x])[None]
     z = adjusted_z(r * np.sqrt((PEOPLE - 2) / (1 - r**2)), [PEOPLE - 2])
-    single = susie(z, R, [PEOPLE], effects=1, estimate_residual_variance=False)
+    single = susie(z, R, [PEOPLE], Options(effects=1, estimate_residual_variance=False))
     joint = shared_effect(z)
     np.testing.assert_allclose(joint.pip, single.alpha[0, 0], atol=1e-6)
     assert joint.log_bf == pytest.approx(single.log_bf[0, 0], abs=1e-6)

@@ -7,7 +7,7 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 from ecgwas.finemap.credible_sets import credible_sets
-from ecgwas.finemap.susie import adjusted_z, best_ratio, log_bayes_factors, susie
+from ecgwas.finemap.susie import Options, adjusted_z, best_ratio, log_bayes_factors, susie
 
 PEOPLE, VARIANTS = 1000, 250
 
@@ -36,7 +36,7 @@ def planted(genotypes, seed: int, traits: int, causal: int, variance: float = 0.
 
 def fit(t: np.ndarray, R: np.ndarray, **options):
     df = np.full(len(t), PEOPLE - 2.0)
-    return susie(adjusted_z(t, df), R, df + 2, max_iterations=200, **options)
+    return susie(adjusted_z(t, df), R, df + 2, Options(max_iterations=200, **options))
 
 
 def test_adjusted_z_is_scaled_correlation(genotypes):

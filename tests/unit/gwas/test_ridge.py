@@ -35,7 +35,8 @@ def blocks(g, size=20, per_contig=60):
 
 
 def fit(g, y, q, fold, dtype=torch.float64, tile=8, **options):
-    return ridge.predict(blocks(g), len(g), len(g) // 20, y, q, fold, CONTIGS, tile, dtype, **options)
+    genotypes = ridge.Genotypes(blocks(g), len(g), len(g) // 20, CONTIGS)
+    return ridge.predict(genotypes, y, q, fold, ridge.Options(tile, dtype, **options))
 
 
 def plainly(g, y, q, fold, contig_of_block):
@@ -187,7 +188,7 @@ def test_level_one_in_pieces_is_level_one_at_once(monkeypatch):
 @pytest.mark.parametrize(("n", "variants", "traits"), [(50_000, 500_000, 256), (5_000, 20_000, 64)])
 def test_the_plan_keeps_its_promise(n, variants, traits):
     memory = 64 * 10**9
-    plan = ridge.plan(n, traits, variants // 1000, 1000, 5, memory)
+    plan = ridge.plan(ridge.Size(n, traits, variants // 1000, 1000), memory)
     assert plan.bytes <= memory
     assert plan.passes <= 3
     assert plan.traits * plan.passes >= traits
@@ -209,10 +210,11 @@ def blocks():
     for k in range(22 * per):
         yield contigs[k // per], np.random.default_rng(k).integers(0, 3, (size, n)).astype(np.float32)
 def go(tile, traits):
-    ridge.predict(blocks, 22 * per * size, 22 * per, y[:, :traits], q, np.arange(n) % 5, contigs, tile)
+    genotypes = ridge.Genotypes(blocks, 22 * per * size, 22 * per, contigs)
+    ridge.predict(genotypes, y[:, :traits], q, np.arange(n) % 5, ridge.Options(tile))
 def peak():  # of this program alone: ru_maxrss starts from what the test's process had
     return 1024 * int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
-plan = ridge.plan(n, T, 22 * per, size, 5, memory + ridge.LEVEL1_BYTES)
+plan = ridge.plan(ridge.Size(n, T, 22 * per, size), memory + ridge.LEVEL1_BYTES)
 go(1, 1)  # libraries are loaded, threads have their buffers
 before = peak()
 go(plan.traits, T)

@@ -126,10 +126,8 @@ def main(
         excluded_out: Written: traits and variants that were not used, with reasons.
     """
     torch.set_num_threads(threads)
-    people, table = (
-        read_people(traits, covariates, samples),
-        usable(read_variants(variants), settings),
-    )
+    people = read_people(traits, covariates, samples)
+    table = usable(read_variants(variants), settings)
     wanted = blocks_of(table["contig"].to_list(), settings.block)
     y, q, reasons = residual(people)
     fit = np.flatnonzero([reason is None for reason in reasons])
@@ -138,8 +136,8 @@ def main(
     torch.backends.cuda.matmul.allow_tf32 = False
     ratio, item = len(ridge.HERITABILITIES), 8 if settings.dtype == "float64" else 4
     contigs = list(dict.fromkeys(table["contig"]))
-    memory, shape = available(settings.memory_mb), (len(y), len(fit), len(wanted), settings.block, ratio)
-    plan = ridge.plan(*shape, memory, item, settings.folds, len(contigs))
+    size = ridge.Size(len(y), len(fit), len(wanted), settings.block, ratio, item, settings.folds, len(contigs))
+    plan = ridge.plan(size, available(settings.memory_mb))
     print(
         f"{table.height} variants in {len(wanted)} blocks, {len(y)} people, {len(fit)} traits: {plan.passes} passes"
         f" over the genotypes, {plan.bytes / 2**20:.0f} MB; on disk only the predictions, at most"
@@ -155,9 +153,8 @@ def main(
                     print(f"block {done} of {len(wanted)}", flush=True)
                 yield contig, reader.read(slice(first, last))
 
-        found = ridge.predict(
-            read, table.height, len(wanted), y[:, fit], q, fold, contigs, plan.traits, DTYPES[settings.dtype]
-        )
+        genotypes = ridge.Genotypes(read, table.height, len(wanted), contigs)
+        found = ridge.predict(genotypes, y[:, fit], q, fold, ridge.Options(plan.traits, DTYPES[settings.dtype]))
     explained = 1 - found.errors.min(axis=1) / len(y)
     print(f"share of variance predicted out of fold: median {np.median(explained):.3f}", flush=True)
     excluded_rows = excluded(reasons, people.traits, table, found.used)

@@ -130,31 +130,36 @@ class Plan:
     bytes: int
 
 
-def plan(
-    n: int,
-    n_traits: int,
-    blocks: int,
-    block: int,
-    ratio: int,
-    memory_bytes: int,
-    item: int = 4,
-    folds: int = 5,
-    contigs: int = 22,
-) -> Plan:
+@dataclass(frozen=True)
+class Size:
+    """Size of the regressions of step 1."""
+
+    people: int
+    traits: int
+    blocks: int
+    block: int  # variants of a block
+    penalties: int = len(HERITABILITIES)
+    item: int = 4  # bytes of a number
+    folds: int = 5
+    contigs: int = 22
+
+
+def plan(size: Size, memory_bytes: int) -> Plan:
     """The largest even tile of traits whose predictors lie in memory beside all else; at least one trait.
 
     Held for a trait of the tile: n L predictors, and those of one block three times over. Held once: the genotypes of a
     block five times (read, sorted, centred, two masks), its 2F + R + 4 square matrices, level 1's equations. Held for
     all traits: values (float64, three times), predictions of C + 1 chromosomes, and these again as the table.
     """
-    predictors = blocks * ratio
-    fixed = item * (5 * n * block + (2 * folds + ratio + 4) * block**2)
-    fixed += max(LEVEL1_BYTES, level1_bytes(n, predictors, folds, ratio, item))
-    fixed += n_traits * n * (24 + 2 * item * (contigs + 1))
+    n, ratio, item = size.people, size.penalties, size.item
+    predictors = size.blocks * ratio
+    fixed = item * (5 * n * size.block + (2 * size.folds + ratio + 4) * size.block**2)
+    fixed += max(LEVEL1_BYTES, level1_bytes(n, predictors, size.folds, ratio, item))
+    fixed += size.traits * n * (24 + 2 * item * (size.contigs + 1))
     each = item * n * (predictors + 3 * ratio + 1)
-    passes = max(1, -(-n_traits * each // max(memory_bytes - fixed, each)))
-    traits = -(-n_traits // passes)
-    return Plan(traits, -(-n_traits // traits), predictors, fixed + traits * each)
+    passes = max(1, -(-size.traits * each // max(memory_bytes - fixed, each)))
+    traits = -(-size.traits // passes)
+    return Plan(traits, -(-size.traits // traits), predictors, fixed + traits * each)
 
 
 def level1_bytes(n: int, predictors: int, folds: int, ratio: int, item: int) -> int:
@@ -165,6 +170,25 @@ def level1_bytes(n: int, predictors: int, folds: int, ratio: int, item: int) -> 
 Blocks = Callable[[], Iterator[tuple[str, np.ndarray]]]
 
 
+@dataclass(frozen=True)
+class Genotypes:
+    """Genotypes in blocks of one chromosome each, chromosomes in the order of `contigs`."""
+
+    blocks: Blocks  # () -> (contig, ALT dosages [b, n]) of each block; called once per tile of traits
+    n_variants: int
+    n_blocks: int
+    contigs: list[str]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to compute: `tile` traits at once, each with a pass over the genotypes; penalties of both levels."""
+
+    tile: int
+    dtype: torch.dtype = torch.float32
+    lambdas: tuple[list[float], list[float]] | None = None  # None: those of HERITABILITIES
+
+
 class Fitted(NamedTuple):
     """LOCO predictions [C + 1, n, T], errors [T, R] of each level-1 penalty, which variants [M] were used."""
 
@@ -173,25 +197,14 @@ class Fitted(NamedTuple):
     used: np.ndarray
 
 
-def predict(
-    blocks: Blocks,
-    n_variants: int,
-    n_blocks: int,
-    y: np.ndarray,
-    q: np.ndarray,
-    fold: np.ndarray,
-    contigs: list[str],
-    tile: int,
-    dtype: torch.dtype = torch.float32,
-    lambdas: tuple[list[float], list[float]] | None = None,
-) -> Fitted:
-    """Leave-one-chromosome-out predictions of residual traits y [n, T], with what was chosen and used.
+def predict(genotypes: Genotypes, y: np.ndarray, q: np.ndarray, fold: np.ndarray, options: Options) -> Fitted:
+    """Leave-one-chromosome-out predictions of residual traits y [n, T]; `fold` [n] labels the folds of people.
 
-    `blocks()` yields (contig, ALT dosages [b, n]) of `n_blocks` blocks of one chromosome each, chromosomes in the
-    order of `contigs`. y has no missing values (mean-imputed), none is constant, and it is orthogonal to q [n, c], an
-    orthonormal basis of intercept and covariates. `tile` traits are held at once, a pass over the genotypes each.
+    y has no missing values (mean-imputed), none is constant, and it is orthogonal to q [n, c], an orthonormal basis of
+    intercept and covariates.
     """
-    lambdas = lambdas or (penalties(n_variants), penalties(n_blocks * len(HERITABILITIES)))
+    contigs, tile, dtype, n_blocks = genotypes.contigs, options.tile, options.dtype, genotypes.n_blocks
+    lambdas = options.lambdas or (penalties(genotypes.n_variants), penalties(n_blocks * len(HERITABILITIES)))
     folds = make_folds(fold)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     back = torch.from_numpy(np.argsort(folds.order)).to(device)
@@ -202,7 +215,7 @@ def predict(
         y_ = torch.from_numpy(y[:, first : first + tile].T[:, folds.order]).to(device, dtype)
         scale = y_.square().mean(1).sqrt()
         y_ = y_ / scale.clamp(min=1e-30)[:, None]
-        w, columns, used = _predictors(blocks, n_blocks, y_, q_, folds, lambdas[0])
+        w, columns, used = _predictors(genotypes.blocks, n_blocks, y_, q_, folds, lambdas[0])
         chromosome = [slice(*_span(columns, contig, len(lambdas[0]))) for contig in contigs]
         one = level1_bytes(len(y), w.shape[1], len(folds.slices), len(lambdas[1]), w.element_size())
         for some in torch.arange(len(y_)).split(max(1, LEVEL1_BYTES // one)):
