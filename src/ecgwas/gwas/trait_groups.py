@@ -6,11 +6,10 @@ import numpy as np
 
 from ecgwas.errors import UserError
 from ecgwas.gwas.engines.leverages import Leverages, measure
-from ecgwas.stats.linear import orthonormal, project_out
+from ecgwas.stats.linear import ROUNDING, orthonormal, project_out
 
 EIGEN_FLOOR = 1e-4  # of the correlation matrix: traits more collinear than this are one trait to the joint test
 MIN_PEOPLE = 10  # degrees of freedom of a test, and one
-ROUNDING = 1e-9  # a trait that varies by less than this share of its size does not vary
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
-NEAR_CONSTANT = 1e-9  # residual SD below this share of the column's own size is rounding error
+from ecgwas.stats.linear import ROUNDING
+
 EIGEN_FLOOR = 1e-10  # of the largest eigenvalue: directions below carry rounding error only
 
 
@@ -34,7 +35,7 @@ def normal_scores(y: np.ndarray) -> np.ndarray:
 
 def constant(y: np.ndarray, resid: np.ndarray) -> bool:
     """Whether a column has nothing left to analyse once an intercept and covariates are taken out."""
-    return bool(np.std(resid) <= NEAR_CONSTANT * max(np.abs(y).max(initial=0.0), 1e-300))
+    return bool(np.std(resid) <= ROUNDING * max(np.abs(y).max(initial=0.0), 1e-300))
 
 
 @dataclass(frozen=True)

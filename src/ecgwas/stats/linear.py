@@ -6,6 +6,7 @@ is that of the genotype's residual on the covariates in a regression of the trai
 
 import numpy as np
 
+ROUNDING = 1e-9  # a variable that varies by less than this share of its size is constant
 RANK = 1e-8  # a covariate direction below this share of the largest is no direction
 KEEP_VARIANCE = 1e-6  # share of a genotype's variance that must be left after the covariates
 BLOCK = 256  # variants worked on at a time: temporary arrays do not grow with the variants

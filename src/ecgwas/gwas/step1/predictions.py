@@ -20,7 +20,6 @@ from ecgwas.stats import linear
 
 AUTOSOMES = [str(number) for number in range(1, 23)]
 FOLDS = 9  # stream of random numbers
-ROUNDING = 1e-9  # a trait that varies by less than this share of its size does not vary
 
 
 def usable(variants: pl.DataFrame, settings: Step1) -> pl.DataFrame:
@@ -57,8 +56,8 @@ def residual(people: People) -> tuple[np.ndarray, np.ndarray, list[str | None]]:
     y = np.where(seen, y - y.sum(axis=0) / np.maximum(seen.sum(axis=0), 1), 0)
     size = np.abs(np.where(seen, people.y, 0)).max(axis=0)
     rest = linear.project_out(q, y)
-    flat = np.abs(y).max(axis=0) <= ROUNDING * size
-    nothing_left = np.linalg.norm(rest, axis=0) <= ROUNDING * np.linalg.norm(y, axis=0)
+    flat = np.abs(y).max(axis=0) <= linear.ROUNDING * size
+    nothing_left = np.linalg.norm(rest, axis=0) <= linear.ROUNDING * np.linalg.norm(y, axis=0)
     words = np.select([~seen.any(axis=0), flat, nothing_left], ["no_values", "constant", "collinear"], "")
     rest[:, words != ""] = 0
     return rest, q, [str(word) or None for word in words]
