@@ -56,14 +56,14 @@ class People:
 def read_people(traits: Path, covariates: Path, samples: Path, loco: Path | None = None) -> People:
     """People of the trait table, with covariates and the rows of their samples in the genotype files."""
     y, c = tables.TRAITS.read(traits), tables.COVARIATES.read(covariates)
-    known = tables.SAMPLES.read(samples, ["sample_id", "index"])
+    genotyped = tables.SAMPLES.read(samples, ["sample_id", "index"])
     joined = y.select("sample_id").join(
-        known.select("sample_id", "index"), on="sample_id", how="left", maintain_order="left"
+        genotyped.select("sample_id", "index"), on="sample_id", how="left", maintain_order="left"
     )
     n_missing = joined["index"].null_count()
     if n_missing or y.is_empty():
         raise UserError(
-            f"{traits}: {y.height} people with traits, {known.height} samples in {samples},"
+            f"{traits}: {y.height} people with traits, {genotyped.height} samples in {samples},"
             f" {y.height - n_missing} in both; all must have a sample: make the traits again from these samples"
         )
     if y["sample_id"].to_list() != c["sample_id"].to_list():

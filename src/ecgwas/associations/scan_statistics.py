@@ -52,21 +52,21 @@ class Scan:
 
     def t_at(self, rows: np.ndarray) -> np.ndarray:
         """[V', T] of some variants, in ascending order; only row groups that hold one of them are read."""
-        names, found, first = [f"t:{name}" for name in self.names], [np.empty((0, len(self.names)))], 0
+        names, blocks, first = [f"t:{name}" for name in self.names], [np.empty((0, len(self.names)))], 0
         for file, number, size in row_groups(self.parts):
             here = rows[(rows >= first) & (rows < first + size)] - first
             if len(here):
-                found.append(as_floats(pl.from_arrow(file.read_row_group(number, names))[here].select(names)))
+                blocks.append(as_floats(pl.from_arrow(file.read_row_group(number, names))[here].select(names)))
             first += size
-        return np.concatenate(found)
+        return np.concatenate(blocks)
 
     def beyond(self, bounds: np.ndarray) -> np.ndarray:
         """[V] whether |t| of any trait is at or above its bound [T]; a row group at a time."""
-        names, found = [f"t:{name}" for name in self.names], [np.empty(0, bool)]
+        names, blocks = [f"t:{name}" for name in self.names], [np.empty(0, bool)]
         for part in self.parts:
             for batch in tables.SUMSTATS.batches(part, names):
-                found.append((np.abs(as_floats(batch.select(names))) >= bounds).any(axis=1))
-        return np.concatenate(found)
+                blocks.append((np.abs(as_floats(batch.select(names))) >= bounds).any(axis=1))
+        return np.concatenate(blocks)
 
     def yy(self, rows: np.ndarray) -> np.ndarray:
         """[V', T] squared length of the residual trait that was tested at each of `rows`."""
@@ -129,10 +129,10 @@ def read_scan(sumstats: list[Path], trait_table: Path) -> Scan:
 
 def lengths_at(lengths: pl.DataFrame, variants: pl.DataFrame, trait: str) -> np.ndarray:
     """[V] squared length of the residual trait tested at each of `variants`, from a table of trait, contig, yy."""
-    mine = lengths.filter(trait=trait)
-    if mine["contig"].null_count():
-        return np.full(variants.height, mine["yy"][0])
-    known = mine.select("contig", "yy")
+    of_trait = lengths.filter(trait=trait)
+    if of_trait["contig"].null_count():
+        return np.full(variants.height, of_trait["yy"][0])
+    known = of_trait.select("contig", "yy")
     return variants.select("contig").join(known, on="contig", how="left", maintain_order="left")["yy"].to_numpy()
 
 

@@ -47,7 +47,7 @@ def credible_sets(
     Effects of zero prior variance have none, equal sets count once, and sets whose purity is below `min_abs_corr`
     are dropped (Wang et al. 2020, section 3.2): such an effect is not distinguished from noise.
     """
-    found, seen = [], set()
+    sets, seen = [], set()
     for effect in np.argsort(-log_bf, kind="stable"):
         variants = smallest_set(alpha[effect], coverage)
         if prior_variance[effect] <= PRIOR_TOLERANCE or variants.tobytes() in seen:
@@ -56,5 +56,5 @@ def credible_sets(
         smallest, mean = purity(variants, R)
         if smallest >= min_abs_corr:
             mass, lead = float(alpha[effect, variants].sum()), int(alpha[effect].argmax())
-            found.append(CredibleSet(variants, lead, mass, smallest, mean, float(log_bf[effect])))
-    return found
+            sets.append(CredibleSet(variants, lead, mass, smallest, mean, float(log_bf[effect])))
+    return sets

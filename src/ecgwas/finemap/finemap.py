@@ -23,9 +23,9 @@ def check_scan(cohort: ld.Cohort, trait_table: Path) -> None:
     listed = tables.SCAN_TRAITS.read(trait_table, ["trait", "df", "n"])
     scanned = {trait: df or n for trait, df, n in listed.rows()}
     groups = {trait: cohort.group_of(trait) for trait in cohort.people.traits}
-    here = {trait: len(g.rows) if cohort.people.binary else g.df for trait, g in groups.items()}
-    if scanned != here:
-        differ = sorted(set(scanned.items()) ^ set(here.items()))[0][0]
+    analysed = {trait: len(g.rows) if cohort.people.binary else g.df for trait, g in groups.items()}
+    if scanned != analysed:
+        differ = sorted(set(scanned.items()) ^ set(analysed.items()))[0][0]
         raise UserError(
             f"{trait_table}: trait {differ} was scanned in other people than the traits table has; rerun the gwas stage"
         )
@@ -95,8 +95,8 @@ def main(
         print(summary(region, mapped), flush=True)
         return result_tables.region_tables(region, mapped)
 
-    found = regions.spans(tables.LOCI.read(loci).to_dicts(), settings.window_bp)
-    result_tables.stream(in_order(one, found, threads), [credible_sets, pips, diagnostics])
+    spans = regions.spans(tables.LOCI.read(loci).to_dicts(), settings.window_bp)
+    result_tables.stream(in_order(one, spans, threads), [credible_sets, pips, diagnostics])
 
 
 if __name__ == "__main__":

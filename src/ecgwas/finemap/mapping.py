@@ -88,10 +88,10 @@ def map_axes(
     )
     fit = susie(adjusted_z(t[:, panel.used], df), panel.R, df + 2, options)
     purity = settings.min_abs_corr
-    found = {}
+    results = {}
     for k, trait in enumerate(traits):
         sets = credible_sets(fit.alpha[k], fit.prior_variance[k], fit.log_bf[k], panel.R, settings.coverage, purity)
-        found[trait] = Result(
+        results[trait] = Result(
             trait=trait,
             covered=np.arange(region.variants.height),
             rows=panel.used,
@@ -104,7 +104,7 @@ def map_axes(
             n=panel.n,
             min_eigenvalue=panel.min_eigenvalue,
         )
-    return found
+    return results
 
 
 def given_leads(region: Region, group: trait_groups.Group, others: np.ndarray) -> trait_groups.Group:
@@ -127,18 +127,18 @@ def map_joint(region: Region, group: trait_groups.Group, locus: int, settings: F
 
     Looked for among the variants that are nearer to this lead than to another of the region, given the other leads.
     """
-    p, mine = region.joint(), region.nearest() == locus
-    given = given_leads(region, group, np.delete(region.leads(), locus))
-    panel = make_panel(region, given, np.isfinite(p) & mine)
+    p, nearest = region.joint(), region.nearest() == locus
+    conditional = given_leads(region, group, np.delete(region.leads(), locus))
+    panel = make_panel(region, conditional, np.isfinite(p) & nearest)
     if not len(panel.used):
         return None
-    z = np.sqrt(given.df + 1) * (panel.residuals @ (given.unit @ given.w)).T
+    z = np.sqrt(conditional.df + 1) * (panel.residuals @ (conditional.unit @ conditional.w)).T
     fit = shared_effect(z, settings.max_iterations)
     strength, always = np.array([fit.log_bf]), np.ones(1)
     sets = credible_sets(fit.pip[None], always, strength, panel.R, settings.coverage, settings.min_abs_corr)
     return Result(
         trait=JOINT,
-        covered=np.flatnonzero(mine),
+        covered=np.flatnonzero(nearest),
         rows=panel.used,
         pip=fit.pip,
         sets=sets,
@@ -154,11 +154,11 @@ def map_joint(region: Region, group: trait_groups.Group, locus: int, settings: F
 def trait_results(region: Region, cohort: ld.Cohort, settings: Finemap) -> dict[str, Result]:
     """Every significant trait whose strongest variant is in the region; traits of a group share one LD matrix."""
     wanted = [trait for trait in region.span.traits() if not region.stronger_outside(trait)]
-    found: dict[str, Result] = {}
+    results: dict[str, Result] = {}
     for group in cohort.groups:
-        mine = [trait for trait in wanted if cohort.group_of(trait) is group]
-        found |= map_axes(region, group, mine, settings, cohort.people.binary) if mine else {}
-    return found
+        members = [trait for trait in wanted if cohort.group_of(trait) is group]
+        results |= map_axes(region, group, members, settings, cohort.people.binary) if members else {}
+    return results
 
 
 def map_region(region: Region, cohort: ld.Cohort, settings: Finemap) -> list[Mapped]:
@@ -171,14 +171,14 @@ def map_region(region: Region, cohort: ld.Cohort, settings: Finemap) -> list[Map
     by_trait, mapped, sets = trait_results(region, cohort, settings), [], 1
     group = next((g for g in cohort.groups if g.w is not None), None)
     for locus, trait in region.span.wanted():
-        found, reason = by_trait.get(trait), "no_variants"
+        result, reason = by_trait.get(trait), "no_variants"
         if trait == JOINT and group is None:
             reason = "no_joint_test"
         elif region.stronger_outside(trait):
             reason = "stronger_outside"
         elif trait == JOINT:
-            found = map_joint(region, group, region.span.loci.index(locus), settings)
-        if found is not None and trait == JOINT:
-            found, sets = replace(found, first_set=sets), sets + len(found.sets)
-        mapped.append(Mapped(locus["locus"], trait, found, None if found else reason))
+            result = map_joint(region, group, region.span.loci.index(locus), settings)
+        if result is not None and trait == JOINT:
+            result, sets = replace(result, first_set=sets), sets + len(result.sets)
+        mapped.append(Mapped(locus["locus"], trait, result, None if result else reason))
     return mapped

@@ -52,17 +52,17 @@ def wants_joint(locus: dict) -> bool:
 def spans(loci: list[dict], margin_bp: int) -> list[Span]:
     """From the first to the last variant of each locus and a margin on both sides; overlapping ones are one region."""
     order = {contig: number for number, contig in enumerate(dict.fromkeys(locus["contig"] for locus in loci))}
-    found: list[Span] = []
+    merged: list[Span] = []
     for locus in sorted(loci, key=lambda row: (order[row["contig"]], row["start"])):
         start, end = max(locus["start"] - margin_bp, 1), locus["end"] + margin_bp
-        last = found[-1] if found else None
+        last = merged[-1] if merged else None
         if last is not None and last.contig == locus["contig"] and start <= last.end:
-            found[-1] = Span(last.contig, last.start, max(last.end, end), [*last.loci, locus])
+            merged[-1] = Span(last.contig, last.start, max(last.end, end), [*last.loci, locus])
         else:
-            found.append(Span(locus["contig"], start, end, [locus]))
+            merged.append(Span(locus["contig"], start, end, [locus]))
     return [
         Span(span.contig, span.start, span.end, sorted(span.loci, key=lambda row: row["lead_position"]))
-        for span in found
+        for span in merged
     ]
 
 

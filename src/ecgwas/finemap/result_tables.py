@@ -16,19 +16,19 @@ from ecgwas.genotype_files.variants import VARIANT
 def set_rows(region: Region, result: Result) -> Iterator[dict]:
     """Rows of CREDIBLE_SETS."""
     nearest = region.nearest()
-    for number, found in enumerate(result.sets, start=result.first_set):
-        row = int(result.rows[found.lead])
+    for number, credible_set in enumerate(result.sets, start=result.first_set):
+        row = int(result.rows[credible_set.lead])
         lead = region.variants.row(row, named=True)
         yield {
             "region": region.span.name,
             "locus": region.span.loci[nearest[row]]["locus"],
             "trait": result.trait,
             "cs": number,
-            "size": len(found.variants),
-            "coverage": found.coverage,
-            "min_abs_corr": found.min_abs_corr,
-            "mean_abs_corr": found.mean_abs_corr,
-            "log10_bf": found.log_bf / np.log(10),
+            "size": len(credible_set.variants),
+            "coverage": credible_set.coverage,
+            "min_abs_corr": credible_set.min_abs_corr,
+            "mean_abs_corr": credible_set.mean_abs_corr,
+            "log10_bf": credible_set.log_bf / np.log(10),
             "lead": ":".join(str(lead[name]) for name in VARIANT),
             "converged": result.converged,
         }
@@ -38,8 +38,8 @@ def variant_rows(region: Region, result: Result) -> pl.DataFrame:
     """Rows of FINEMAP_VARIANTS; the PIP of a variant that does not vary in the analysed people is null."""
     pip, cs = np.full(region.variants.height, np.nan), np.zeros(region.variants.height, np.int32)
     pip[result.rows] = result.pip
-    for number, found in reversed(list(enumerate(result.sets, start=result.first_set))):
-        cs[result.rows[found.variants]] = number
+    for number, credible_set in reversed(list(enumerate(result.sets, start=result.first_set))):
+        cs[result.rows[credible_set.variants]] = number
     columns = {"pip": pip, "cs": cs, "neg_log10_p": result.neg_log10_p, "lead_r2": result.lead_r2}
     names = np.array([locus["locus"] for locus in region.span.loci])[region.nearest()]
     head = region.variants.select(
@@ -56,15 +56,15 @@ def variant_rows(region: Region, result: Result) -> pl.DataFrame:
 def diagnostic_row(region: Region, mapped: Mapped) -> dict:
     """A row of LD_DIAGNOSTICS."""
     head = {"region": region.span.name, "locus": mapped.locus, "trait": mapped.trait, "reason": mapped.reason}
-    found = mapped.result
-    if found is None:
+    result = mapped.result
+    if result is None:
         return head | {"n_variants": 0} | dict.fromkeys(("n", "iterations", "converged", "min_eigenvalue"))
     return head | {
-        "n_variants": len(found.rows),
-        "n": found.n,
-        "iterations": found.iterations,
-        "converged": found.converged,
-        "min_eigenvalue": found.min_eigenvalue,
+        "n_variants": len(result.rows),
+        "n": result.n,
+        "iterations": result.iterations,
+        "converged": result.converged,
+        "min_eigenvalue": result.min_eigenvalue,
     }
 
 

@@ -28,9 +28,9 @@ def read_part(variants: Path, build: str, part: int, parts: int) -> pl.DataFrame
     """
     span = (contigs.place(build) - 1) * parts // (contigs.total(build) + 1)
     table = tables.VARIANTS.scan(variants).filter(span == part)
-    known = table.collect_schema().names()
-    info = pl.lit(None, pl.Float64) if "info" not in known else pl.col("info").cast(pl.Float64)
-    places = [name for name in PLACES if name in known]
+    columns = table.collect_schema().names()
+    info = pl.lit(None, pl.Float64) if "info" not in columns else pl.col("info").cast(pl.Float64)
+    places = [name for name in PLACES if name in columns]
     found = table.select(*VARIANT, "rsid", *places, info.alias("info")).collect()
     return found.sort(contigs.genome_order(), "position", "source", "source_index")
 
@@ -44,8 +44,8 @@ def contigs_of(variants: Path) -> list[str]:
 def read_places(variants: Path) -> pl.DataFrame:
     """The kept variants as `read_dosages` needs them: contig, position, ref, alt, and their places in the files."""
     lazy = tables.VARIANTS.scan(variants)
-    known = lazy.collect_schema().names()
-    return lazy.select([name for name in (*VARIANT, *PLACES) if name in known]).collect()
+    columns = lazy.collect_schema().names()
+    return lazy.select([name for name in (*VARIANT, *PLACES) if name in columns]).collect()
 
 
 def read_dosages(manifest: Path, variants: pl.DataFrame, wanted: pl.DataFrame, samples: np.ndarray) -> np.ndarray:

@@ -122,15 +122,15 @@ def table(
         if axes is not None:
             columns[name][-2] = one_degree(np.maximum(values[-2], 0), axes)
     columns |= {name: counted[:, i] for i, name in enumerate(("permuted_tests", *COUNTED))}
-    made = pl.DataFrame(columns)
+    rows = pl.DataFrame(columns)
     if axes is None:
         where_tested = pl.when(pl.col("trait") != "joint")
-        made = made.with_columns(
+        rows = rows.with_columns(
             where_tested.then(pl.col(*columns.keys() - {"trait", "variants", "mac", "n_variants"}))
         )
     if part.mac != ANY:
-        made = made.filter(pl.col("trait").is_in(["joint", "mean"]))
-    return tables.CALIBRATION.typed(made.with_columns(pl.col(pl.Float64).fill_nan(None)))
+        rows = rows.filter(pl.col("trait").is_in(["joint", "mean"]))
+    return tables.CALIBRATION.typed(rows.with_columns(pl.col(pl.Float64).fill_nan(None)))
 
 
 def on_contigs(variants: pl.DataFrame, names: list[str]) -> np.ndarray:
@@ -154,11 +154,11 @@ def parts(variants: pl.DataFrame, null: np.ndarray) -> list[Part]:
     """All variants and those on null contigs, each whole and by minor allele count, without empty classes."""
     af, n = variants["af"].fill_null(0).to_numpy(), variants["n"].to_numpy()
     mac = (2 * n * np.minimum(af, 1 - af)).round(3)
-    found = []
+    all_parts = []
     for kind, chosen in {"all": np.ones(len(mac), bool), "null": null}.items():
-        found.append(Part(kind, ANY, np.flatnonzero(chosen)))
-        found += [Part(kind, k, np.flatnonzero(chosen & (mac >= a) & (mac < b))) for k, (a, b) in CLASSES.items()]
-    return [part for part in found if len(part.rows) or (part.kind, part.mac) == ("all", ANY)]
+        all_parts.append(Part(kind, ANY, np.flatnonzero(chosen)))
+        all_parts += [Part(kind, k, np.flatnonzero(chosen & (mac >= a) & (mac < b))) for k, (a, b) in CLASSES.items()]
+    return [part for part in all_parts if len(part.rows) or (part.kind, part.mac) == ("all", ANY)]
 
 
 def permute(

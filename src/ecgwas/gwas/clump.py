@@ -34,17 +34,17 @@ class Linkage:
             self._kept.update(zip(uncached.tolist(), unit_residuals(self._reader.read(uncached), self._q), strict=True))
         for row in rows:
             self._kept.move_to_end(row)
-        found = np.stack([self._kept[row] for row in rows])
+        genotypes = np.stack([self._kept[row] for row in rows])
         while len(self._kept) > self._room:
             self._kept.popitem(last=False)
-        return found
+        return genotypes
 
-    def r2(self, one: int, others: np.ndarray) -> np.ndarray:
-        """r² [other] of variant `one` with each of `others`."""
-        lead, found = self.genotypes(np.array([one]))[0], np.empty(len(others))
+    def r2(self, variant: int, others: np.ndarray) -> np.ndarray:
+        """r² [other] of `variant` with each of `others`."""
+        lead, r2 = self.genotypes(np.array([variant]))[0], np.empty(len(others))
         for first in range(0, len(others), BATCH):
-            found[first : first + BATCH] = (self.genotypes(others[first : first + BATCH]) @ lead) ** 2
-        return found
+            r2[first : first + BATCH] = (self.genotypes(others[first : first + BATCH]) @ lead) ** 2
+        return r2
 
 
 def clump(

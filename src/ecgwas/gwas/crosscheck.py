@@ -46,11 +46,11 @@ def without_predictions(
 ) -> tuple[np.ndarray, np.ndarray]:
     """beta and standard error [V, T] of the scan's engine on `dosage` [V, person], the traits as they are."""
     beta, se = np.full((2, len(dosage), n_traits), np.nan)
-    for group, found in zip(groups, TorchLinear(groups, dtype, "cpu").block(dosage), strict=True):
+    for group, correlations in zip(groups, TorchLinear(groups, dtype, "cpu").block(dosage), strict=True):
         if group.name != "joint" and len(group.traits):
-            t = t_values(found.r, group.df)
+            t = t_values(correlations.r, group.df)
             beta[:, group.traits], se[:, group.traits] = scan_statistics.effects(
-                t, found.gg[:, None], group.yy, group.df
+                t, correlations.gg[:, None], group.yy, group.df
             )
     return beta, se
 

@@ -29,8 +29,8 @@ def tested_traits(loci: pl.DataFrame, names: list[str]) -> list[int]:
 def ours(dosage: np.ndarray, people: People, settings: Gwas) -> dict[str, np.ndarray]:
     """The numbers of hail_regression.logistic [V, T]: the score test by the scan's engine, the others one by one."""
     plain = settings.model_copy(update={"correction": "none"})
-    found = trait_groups.build(people.y, people.c, axes=False)
-    out = {"score_chi_sq_stat": torch_logistic.TorchLogistic(people, "", found, plain).block(dosage).z ** 2}
+    groups = trait_groups.build(people.y, people.c, axes=False)
+    out = {"score_chi_sq_stat": torch_logistic.TorchLogistic(people, "", groups, plain).block(dosage).z ** 2}
     shape = (len(dosage), people.y.shape[1])
     names = [f"{test}_{field}" for test in ("wald", "lrt", "firth") for field in hail_regression.LOGISTIC[test]]
     out |= {name: np.full(shape, np.nan) for name in names}

@@ -157,23 +157,23 @@ def main(
         tests: Written: numbers of tests, thresholds, and how many loci are expected by chance.
     """
     scan, people = scan_statistics.read_scan(sumstats, trait_table), read_people(traits, covariates, samples)
-    known = scan_statistics.same_rows(read_variants(variants), scan.variants)
+    kept_variants = scan_statistics.same_rows(read_variants(variants), scan.variants)
     joint = scan.variants["joint_neg_log10_p"].count() > 0
-    tested = known.filter(scan.variants["gg"].fill_nan(None).is_not_null())
+    tested = kept_variants.filter(scan.variants["gg"].fill_nan(None).is_not_null())
     number = multiplicity.measure(tested, manifest, people, settings.p_threshold, settings.locus_window_bp, joint)
     hits = Hits(*significant(scan, -np.log10(settings.p_threshold)), number.trait_penalty)
-    with GenotypeReader(manifest, known[hits.rows], people.samples) as reader:
-        found = find(scan, hits, Linkage(reader, people.c), settings)
-    kept = found.filter("study_wide").drop("study_wide")
+    with GenotypeReader(manifest, kept_variants[hits.rows], people.samples) as reader:
+        all_loci = find(scan, hits, Linkage(reader, people.c), settings)
+    kept = all_loci.filter("study_wide").drop("study_wide")
     tables.LOCI.write(kept, loci)
     if any_trait is not None:
-        tables.LOCI_ANY_TRAIT.write(found, any_trait)
+        tables.LOCI_ANY_TRAIT.write(all_loci, any_trait)
     if tests is not None:
         tables.MULTIPLICITY.write(number.table(), tests)
     row = number.row()
     print(
         f"{kept.height} loci (one joint test at {settings.p_threshold:.2g}, a trait at {row['trait_p_threshold']:.2g});"
-        f" {found.height} at {settings.p_threshold:.2g} in any of {row['n_traits']} traits,"
+        f" {all_loci.height} at {settings.p_threshold:.2g} in any of {row['n_traits']} traits,"
         f" {row['expected_any_trait']:.2g} expected by chance",
         flush=True,
     )

@@ -88,12 +88,12 @@ def effective_traits(correlation: np.ndarray, p: float, draws: int = DRAWS) -> f
         return float(max(count, 1))
     value, vector = np.linalg.eigh(correlation)
     root, c = vector * np.sqrt(np.maximum(value, 0)), critical(p / count)
-    rng, found = np.random.default_rng(0), []
+    rng, inverse_counts = np.random.default_rng(0), []
     for first in range(0, max(draws, count), CHUNK):
         z = rng.standard_normal((CHUNK, count)) @ root.T
         j = np.arange(first, first + CHUNK) % count
-        found.append(shares(z, z[np.arange(CHUNK), j], correlation[j], c, rng))
-    return float(np.clip(count * np.mean(np.concatenate(found)), 1, count))
+        inverse_counts.append(shares(z, z[np.arange(CHUNK), j], correlation[j], c, rng))
+    return float(np.clip(count * np.mean(np.concatenate(inverse_counts)), 1, count))
 
 
 def trait_correlation(people: People) -> np.ndarray:
@@ -127,13 +127,13 @@ def effective_variants(reader: GenotypeReader, covariates: np.ndarray, p: float,
     if not reader.variants.height:
         return 0.0
     rng, q, c = np.random.default_rng(0), linear.orthonormal(covariates), critical(p)
-    found = []
+    inverse_counts = []
     for rows, own in neighbourhoods(reader.variants, window_bp):
         x = unit_residuals(reader.read(rows), q)
         if x[own].any():
             z = (x @ rng.standard_normal((x.shape[1], NEIGHBOUR_DRAWS))).T
-            found.append(shares(z, z[:, own], (x @ x[own])[None], c, rng).mean())
-    return reader.variants.height * float(np.mean(found)) if found else float(reader.variants.height)
+            inverse_counts.append(shares(z, z[:, own], (x @ x[own])[None], c, rng).mean())
+    return reader.variants.height * float(np.mean(inverse_counts)) if inverse_counts else float(reader.variants.height)
 
 
 def measure(

@@ -101,9 +101,9 @@ def scan(
             writer.start(groups)
         test = make(groups)
         for count, block in enumerate(blocks.ahead(reader, settings.block, start, stop), start=1):
-            found = test(block)
-            writer.add(block.rows, found)
-            untested += int((np.isnan(found[0].gg) | rare(found[0], settings.min_mac)).sum())
+            tests = test(block)
+            writer.add(block.rows, tests)
+            untested += int((np.isnan(tests[0].gg) | rare(tests[0], settings.min_mac)).sum())
             if count % 100 == 0:
                 print(f"{block.rows.stop} of {table.height} variants", flush=True)
     writer.close()
@@ -157,9 +157,9 @@ def main(
         master: Where Hail runs: local, or the address of a Spark cluster.
     """
     people = read_people(traits, covariates, samples, loco).in_file_order()
-    known = json.loads(manifest.read_text())
-    table = read_part(variants, known["build"], part, settings.parts)
-    reading = GenotypeReader(known, table, people.samples)
+    genotypes = json.loads(manifest.read_text())
+    table = read_part(variants, genotypes["build"], part, settings.parts)
+    reading = GenotypeReader(genotypes, table, people.samples)
     with atomic(sumstats) as path, reading as reader, engine(settings, threads, 0.7 * memory_mb / 1024, master) as make:
         untested, groups = scan(reader, people, settings, make, path)
     if people.binary:

@@ -94,9 +94,9 @@ def t_columns(t: np.ndarray, tests: list[LinearTests], groups: list[Group]) -> l
     return out
 
 
-def joined(found: list[list[LinearTests]], i: int) -> LinearTests:
+def joined(blocks: list[list[LinearTests]], i: int) -> LinearTests:
     """LinearTests of group i over blocks, without t."""
-    parts = [tests[i] for tests in found]
+    parts = [tests[i] for tests in blocks]
     n, af, gg = (np.concatenate([getattr(p, name) for p in parts]) for name in ("n", "af", "gg"))
     r2, carriers = (
         None if parts[0].r2 is None else np.concatenate([getattr(p, name) for p in parts])

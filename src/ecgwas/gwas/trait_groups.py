@@ -49,9 +49,9 @@ def make(name: str, rows: np.ndarray, traits: np.ndarray, y: np.ndarray, c: np.n
     """One group from all people's traits `y` and covariates `c`."""
     y, c = y[np.ix_(rows, traits)], c[rows]
     q = orthonormal(c)
-    rest = project_out(q, y)
-    length = np.linalg.norm(rest, axis=0)
-    unit = np.divide(rest, length, out=np.zeros_like(rest), where=length > 0)
+    residuals = project_out(q, y)
+    length = np.linalg.norm(residuals, axis=0)
+    unit = np.divide(residuals, length, out=np.zeros_like(residuals), where=length > 0)
     return Group(name, rows, traits, y, c, q, unit, length**2)
 
 

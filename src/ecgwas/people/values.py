@@ -21,23 +21,23 @@ def not_traits(given: user_tables.UserTable, whole: bool) -> dict[str, tuple[str
     Raises `UserError` where a dimension of an embedding (`whole`) is no number, or has no value: without it the
     embedding would be another one.
     """
-    found = {name: ("no_name", "a column without a name, such as row numbers") for name in given.unnamed}
+    excluded = {name: ("no_name", "a column without a name, such as row numbers") for name in given.unnamed}
     for name, series in given.frame.to_dict(as_series=True).items():
         if name in user_tables.IDS or name.startswith("machine_"):
             continue
         if name.lower() in user_tables.ID_HEADERS:
-            found[name] = ("id", "an id is no quantity")
+            excluded[name] = ("id", "an id is no quantity")
         elif user_tables.row_number(name, series):
-            found[name] = ("row_number", "the number of the row")
+            excluded[name] = ("row_number", "the number of the row")
         elif whole and (not series.dtype.is_numeric() or series.null_count() == len(series)):
             given.numbers(name)
             raise UserError(f"{given.path}: column {name} of the embedding has no number; take it out of the table")
         elif series.dtype == pl.Boolean:
-            found[name] = ("no_number", "true and false, a flag")
+            excluded[name] = ("no_number", "true and false, a flag")
         elif not series.dtype.is_numeric():
             odd = series.is_not_null() & user_tables.as_numbers(series).is_null()
-            found[name] = ("no_number", f"text, no number, such as in {given.first(odd)}")  # a cell may be a name
-    return found
+            excluded[name] = ("no_number", f"text, no number, such as in {given.first(odd)}")  # a cell may be a name
+    return excluded
 
 
 def of_others(given: user_tables.UserTable, withdrawn: Withdrawn) -> user_tables.UserTable:

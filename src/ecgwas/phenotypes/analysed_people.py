@@ -48,13 +48,13 @@ def recordings(
     are reported in `excluded`. `whole`: a recording with any value missing is excluded (an embedding is used whole);
     otherwise only one with all values missing. Rows of people who withdrew consent are not read.
     """
-    given = of_others(user_tables.read(path).need(["person_id"]).complete("person_id"), withdrawn)
-    if given.frame.is_empty():
+    user_table = of_others(user_tables.read(path).need(["person_id"]).complete("person_id"), withdrawn)
+    if user_table.frame.is_empty():
         raise UserError(f"{path}: everyone in the table withdrew consent; see the cohort's `withdrawn`")
-    if "recording_id" in given.frame.columns:
-        given.once("recording_id", "recording")
-    unused = not_traits(given, whole) if wanted is None else {}
-    table = given.frame
+    if "recording_id" in user_table.frame.columns:
+        user_table.once("recording_id", "recording")
+    unused = not_traits(user_table, whole) if wanted is None else {}
+    table = user_table.frame
     numeric = [name for name, dtype in table.schema.items() if dtype.is_numeric() and name not in user_tables.IDS]
     names = [name for name in numeric if not name.startswith("machine_") and name not in unused]
     for name, (_, detail) in unused.items():
@@ -115,10 +115,10 @@ def reasons(with_trait: np.ndarray, samples: pl.DataFrame) -> pl.DataFrame:
 
 
 def _rows(kind: str, ids: pl.Series, why: pl.Series, detail: pl.Series) -> pl.DataFrame:
-    made = pl.DataFrame(
+    rows = pl.DataFrame(
         {"kind": pl.Series([kind] * len(ids), dtype=pl.String), "id": ids, "reason": why, "detail": detail}
     )
-    return tables.TRAITS_EXCLUDED.typed(made.with_columns(n=pl.lit(None, pl.Int32)))
+    return tables.TRAITS_EXCLUDED.typed(rows.with_columns(n=pl.lit(None, pl.Int32)))
 
 
 def row(kind: str, name: str, reason: str, detail: str) -> pl.DataFrame:
@@ -130,8 +130,8 @@ def analysable(with_trait: np.ndarray, samples: pl.DataFrame, where: str) -> pl.
     """person_id, sample_id, index of people with a trait and a kept, unrelated sample, by index."""
     free = samples.filter(pl.col("keep") & pl.col("unrelated") & pl.col("person_id").is_not_null())
     known = pl.Series("person_id", with_trait)
-    found = free.filter(pl.col("person_id").is_in(known.implode())).sort("index").unique("person_id", keep="first")
-    if found.is_empty():
+    analysed = free.filter(pl.col("person_id").is_in(known.implode())).sort("index").unique("person_id", keep="first")
+    if analysed.is_empty():
         named = samples["person_id"].drop_nulls()
         shared = int(named.is_in(known.implode()).sum())
         raise UserError(
@@ -140,7 +140,7 @@ def analysable(with_trait: np.ndarray, samples: pl.DataFrame, where: str) -> pl.
             " none of them kept and unrelated. Where ids differ, name a table of person_id, sample_id in the cohort's"
             " `id_bridge`."
         )
-    return found.sort("index").select("person_id", "sample_id", "index")
+    return analysed.sort("index").select("person_id", "sample_id", "index")
 
 
 def complete(
@@ -150,13 +150,13 @@ def complete(
 
     Columns of `base` are aliases of those that `shown` names, so that none of a user's meets pc1, … of the genotypes.
     """
-    wanted = [f"pc{k + 1}" for k in range(n_pcs)]
-    absent = [name for name in wanted if name not in pcs.columns]
+    components = [f"pc{k + 1}" for k in range(n_pcs)]
+    absent = [name for name in components if name not in pcs.columns]
     if absent:
         raise UserError(f"{n_pcs} PCs asked (`phenotypes.pcs`), but the PC table has {', '.join(pcs.columns)}")
     joined = chosen.join(base, on="person_id", how="left", maintain_order="left")
-    joined = joined.join(pcs.select("sample_id", *wanted), on="sample_id", how="left", maintain_order="left")
-    names = shown | {name: name for name in wanted}
+    joined = joined.join(pcs.select("sample_id", *components), on="sample_id", how="left", maintain_order="left")
+    names = shown | {name: name for name in components}
     if not names:
         return joined, tables.TRAITS_EXCLUDED.empty()
     absent_of = [pl.when(pl.col(c).is_null()).then(pl.lit(name)) for c, name in names.items()]

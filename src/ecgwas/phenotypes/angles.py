@@ -14,11 +14,11 @@ def cuts(means: np.ndarray, names: list[str]) -> np.ndarray:
 
     0 where the people's axes have no mean direction.
     """
-    found = np.full(len(names), np.nan)
+    directions = np.full(len(names), np.nan)
     for j in tables.circular(names):
         direction = circular.mean(means[:, j])
-        found[j] = direction if np.isfinite(direction) else 0.0
-    return found
+        directions[j] = direction if np.isfinite(direction) else 0.0
+    return directions
 
 
 def deviations(means: np.ndarray, cut: np.ndarray) -> np.ndarray:

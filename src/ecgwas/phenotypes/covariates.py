@@ -88,8 +88,8 @@ def numbers(source: Source, use: Use) -> pl.Series:
     Raises `UserError` where a value is no finite number, and where whole numbers are used bare that may be codes.
     """
     series = source.frame[use.column]
-    found = as_numbers(series)
-    odd = series.is_not_null() & (found.is_null() | found.is_infinite())
+    values = as_numbers(series)
+    odd = series.is_not_null() & (values.is_null() | values.is_infinite())
     if series.dtype.is_float():
         odd &= series.is_not_nan()
     if odd.any():
@@ -97,12 +97,12 @@ def numbers(source: Source, use: Use) -> pl.Series:
         remedy = "write female or male" if use.column == "sex" else f"correct it, or write C({use.column}) for levels"
         raise UserError(
             f"{source.place(row)}: covariate {use.column} is {str(series[row])!r}, which is no number ({odd.sum()} such"
-            f" cells, {found.count() - int((odd & found.is_not_null()).sum())} numbers); {remedy}, or leave the cell"
+            f" cells, {values.count() - int((odd & values.is_not_null()).sum())} numbers); {remedy}, or leave the cell"
             " empty where it is not known"
         )
     if use.kind == "bare":
-        check_declared(source, use.column, found)
-    return found
+        check_declared(source, use.column, values)
+    return values
 
 
 def check_declared(source: Source, column: str, values: pl.Series) -> None:
@@ -149,16 +149,16 @@ def column_values(source: Source, use: Use) -> pl.Series:
 
 def of_people(source: Source, uses: dict[str, Use]) -> pl.DataFrame:
     """person_id and a column per alias of the people table, one row per person."""
-    made = source.frame.select(pl.col("person_id").cast(pl.String)).with_columns(
+    values = source.frame.select(pl.col("person_id").cast(pl.String)).with_columns(
         column_values(source, use).alias(alias) for alias, use in uses.items()
     )
-    made = made.filter(pl.col("person_id").is_not_null())
-    twice = made.filter(pl.col("person_id").is_duplicated())
+    values = values.filter(pl.col("person_id").is_not_null())
+    twice = values.filter(pl.col("person_id").is_duplicated())
     if twice.height:
         raise UserError(
             f"{source.name}: person {twice['person_id'][0]!r} appears more than once; keep one row per person"
         )
-    return made
+    return values
 
 
 def of_recordings(source: Source, uses: dict[str, Use]) -> pl.DataFrame:
@@ -166,11 +166,11 @@ def of_recordings(source: Source, uses: dict[str, Use]) -> pl.DataFrame:
 
     Numbers are the mean over a person's recordings; levels the most frequent one, of equally frequent the earliest.
     """
-    made = source.frame.select(pl.col("person_id").cast(pl.String)).with_columns(
+    values = source.frame.select(pl.col("person_id").cast(pl.String)).with_columns(
         column_values(source, use).alias(alias) for alias, use in uses.items()
     )
-    return made.group_by("person_id", maintain_order=True).agg(
-        _earliest_mode(alias) if made.schema[alias] == pl.String else pl.col(alias).mean() for alias in uses
+    return values.group_by("person_id", maintain_order=True).agg(
+        _earliest_mode(alias) if values.schema[alias] == pl.String else pl.col(alias).mean() for alias in uses
     )
 
 

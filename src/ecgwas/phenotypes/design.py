@@ -124,15 +124,15 @@ def evaluated(columns: dict, formulas: Formulas, where: str) -> tuple[np.ndarray
     text = " + ".join(["1", *formulas.terms])  # with the intercept, levels lose their reference
     try:
         with np.errstate(all="ignore"):
-            made = Formula(text, _ordering="none").get_model_matrix(
+            matrix = Formula(text, _ordering="none").get_model_matrix(
                 pandas.DataFrame(columns), context={}, na_action="ignore"
             )
     except (FormulaicError, ValueError, TypeError, ArithmeticError, np.linalg.LinAlgError) as error:
         why = (str(error).strip() or type(error).__name__).splitlines()[0]
         terms = ", ".join(formulas.shown(term) for term in formulas.terms)
         raise UserError(f"{where}: the covariates {terms} cannot be computed: {formulas.shown(why)}") from None
-    made = made.drop(columns="Intercept")
-    return made.to_numpy(dtype=float), [str(name) for name in made.columns]
+    matrix = matrix.drop(columns="Intercept")
+    return matrix.to_numpy(dtype=float), [str(name) for name in matrix.columns]
 
 
 def independent(x: np.ndarray) -> list[int]:
@@ -141,10 +141,10 @@ def independent(x: np.ndarray) -> list[int]:
     basis[:, 0] = 1 / np.sqrt(len(x))
     kept = []
     for j in range(x.shape[1]):
-        q, rest = basis[:, : 1 + len(kept)], x[:, j]
+        q, residual = basis[:, : 1 + len(kept)], x[:, j]
         for _ in range(2):  # once more against rounding (Giraud et al. 2005, twice is enough)
-            rest = rest - q @ (q.T @ rest)
-        if np.linalg.norm(rest) > COLLINEAR * max(np.linalg.norm(x[:, j]), 1e-300):
-            basis[:, 1 + len(kept)] = rest / np.linalg.norm(rest)
+            residual = residual - q @ (q.T @ residual)
+        if np.linalg.norm(residual) > COLLINEAR * max(np.linalg.norm(x[:, j]), 1e-300):
+            basis[:, 1 + len(kept)] = residual / np.linalg.norm(residual)
             kept.append(j)
     return kept

@@ -14,5 +14,5 @@ def table(values: np.ndarray, person: np.ndarray, names: list[str]) -> pl.DataFr
         seen = np.isfinite(values[:, j])
         n, value = icc(values[seen, j], person[seen])
         rows.append({"trait": name, "n_people": n, "icc": value})
-    made = pl.DataFrame(rows, schema={"trait": pl.String, "n_people": pl.Int32, "icc": pl.Float64})
-    return tables.RELIABILITY.typed(made.with_columns(pl.col("icc").fill_nan(None)))
+    reliability = pl.DataFrame(rows, schema={"trait": pl.String, "n_people": pl.Int32, "icc": pl.Float64})
+    return tables.RELIABILITY.typed(reliability.with_columns(pl.col("icc").fill_nan(None)))

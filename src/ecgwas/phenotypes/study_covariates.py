@@ -31,12 +31,12 @@ class Covariates:
         """
         of_recordings = {a: use for a, use in self.formulas.uses.items() if use.column not in self.people.columns}
         of_people = {a: use for a, use in self.formulas.uses.items() if a not in of_recordings}
-        made = covariates.of_people(self.people, of_people)
+        table = covariates.of_people(self.people, of_people)
         if not of_recordings:
-            return made
+            return table
         counting = _counting(self.recordings, recorded)
-        made = made.join(covariates.of_recordings(counting, of_recordings), on="person_id", how="full", coalesce=True)
-        return made
+        table = table.join(covariates.of_recordings(counting, of_recordings), on="person_id", how="full", coalesce=True)
+        return table
 
     @property
     def shown(self) -> dict[str, str]:
@@ -78,15 +78,15 @@ def check(people: Path, terms: list[str], n_pcs: int) -> list[dict[str, str | in
     if _needs_births(uses, mine) and recording_columns.births(table) is None:
         name = recording_columns.AGE
         raise UserError(f"{mine.name}: no covariate {name}{recording_columns.remedy(name)}")
-    made = []
+    described = []
     for use in uses:
         if use.column not in mine.columns:
-            made.append({"column": use.column, "of": "recordings"})
+            described.append({"column": use.column, "of": "recordings"})
             continue
         _check(use, mine, None, n_pcs)
         values = covariates.column_values(mine, use)
         kind = "levels" if values.dtype == pl.String else "number"
-        made.append(
+        described.append(
             {
                 "column": use.column,
                 "of": "people",
@@ -95,7 +95,7 @@ def check(people: Path, terms: list[str], n_pcs: int) -> list[dict[str, str | in
                 "people": values.count(),
             }
         )
-    return made
+    return described
 
 
 def _needs_births(uses: Iterable[Use], people: Source) -> bool:

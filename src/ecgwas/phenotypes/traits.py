@@ -45,14 +45,14 @@ def covariate_columns(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The design [person, column] without intercept, standardised, and a row for each excluded collinear column."""
     pcs = [f"pc{k + 1}" for k in range(n_pcs)]
-    made = design.design(joined, formulas, where)
-    names = [*made.names, *pcs]
-    x = np.column_stack([made.x, design.standardise(joined.select(pcs).to_numpy())]) if pcs else made.x
+    designed = design.design(joined, formulas, where)
+    names = [*designed.names, *pcs]
+    x = np.column_stack([designed.x, design.standardise(joined.select(pcs).to_numpy())]) if pcs else designed.x
     kept = design.independent(x)
     detail = "constant, or a combination of the columns before it"
     collinear = [name for j, name in enumerate(names) if j not in kept]
     rows = [analysed_people.row("covariate", name, "collinear", detail) for name in collinear]
-    rows += [analysed_people.row("covariate", name, "few_people", which) for name, which in made.joined.items()]
+    rows += [analysed_people.row("covariate", name, "few_people", which) for name, which in designed.joined.items()]
     twice = next((names[j] for j in kept if [names[k] for k in kept].count(names[j]) > 1), None)
     if twice:
         raise UserError(f"{where}: two covariates are called {twice!r}; rename the column of the people table")
@@ -130,8 +130,8 @@ def columns(y: np.ndarray, recorded: Recordings, ids: np.ndarray, c: np.ndarray,
         )
         raise UserError(f"no trait is left to analyse of {len(recorded.names)}: {why}")
     names = [recorded.names[j] for j in kept]
-    person, rest = adjusted(recorded, ids, c, coefficients)
-    repeatable = repeatability.table(rest[:, kept], person, names)
+    person, residuals = adjusted(recorded, ids, c, coefficients)
+    repeatable = repeatability.table(residuals[:, kept], person, names)
     return Traits(np.column_stack(values), names, repeatable, excluded_traits, {"coefficients": coefficients[:, kept]})
 
 
@@ -182,9 +182,9 @@ def build(
         return columns(y, recorded, ids, c, settings)
     cut = angles.cuts(y, recorded.names)
     near = angles.of_recordings(recorded, with_trait, means, cut)
-    made = columns(angles.deviations(y, cut), near, ids, c, settings)
-    kept = [recorded.names.index(name) for name in made.names]
-    return replace(made, transform=made.transform | {"cut_deg": cut[kept]})
+    traits = columns(angles.deviations(y, cut), near, ids, c, settings)
+    kept = [recorded.names.index(name) for name in traits.names]
+    return replace(traits, transform=traits.transform | {"cut_deg": cut[kept]})
 
 
 def main(
@@ -234,35 +234,35 @@ def main(
         else analysed_people.recordings(values, whiten, wanted, consent)
     )
     recorded, unmeasured = exclusions.applied(recorded, settings.exclude)
-    known = tables.SAMPLES.read(samples)
-    known = (
-        known.with_columns(unrelated=pl.col("keep") & pl.col("copy_of").is_null())
+    genotyped = tables.SAMPLES.read(samples)
+    genotyped = (
+        genotyped.with_columns(unrelated=pl.col("keep") & pl.col("copy_of").is_null())
         if settings.relatives == "keep"
-        else known
+        else genotyped
     )
     where = f"{values} with {people}"
     adjusting = study_covariates.read(people, recordings, settings.covariates, settings.pcs)
-    joined, left_out = analysed(recorded, adjusting, known, tables.PCS.read(pcs), settings, where)
+    joined, left_out = analysed(recorded, adjusting, genotyped, tables.PCS.read(pcs), settings, where)
     left_out = left_out.join(unmeasured, on=["kind", "id"], how="anti")  # one row per person
     design_columns, noted = covariate_columns(joined, adjusting.formulas, settings.pcs, where)
     c = design_columns.drop("person_id", "sample_id").to_numpy()
-    made = build(recorded, joined, c, whiten, settings, bool(outcomes))
-    rows = pl.concat([left_out, unmeasured, noted, recorded.excluded, made.excluded]).sort("kind", "reason", "id")
+    built = build(recorded, joined, c, whiten, settings, bool(outcomes))
+    rows = pl.concat([left_out, unmeasured, noted, recorded.excluded, built.excluded]).sort("kind", "reason", "id")
     counts = rows.group_by("kind", "reason").len().sort("kind", "reason").rows()
-    print(f"{joined.height} people, {len(made.names)} traits; excluded: {counts}", flush=True)
+    print(f"{joined.height} people, {len(built.names)} traits; excluded: {counts}", flush=True)
     table = joined.select("person_id", "sample_id").with_columns(
         pl.Series(name, column).fill_nan(None).cast(pl.Boolean if outcomes else pl.Float64)
-        for name, column in zip(made.names, made.values.T, strict=True)
+        for name, column in zip(built.names, built.values.T, strict=True)
     )
     tables.TRAITS.write(table, traits)
     tables.COVARIATES.write(design_columns, covariates)
-    tables.RELIABILITY.write(made.reliability, reliability)
+    tables.RELIABILITY.write(built.reliability, reliability)
     tables.TRAITS_EXCLUDED.write(rows, excluded)
     stored = {
-        "traits": np.array(made.names),
+        "traits": np.array(built.names),
         "columns": np.array(recorded.names),
         "covariates": np.array(design_columns.columns[2:]),
-        **made.transform,
+        **built.transform,
     }
     with atomic(transform) as temporary, temporary.open("wb") as file:
         np.savez(file, **stored)

@@ -37,29 +37,29 @@ def intercept_first(x: np.ndarray) -> np.ndarray:
 class HailLogistic:
     """Tests of every block against all 0/1 traits, in the people of each; the interface of TorchLogistic."""
 
-    def __init__(self, people: People, contig: str, found: list[Group], settings: Gwas):
+    def __init__(self, people: People, contig: str, groups: list[Group], settings: Gwas):
         self.whole, self.test = len(people.y), settings.hail_test
         plain = settings.model_copy(update={"correction": "none", "dtype": "float64"})
-        self.plain = torch_logistic.TorchLogistic(people, contig, found, plain)
+        self.plain = torch_logistic.TorchLogistic(people, contig, groups, plain)
         predicted = people.predictions(contig)
         self._traits = [
             (int(j), g, intercept_first(torch_logistic.design(g, None if predicted is None else predicted[g.rows, j])))
-            for g in found
+            for g in groups
             for j in g.traits
         ]
 
     def block(self, dosage: np.ndarray) -> torch_logistic.LogisticTests:
         """Tests for ALT dosages [V, person], NaN missing."""
-        found = self.plain.block(dosage)
-        out = replace(found, z=found.z.copy(), v=found.v.copy(), test=found.test.copy())
+        score = self.plain.block(dosage)
+        out = replace(score, z=score.z.copy(), v=score.v.copy(), test=score.test.copy())
         for j, group, x in self._traits:
-            rows = np.flatnonzero(found.test[:, j] != torch_logistic.NONE)
+            rows = np.flatnonzero(score.test[:, j] != torch_logistic.NONE)
             if not len(rows):
                 continue
             y = group.y[:, int(np.flatnonzero(group.traits == j)[0])]
             hail = hail_regression.logistic_one(dosage[np.ix_(rows, group.rows)], y, x, [self.test])
             with np.errstate(divide="ignore", invalid="ignore"):
-                z, v = of_test(self.test, hail, found.z[rows, j], found.v[rows, j])
+                z, v = of_test(self.test, hail, score.z[rows, j], score.v[rows, j])
             good = np.isfinite(z) & np.isfinite(v)
             out.z[rows, j], out.v[rows, j] = np.where(good, z, np.nan), np.where(good, v, np.nan)
             out.test[rows, j] = np.where(good, scan_statistics.TESTS.index(self.test), torch_logistic.FAILED)

@@ -47,8 +47,8 @@ def linear(
         trait = [hl.or_missing(~hl.is_nan(mt.v[j]), mt.v[j]) for j in range(k)]
         covariates = [1.0, *(mt.v[k + j] for j in range(c.shape[1]))]
         for members in groups or [list(range(k))]:
-            found = hl.linear_regression_rows([trait[j] for j in members], mt.x, covariates, block_size=64)
-            rows = sorted(found.select("beta", "standard_error").collect(), key=lambda row: row.row_idx)
+            result = hl.linear_regression_rows([trait[j] for j in members], mt.x, covariates, block_size=64)
+            rows = sorted(result.select("beta", "standard_error").collect(), key=lambda row: row.row_idx)
             for table, name in ((beta, "beta"), (se, "standard_error")):
                 table[:, members] = np.array([row[name] for row in rows], dtype=float).reshape(-1, len(members))
     return beta, se
@@ -71,14 +71,14 @@ def logistic_one(dosage: np.ndarray, y: np.ndarray, x: np.ndarray, tests: list[s
                 rows = hl.logistic_regression_rows(
                     test, mt.v[0], mt.x, covariates, max_iterations=MAX_ITERATIONS, tolerance=1e-8
                 )
-                found = sorted(rows.select(*LOGISTIC[test]).collect(), key=lambda row: row.row_idx)
+                result = sorted(rows.select(*LOGISTIC[test]).collect(), key=lambda row: row.row_idx)
             except hl.utils.java.FatalError as error:
                 if "null model" not in str(error):
                     raise
                 print(f"Hail fits no null model to an outcome of {int(y.sum())} cases in {len(y)} people", flush=True)
                 continue
             for field in LOGISTIC[test]:
-                out[f"{test}_{field}"] = np.array([row[field] for row in found], dtype=float)
+                out[f"{test}_{field}"] = np.array([row[field] for row in result], dtype=float)
     return out
 
 
@@ -87,9 +87,9 @@ def logistic(dosage: np.ndarray, y: np.ndarray, c: np.ndarray, tests: list[str])
 
     An intercept is added to the covariates `c` [n, c].
     """
-    found = []
+    by_trait = []
     for trait in y.T:
         seen = np.isfinite(trait)
         x = np.column_stack([np.ones(seen.sum()), c[seen]])
-        found.append(logistic_one(dosage[:, seen], trait[seen], x, tests))
-    return {name: np.stack([one[name] for one in found], axis=1) for name in found[0]}
+        by_trait.append(logistic_one(dosage[:, seen], trait[seen], x, tests))
+    return {name: np.stack([fits[name] for fits in by_trait], axis=1) for name in by_trait[0]}

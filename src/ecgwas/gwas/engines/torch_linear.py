@@ -190,8 +190,8 @@ def residual(raw: torch.Tensor, product: torch.Tensor, k: int) -> tuple[torch.Te
 def t_in_place(r: torch.Tensor, df: int, memory: torch.Tensor) -> torch.Tensor:
     """t = r sqrt(df/(1 - r^2)), written over `r`; `memory` is of the same shape."""
     whole = torch.tensor(1 / df, dtype=r.dtype, device=r.device)
-    rest = torch.addcmul(whole, r, r, value=-1 / df, out=memory)
-    return r.mul_(rest.clamp_min_(1e-30).rsqrt_())
+    unexplained = torch.addcmul(whole, r, r, value=-1 / df, out=memory)
+    return r.mul_(unexplained.clamp_min_(1e-30).rsqrt_())
 
 
 def partial_correlations(g: torch.Tensor, right: torch.Tensor, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

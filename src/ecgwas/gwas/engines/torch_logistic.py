@@ -38,16 +38,16 @@ def design(group: Group, prediction: np.ndarray | None) -> np.ndarray:
     x = group.q * np.sqrt(len(group.rows))
     if prediction is None:
         return x
-    rest = linear.project_out(group.q, prediction)
-    size = np.sqrt(np.mean(rest**2))
-    return np.column_stack([x, rest / size]) if size > linear.RANK * np.abs(prediction).max(initial=0) else x
+    residual = linear.project_out(group.q, prediction)
+    size = np.sqrt(np.mean(residual**2))
+    return np.column_stack([x, residual / size]) if size > linear.RANK * np.abs(prediction).max(initial=0) else x
 
 
 def effective(z: np.ndarray, beta: np.ndarray, information: np.ndarray) -> np.ndarray:
     """Information (z/beta)^2 that turns z into beta; `information` where z is next to nothing."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        made = (z / beta) ** 2
-    return np.where((np.abs(z) > ZERO) & np.isfinite(made) & (made > 0), made, information)
+        implied = (z / beta) ** 2
+    return np.where((np.abs(z) > ZERO) & np.isfinite(implied) & (implied > 0), implied, information)
 
 
 class _Group:
@@ -74,13 +74,13 @@ class _Group:
         with np.errstate(divide="ignore", invalid="ignore"):
             z = u / np.sqrt(v)
         z[~np.isfinite(z)] = np.nan
-        found = LogisticTests(z, np.where(np.isnan(z), np.nan, v), np.where(np.isnan(z), NONE, SCORE).astype(np.int8))
+        tests = LogisticTests(z, np.where(np.isnan(z), np.nan, v), np.where(np.isnan(z), NONE, SCORE).astype(np.int8))
         if self.settings.correction != "none":
             again = np.abs(z) > stats.norm.isf(self.settings.correction_p / 2)
-            self._correct(g, -2 * np.minimum(af, 1 - af), again, found)
-        return LogisticTests(found.z * sign[:, None], found.v, found.test)
+            self._correct(g, -2 * np.minimum(af, 1 - af), again, tests)
+        return LogisticTests(tests.z * sign[:, None], tests.v, tests.test)
 
-    def _correct(self, g: np.ndarray, lowest: np.ndarray, again: np.ndarray, found: LogisticTests) -> None:
+    def _correct(self, g: np.ndarray, lowest: np.ndarray, again: np.ndarray, tests: LogisticTests) -> None:
         """Test the pairs `again` [V, T] again and replace their statistics."""
         rows = np.flatnonzero(again.any(axis=1))
         exact = dict(zip(rows, sparse_pairs.carriers(g[rows], lowest[rows]), strict=True))
@@ -89,7 +89,7 @@ class _Group:
             for batch in sparse_pairs.batches([exact[i] for i in mine], g.shape[1]) if len(mine) else ():
                 chosen = mine[batch]
                 z, v, test = self._again(g[chosen].astype(np.float64), [exact[i] for i in chosen], t)
-                found.z[chosen, t], found.v[chosen, t], found.test[chosen, t] = z, v, test
+                tests.z[chosen, t], tests.v[chosen, t], tests.test[chosen, t] = z, v, test
 
     def _again(
         self, g: np.ndarray, exact: list[np.ndarray | slice], t: int
@@ -102,9 +102,9 @@ class _Group:
             v, test = effective(z, beta, information), np.where(np.isnan(z), FAILED, FIRTH).astype(np.int8)
         left = np.flatnonzero(test == FAILED)
         if len(left):
-            made = sparse_pairs.gather(g[left], [exact[i] for i in left], self.nulls[t])
-            z[left] = saddlepoint.z_values(made)
-            v[left] = effective(z[left], made.score / made.information, made.information)
+            pairs = sparse_pairs.gather(g[left], [exact[i] for i in left], self.nulls[t])
+            z[left] = saddlepoint.z_values(pairs)
+            v[left] = effective(z[left], pairs.score / pairs.information, pairs.information)
             test[left] = np.where(np.isnan(z[left]), FAILED, SADDLEPOINT)
         return z, np.where(np.isnan(z), np.nan, v), test
 
@@ -118,8 +118,8 @@ class _Group:
             return beta, chi2, se**-2
         if self.penalised[t].reason:
             return (np.full(len(g), np.nan),) * 3
-        made = sparse_pairs.gather(g, exact, self.penalised[t])
-        return *firth.approximate(made), made.information
+        pairs = sparse_pairs.gather(g, exact, self.penalised[t])
+        return *firth.approximate(pairs), pairs.information
 
 
 class TorchLogistic:
@@ -142,20 +142,20 @@ class TorchLogistic:
         return out
 
 
-def columns(found: LogisticTests, traits: list[str]) -> dict[str, np.ndarray]:
+def columns(tests: LogisticTests, traits: list[str]) -> dict[str, np.ndarray]:
     """z, information and test as columns t:, v:, test: of a sumstats part."""
-    out = {f"t:{name}": found.z[:, j].astype(np.float32) for j, name in enumerate(traits)}
-    out |= {f"v:{name}": found.v[:, j].astype(np.float32) for j, name in enumerate(traits)}
-    return out | {f"test:{name}": found.test[:, j] for j, name in enumerate(traits)}
+    out = {f"t:{name}": tests.z[:, j].astype(np.float32) for j, name in enumerate(traits)}
+    out |= {f"v:{name}": tests.v[:, j].astype(np.float32) for j, name in enumerate(traits)}
+    return out | {f"test:{name}": tests.test[:, j] for j, name in enumerate(traits)}
 
 
-def trait_table(found: list[Group], traits: list[str]) -> pl.DataFrame:
+def trait_table(groups: list[Group], traits: list[str]) -> pl.DataFrame:
     """trait, group, n, df (null: normal), contig (null: any), yy (1), cases: what turns z and v into beta and error."""
     schema = {"trait": pl.String, "group": pl.String, "n": pl.Int32, "df": pl.Int32, "contig": pl.String}
     schema |= {"yy": pl.Float64, "cases": pl.Int32}
     rows = {
         int(j): (traits[j], group.name, len(group.rows), None, None, 1.0, int(np.nansum(group.y[:, k])))
-        for group in found
+        for group in groups
         for k, j in enumerate(group.traits)
     }
     return pl.DataFrame([rows[j] for j in range(len(traits))], schema=schema, orient="row")

@@ -180,8 +180,8 @@ def statistics(part: pl.DataFrame, trait: dict, yy: np.ndarray) -> pl.DataFrame:
     )
     t, df = table["t"].fill_null(float("nan")).to_numpy(), float(trait["df"] or np.inf)
     beta, se = scan_statistics.effects(t, table["gg"].fill_null(float("nan")).to_numpy(), yy, np.array(df))
-    made = {"beta": beta, "se": se, "neg_log10_p": tails.from_t(t, df)}
-    return table.with_columns(*(pl.Series(name, x) for name, x in made.items())).fill_nan(None)
+    estimates = {"beta": beta, "se": se, "neg_log10_p": tails.from_t(t, df)}
+    return table.with_columns(*(pl.Series(name, x) for name, x in estimates.items())).fill_nan(None)
 
 
 def tables(sumstats: list[Path], lengths: pl.DataFrame, checked: pl.Series, trait: dict) -> Iterator[pl.DataFrame]:

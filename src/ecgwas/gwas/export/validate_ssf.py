@@ -72,20 +72,20 @@ def faults(path: Path, min_rows: int = 100_000) -> list[str]:
         table = pl.read_csv(path, separator="\t", infer_schema=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         return [f"cannot be read as a table split by tabs: {error}"]
-    found = header_faults(table.columns)
-    if found:
-        return found
+    messages = header_faults(table.columns)
+    if messages:
+        return messages
     if table.height < min_rows:
-        found.append(f"{table.height} rows, fewer than {min_rows}")
+        messages.append(f"{table.height} rows, fewer than {min_rows}")
     for rule, holds in row_rules(table.columns).items():
         bad = table.with_row_index("line", offset=2).filter(~holds.fill_null(False))
         if bad.height:
             row = ", ".join(f"{value}" for value in bad.row(0)[1:9])
-            found.append(f"{bad.height} rows break '{rule}'; line {bad['line'][0]}: {row}")
+            messages.append(f"{bad.height} rows break '{rule}'; line {bad['line'][0]}: {row}")
     order = table.select(pl.col("chromosome", "base_pair_location").cast(pl.Int64, strict=False))
     if not order.equals(order.sort("chromosome", "base_pair_location")):
-        found.append("rows are not sorted by chromosome and base_pair_location")
-    return found
+        messages.append("rows are not sorted by chromosome and base_pair_location")
+    return messages
 
 
 def metadata_faults(path: Path) -> list[str]:
@@ -94,15 +94,15 @@ def metadata_faults(path: Path) -> list[str]:
     if not beside.is_file():
         return [f"{beside.name} is missing"]
     try:
-        about = yaml.safe_load(beside.read_text())
+        metadata = yaml.safe_load(beside.read_text())
     except yaml.YAMLError as error:
         return [f"{beside.name} is not YAML: {error}"]
-    if not isinstance(about, dict):
+    if not isinstance(metadata, dict):
         return [f"{beside.name} is not keys and values"]
-    found = [f"{beside.name}: {name} is missing" for name in METADATA if about.get(name) in (None, "", [])]
-    if about.get("data_file_md5sum") != md5(path):
-        found.append(f"{beside.name}: data_file_md5sum is not that of {path.name}")
-    return found
+    messages = [f"{beside.name}: {name} is missing" for name in METADATA if metadata.get(name) in (None, "", [])]
+    if metadata.get("data_file_md5sum") != md5(path):
+        messages.append(f"{beside.name}: data_file_md5sum is not that of {path.name}")
+    return messages
 
 
 def main(file: Path, min_rows: int = 100_000, check_metadata: bool = True) -> None:
@@ -115,9 +115,9 @@ def main(file: Path, min_rows: int = 100_000, check_metadata: bool = True) -> No
     """
     if not file.is_file():
         raise UserError(f"{file} does not exist; give a GWAS-SSF table")
-    found = faults(file, min_rows) + (metadata_faults(file) if check_metadata else [])
-    if found:
-        raise UserError(f"{file} is not valid GWAS-SSF v1.0:\n  " + "\n  ".join(found))
+    messages = faults(file, min_rows) + (metadata_faults(file) if check_metadata else [])
+    if messages:
+        raise UserError(f"{file} is not valid GWAS-SSF v1.0:\n  " + "\n  ".join(messages))
     print(f"{file}: valid GWAS-SSF v1.0", flush=True)
 
 

@@ -55,12 +55,12 @@ def residual(people: People) -> tuple[np.ndarray, np.ndarray, list[str | None]]:
     y = np.where(seen, people.y, 0)
     y = np.where(seen, y - y.sum(axis=0) / np.maximum(seen.sum(axis=0), 1), 0)
     size = np.abs(np.where(seen, people.y, 0)).max(axis=0)
-    rest = linear.project_out(q, y)
+    residuals = linear.project_out(q, y)
     flat = np.abs(y).max(axis=0) <= linear.ROUNDING * size
-    nothing_left = np.linalg.norm(rest, axis=0) <= linear.ROUNDING * np.linalg.norm(y, axis=0)
+    nothing_left = np.linalg.norm(residuals, axis=0) <= linear.ROUNDING * np.linalg.norm(y, axis=0)
     words = np.select([~seen.any(axis=0), flat, nothing_left], ["no_values", "constant", "collinear"], "")
-    rest[:, words != ""] = 0
-    return rest, q, [str(word) or None for word in words]
+    residuals[:, words != ""] = 0
+    return residuals, q, [str(word) or None for word in words]
 
 
 def excluded(reasons: list[str | None], traits: list[str], table: pl.DataFrame, used: np.ndarray) -> pl.DataFrame:
@@ -127,7 +127,7 @@ def main(
     torch.set_num_threads(threads)
     people = read_people(traits, covariates, samples)
     table = usable(read_variants(variants), settings)
-    wanted = blocks_of(table["contig"].to_list(), settings.block)
+    blocks = blocks_of(table["contig"].to_list(), settings.block)
     y, q, reasons = residual(people)
     fit = np.flatnonzero([reason is None for reason in reasons])
     if not len(fit):
@@ -135,10 +135,10 @@ def main(
     torch.backends.cuda.matmul.allow_tf32 = False
     ratio, item = len(ridge.HERITABILITIES), 8 if settings.dtype == "float64" else 4
     contigs = list(dict.fromkeys(table["contig"]))
-    size = ridge.Size(len(y), len(fit), len(wanted), settings.block, ratio, item, settings.folds, len(contigs))
+    size = ridge.Size(len(y), len(fit), len(blocks), settings.block, ratio, item, settings.folds, len(contigs))
     plan = ridge.plan(size, available(settings.memory_mb))
     print(
-        f"{table.height} variants in {len(wanted)} blocks, {len(y)} people, {len(fit)} traits: {plan.passes} passes"
+        f"{table.height} variants in {len(blocks)} blocks, {len(y)} people, {len(fit)} traits: {plan.passes} passes"
         f" over the genotypes, {plan.bytes / 2**20:.0f} MB; on disk only the predictions, at most"
         f" {len(y) * len(reasons) * (len(contigs) + 1) * 4 / 2**20:.0f} MB",
         flush=True,
@@ -147,19 +147,19 @@ def main(
     with GenotypeReader(manifest, table, people.samples) as reader:
 
         def read() -> Iterator[tuple[str, np.ndarray]]:
-            for done, (contig, first, last) in enumerate(wanted):
+            for done, (contig, first, last) in enumerate(blocks):
                 if done % 20 == 0:
-                    print(f"block {done} of {len(wanted)}", flush=True)
+                    print(f"block {done} of {len(blocks)}", flush=True)
                 yield contig, reader.read(slice(first, last))
 
-        genotypes = ridge.Genotypes(read, table.height, len(wanted), contigs)
-        found = ridge.predict(genotypes, y[:, fit], q, fold, ridge.Options(plan.traits, DTYPES[settings.dtype]))
-    explained = 1 - found.errors.min(axis=1) / len(y)
+        genotypes = ridge.Genotypes(read, table.height, len(blocks), contigs)
+        fitted = ridge.predict(genotypes, y[:, fit], q, fold, ridge.Options(plan.traits, DTYPES[settings.dtype]))
+    explained = 1 - fitted.errors.min(axis=1) / len(y)
     print(f"share of variance predicted out of fold: median {np.median(explained):.3f}", flush=True)
-    excluded_rows = excluded(reasons, people.traits, table, found.used)
+    excluded_rows = excluded(reasons, people.traits, table, fitted.used)
     for kind, reason, count in excluded_rows.group_by("kind", "reason").len().sort("kind", "reason").iter_rows():
         print(f"excluded: {count} {kind}s, {reason}", flush=True)
-    tables.LOCO.write(to_table(found.loco, contigs, people.traits, fit), loco)
+    tables.LOCO.write(to_table(fitted.loco, contigs, people.traits, fit), loco)
     if excluded_out is not None:
         tables.STEP1_EXCLUDED.write(excluded_rows, excluded_out)
 

@@ -60,13 +60,13 @@ def standardised(dosage: Tensor, q: Tensor, floor: float = 1e-3) -> tuple[Tensor
 
 def ridge_solutions(gram: Tensor, right: Tensor, lambdas: list[float]) -> Tensor:
     """(gram + lambda I)^-1 right for [..., p, p], [..., p, T] -> [R, ..., p, T], by Cholesky."""
-    found = []
+    solutions = []
     for value in lambdas:
         shifted = gram.clone()
         shifted.diagonal(dim1=-2, dim2=-1).add_(value)
         # Symmetric: .mT is the same matrix in LAPACK's order, which saves a transposing copy.
-        found.append(torch.cholesky_solve(right, torch.linalg.cholesky(shifted.mT)))
-    return torch.stack(found)
+        solutions.append(torch.cholesky_solve(right, torch.linalg.cholesky(shifted.mT)))
+    return torch.stack(solutions)
 
 
 def level0(g: Tensor, y: Tensor, folds: Folds, lambdas: list[float]) -> Tensor:
@@ -96,14 +96,14 @@ def level1(w: Tensor, y: Tensor, folds: Folds, lambdas: list[float]) -> tuple[Te
     grams = [w[..., s] @ w[..., s].mT for s in folds.slices]
     rights = [w[..., s] @ y[:, s, None] for s in folds.slices]
     gram, right = sum(grams), sum(rights)
-    found, errors = [], 0.0
+    coefficients, errors = [], 0.0
     for s, own, other in zip(folds.slices, grams, rights, strict=True):
         b = ridge_solutions(gram - own, right - other, lambdas)[..., 0].transpose(0, 1)  # [T, R, L]
         errors = errors + (y[:, None, s] - b @ w[..., s]).square().sum(2)
-        found.append(b)
+        coefficients.append(b)
     best = errors.argmin(1)
     each = torch.arange(len(y), device=y.device)
-    return torch.stack([b[each, best] for b in found]), errors
+    return torch.stack([b[each, best] for b in coefficients]), errors
 
 
 def leave_out(w: Tensor, beta: Tensor, folds: Folds, chromosome: list[slice]) -> Tensor:
@@ -217,13 +217,13 @@ def predict(genotypes: Genotypes, y: np.ndarray, q: np.ndarray, fold: np.ndarray
         y_ = y_ / scale.clamp(min=1e-30)[:, None]
         w, columns, used = _predictors(genotypes.blocks, n_blocks, y_, q_, folds, lambdas[0])
         chromosome = [slice(*_span(columns, contig, len(lambdas[0]))) for contig in contigs]
-        one = level1_bytes(len(y), w.shape[1], len(folds.slices), len(lambdas[1]), w.element_size())
-        for some in torch.arange(len(y_)).split(max(1, LEVEL1_BYTES // one)):
+        trait_bytes = level1_bytes(len(y), w.shape[1], len(folds.slices), len(lambdas[1]), w.element_size())
+        for some in torch.arange(len(y_)).split(max(1, LEVEL1_BYTES // trait_bytes)):
             here = slice(int(some[0]), int(some[-1]) + 1)
             there = slice(first + here.start, first + here.stop)
             beta, errors[there] = level1(w[here], y_[here], folds, lambdas[1])
-            found = leave_out(w[here], beta, folds, chromosome) * scale[here, None, None]
-            loco[there] = found.index_select(2, back)
+            predicted = leave_out(w[here], beta, folds, chromosome) * scale[here, None, None]
+            loco[there] = predicted.index_select(2, back)
         del w
         print(f"{min(first + tile, y.shape[1])} of {y.shape[1]} traits", flush=True)
     return Fitted(loco.numpy().transpose(1, 2, 0), errors.numpy(), used)
