@@ -89,16 +89,17 @@ def simulate(n: int, variants: int, traits: int, seed: int) -> Data:
 def write_vcf(path: Path, data: Data, field: str) -> Path:
     """GT with DS or GP of three decimals; FILTER and R2 of the first variants are planted to fail."""
     columns = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *data.ids]
+    dosages, probabilities = data.dosages, data.probabilities if field == "GP" else None
     with path.open("w") as stream:
         stream.write('##fileformat=VCFv4.2\n##FILTER=<ID=LOWQ,Description="planted">\n' + DECLARED)
         stream.write("".join(f"##contig=<ID={c + 1}>\n" for c in range(CONTIGS)) + "\t".join(columns) + "\n")
         for i, (contig, position) in enumerate(data.places):
             bad = "LOWQ" if i < N_PLANTED else "PASS"
             r2 = 0.02 if N_PLANTED <= i < 2 * N_PLANTED else 0.9
-            x = data.dosages[i]
+            x = dosages[i]
             texts = [f"{d:.3f}" for d in x]
-            if field == "GP":
-                texts = [",".join(f"{q:.3f}" for q in row) for row in data.probabilities[i]]
+            if probabilities is not None:
+                texts = [",".join(f"{q:.3f}" for q in row) for row in probabilities[i]]
             calls = np.array(["0|0", "0|1", "1|1"])[np.rint(x).astype(int)]
             fields = "\t".join(f"{c}:{t}" for c, t in zip(calls, texts, strict=True))
             stream.write(f"{contig}\t{position}\tv{i}\tA\tG\t.\t{bad}\tR2={r2}\tGT:{field}\t{fields}\n")

@@ -80,3 +80,19 @@ def test_planted_effect_is_recovered_and_covers():
     beta, se = estimates(g, y, np.zeros((n, 0)), "float64")
     assert abs(beta.mean() - effect) < 4 * se.mean() / np.sqrt(400)
     assert 0.92 < np.mean(np.abs(beta - effect) < 1.96 * se) < 0.98
+
+
+@pytest.mark.parametrize("imputed", [False, True])
+def test_float32_does_not_lose_precision_as_people_grow(imputed):
+    """Squares and products added over 100,000 people in float32 alone would be 1e-4 of themselves off."""
+    rng = np.random.default_rng(7)
+    n = 100_000
+    g = rng.binomial(2, [[0.3], [0.02], [0.5]], (3, n)).astype(np.float32)
+    if imputed:
+        g = np.clip(g + rng.normal(0, 0.1, g.shape), 0, 2).astype(np.float32)
+    c = np.column_stack([np.ones(n) + rng.normal(size=n), rng.integers(0, 2, n)])
+    y = g.T @ np.array([[0.0, 0.15], [0.1, 0.0], [0.1, 0.0]]) + c.sum(1, keepdims=True) + rng.normal(size=(n, 2))
+    (beta, se), (exact, exact_se) = (estimates(g, y, c, dtype) for dtype in ("float32", "float64"))
+    assert np.abs(exact / exact_se).max() > 25
+    assert np.max(np.abs(beta - exact) / exact_se) < 1e-5
+    assert np.max(np.abs(se / exact_se - 1)) < 1e-6

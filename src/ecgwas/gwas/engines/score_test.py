@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from ecgwas.gwas.engines.torch_linear import CANCELLED, COLLINEAR
+from ecgwas.gwas.engines.torch_linear import CANCELLED, COLLINEAR, product
 from ecgwas.stats.logistic import Null
 
 
@@ -24,9 +24,9 @@ def score_block(g: torch.Tensor, right: torch.Tensor, w: torch.Tensor) -> tuple[
     V = g'Wg - g'WX (X'WX)^-1 X'Wg: the covariates' part taken away (Rao 1948, Proc Camb Phil Soc 44:50).
     """
     traits = w.shape[1]
-    product, raw = (g @ right).double().cpu().numpy(), ((g * g) @ w).double().cpu().numpy()
-    covered = (product[:, traits:].reshape(len(g), traits, -1) ** 2).sum(axis=2)
-    return product[:, :traits], np.maximum(raw - covered, 0), raw
+    products, raw = product(g, right).double().cpu().numpy(), product(g * g, w).double().cpu().numpy()
+    covered = (products[:, traits:].reshape(len(g), traits, -1) ** 2).sum(axis=2)
+    return products[:, :traits], np.maximum(raw - covered, 0), raw
 
 
 class ScoreTest:
