@@ -65,7 +65,7 @@ def lambdas(folder: Path, people: Path, model: str, phenotypes: Phenotypes, gwas
         calibration=out / "calibration.parquet",
         **analysed,
     )
-    table = pl.read_parquet(out / "calibration.parquet").filter(pl.col("variants") == "all")
+    table = pl.read_parquet(out / "calibration.parquet").filter(variants="all", mac="any")
     return dict(table.select("trait", "lambda_gc").iter_rows())
 
 

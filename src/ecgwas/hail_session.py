@@ -1,6 +1,7 @@
 """master, threads, memory -> a running Hail, here or on a Spark cluster: finds Java, keeps temporary files together."""
 
 import contextlib
+import gc
 import importlib
 import os
 import shutil
@@ -182,6 +183,8 @@ def _stop() -> None:
     java = SparkContext._gateway.proc
     # Hail asks its HTTP server, which is about to die with Java, to stop, and that takes ten idle seconds.
     hl.current_backend()._stop_jhttp_server = lambda: None
+    # Tables that Python frees after the end would remove, by their numbers, those of the next session.
+    gc.collect()
     hl.stop()
     java.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):

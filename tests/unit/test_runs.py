@@ -177,7 +177,8 @@ def test_a_reader_that_has_enough_ends_a_step_without_a_word(flags):
     os.close(writes)
     _, errors = step.communicate(timeout=60)
     assert errors == b""
-    assert step.returncode == (0 if flags == ["--help"] else 128 + signal.SIGPIPE)  # argparse itself minds no pipe
+    ended = {128 + signal.SIGPIPE} | ({0} if flags == ["--help"] else set())  # unbuffered, argparse minds no pipe
+    assert step.returncode in ended
 
 
 def test_another_broken_pipe_is_told():
