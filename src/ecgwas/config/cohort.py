@@ -71,7 +71,7 @@ class GenotypeSource(Strict):
     """Where the genotypes of a cohort are."""
 
     format: Literal["plink", "pgen", "vcf", "bgen", "mt"] = Field(
-        "plink", description="PLINK 1 .bed; PLINK 2 .pgen; VCF (.vcf.gz, .vcf.bgz) and Hail MatrixTable with DS, else GP, else GT; BGEN 1.1 to 1.3."
+        "plink", description="PLINK 1 .bed; PLINK 2 .pgen; VCF (.vcf.gz, .vcf.bgz) and Hail MatrixTable with DS, else HDS, GP, GT; BGEN 1.1 to 1.3."
     )
     paths: list[Path] = Field(min_length=1, description="The .bed, .pgen, VCF, BGEN or .mt files, in any order; contigs must not repeat.")
     sample_file: Path | None = Field(None, description="The .sample file of BGEN files; without it the ids that they hold themselves.")

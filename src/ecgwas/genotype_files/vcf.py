@@ -117,7 +117,7 @@ class Record:
 
     @property
     def best(self) -> str | None:
-        """What its dosages are read of: DS, GP or GT; None where FORMAT has none of them."""
+        """What its dosages are read of: DS, HDS, GP or GT; None where FORMAT has none of them."""
         found = vcf_entries.fields(self.form)
         return vcf_entries.MICRO.get(found[0][0], found[0][0]) if found else None
 
@@ -137,9 +137,14 @@ class Record:
             found.append(Row(contig, at[0], rsid, at[1], at[2], failed, quality(info, k)))
         return found
 
-    def dosages(self, n: int) -> np.ndarray:
-        """ALT dosages float64 [alt, sample] of `n` samples; NaN is missing."""
-        return vcf_entries.dosages(self.raw, self.form, len(self.alts), n, self.on_x)
+    def haploid_in_males(self, build: str) -> bool:
+        """Whether it is on X outside the pseudo-autosomal regions."""
+        position = int(self.columns[1])
+        return self.on_x and not any(first <= position <= last for _, first, last in contigs.PSEUDO_AUTOSOMAL[build])
+
+    def dosages(self, n: int, single: np.ndarray | None = None) -> np.ndarray:
+        """ALT dosages float64 [alt, sample] of `n` samples; NaN is missing; `single`: `vcf_entries.dosages`."""
+        return vcf_entries.dosages(self.raw, self.form, len(self.alts), n, self.on_x, single)
 
     def missing(self, n: int) -> np.ndarray:
         """As many missing dosages, of a record that is not read; `Malformed` where it has another number of samples."""

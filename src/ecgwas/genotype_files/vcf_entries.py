@@ -10,8 +10,8 @@ import numpy as np
 
 TAB, COLON, COMMA, DOT, ZERO = b"\t:,.0"
 BAR, SLASH = b"|/"
-PREFERRED = ("DS", "GP", "GT")
-MICRO = {"DSU": "DS", "GPU": "GP"}  # whole millionths, as written from a MatrixTable
+PREFERRED = ("DS", "HDS", "GP", "GT")
+MICRO = {"DSU": "DS", "HDSU": "HDS", "GPU": "GP"}  # whole millionths, as written from a MatrixTable
 DIGITS = 15  # that float64 holds exactly; longer numbers are read one by one
 SLACK = 0.01  # by which dosages of printed probabilities pass their limits
 
@@ -165,9 +165,23 @@ def _of_dosages(values: np.ndarray, haploid: np.ndarray | None) -> np.ndarray:
     bad = (values < -SLACK) | (values > copies[:, None] + SLACK)
     if bad.any():
         i = int(np.flatnonzero(bad.any(1))[0])
-        why = "" if copies[i] == 2 else ", as its GT has one allele"
+        why = "" if copies[i] == 2 else ", as it has one copy of X by its GT, HDS or GP"
         raise Malformed(f"DS of sample {i + 1} is {values[i][bad[i]][0]:.4g}, not from 0 to {copies[i]}{why}")
     return np.clip(values.T * (2 / copies), 0, 2)
+
+
+def _of_haplotypes(values: np.ndarray, count: np.ndarray, n_alts: int) -> np.ndarray:
+    """Dosages [1, sample] of the haplotypes' dosages HDS [sample, 2]; one haplotype counts as two."""
+    if n_alts > 1:
+        raise Malformed(f"HDS of {n_alts} ALT is not read: split the record with bcftools norm -m -any")
+    given = ~np.isnan(values)
+    bad = (given & ((values < -SLACK) | (values > 1 + SLACK))).any(1) | (count > 2)
+    if bad.any():
+        i = int(np.flatnonzero(bad)[0])
+        raise Malformed(f"HDS of sample {i + 1} is {values[i][0]:.4g}, …; expected one or two values from 0 to 1")
+    whole = (count > 0) & (given.sum(1) == count)
+    found = np.where(count == 1, 2 * values[:, 0], values.sum(1, where=given))
+    return np.clip(np.where(whole, found, np.nan), 0, 2)[None]
 
 
 def _field(text: Text, name: str, k: int, n_alts: int, haploid: np.ndarray | None) -> np.ndarray:
@@ -179,6 +193,9 @@ def _field(text: Text, name: str, k: int, n_alts: int, haploid: np.ndarray | Non
     if MICRO.get(name, name) == "GP":
         values, count = lists(text.bytes, start, end, (n_alts + 1) * (n_alts + 2) // 2)
         return _of_probabilities(values * scale, count, n_alts)
+    if MICRO.get(name, name) == "HDS":
+        values, count = lists(text.bytes, start, end, 2)
+        return _of_haplotypes(values * scale, count, n_alts)
     values, count = lists(text.bytes, start, end, n_alts)
     if ((count != n_alts) & ~np.isnan(values[:, 0])).any():
         raise Malformed(f"DS must hold {n_alts} value{'s' * (n_alts > 1)} a sample, one for each ALT")
@@ -191,13 +208,35 @@ def fields(form: list[str]) -> list[tuple[str, int]]:
     return [known[name] for name in PREFERRED if name in known]
 
 
-def dosages(raw: bytes, form: list[str], n_alts: int, samples: int, on_x: bool) -> np.ndarray:
-    """ALT dosages float64 [alt, sample] of one record, NaN missing: of DS, where that is missing of GP, else of GT.
+def copies(text: Text, form: list[str], n_alts: int) -> np.ndarray:
+    """Copies int [sample] of a place on X that GT, else HDS, else GP of a sample has; 0 where none of them says."""
+    found = np.zeros(len(text.starts), int)
+    if "GT" in form:
+        alleles, haploid = calls(text.bytes, *text.field(form.index("GT")))
+        found = np.where(haploid, 1, np.where((alleles >= 0).all(1), 2, 0))
+    for name, most in (("HDS", 2), ("GP", (n_alts + 1) * (n_alts + 2) // 2)):
+        place = next((k for k, word in enumerate(form) if MICRO.get(word, word) == name), None)
+        if place is not None:
+            values, count = lists(text.bytes, *text.field(place), most)
+            whole = (count > 0) & ((~np.isnan(values)).sum(1) == count)
+            one = count == (1 if name == "HDS" else n_alts + 1)
+            found = np.where((found == 0) & whole, np.where(one, 1, 2), found)
+    return found
 
-    On X a sample whose GT has one allele has one copy, which counts as two.
+
+def dosages(
+    raw: bytes, form: list[str], n_alts: int, samples: int, on_x: bool, single: np.ndarray | None = None
+) -> np.ndarray:
+    """ALT dosages float64 [alt, sample] of one record, NaN missing: DS, where that is missing HDS, GP, else GT.
+
+    On X a sample with one copy by GT, HDS or GP, or one of `single` (bool [sample]) of which these say nothing, has
+    DS from 0 to 1; one copy counts as two.
     """
     text, chosen = Text.of(raw, samples), fields(form)
-    haploid = calls(text.bytes, *text.field(form.index("GT")))[1] if on_x and "GT" in form else None
+    haploid = None
+    if on_x:
+        told = copies(text, form, n_alts)
+        haploid = (told == 1) if single is None else (told == 1) | ((told == 0) & single)
     found = np.full((n_alts, samples), np.nan)
     for name, k in chosen:
         missing = np.isnan(found)

@@ -26,6 +26,15 @@ def _must_overlap(samples: pl.DataFrame, ids: pl.Series, path: Path, bridge: Pat
         )
 
 
+def men(people: Path, bridge: Path | None) -> frozenset[str]:
+    """Sample ids of the men of the table of people; without a bridge a sample's id is its person's."""
+    known = cohort_people.read(people, ("sex",)).filter(sex="male")
+    if bridge is not None:
+        known = known.select("person_id").join(cohort_people.read_bridge(bridge), on="person_id")
+        return frozenset(known["sample_id"].drop_nulls())
+    return frozenset(known["person_id"])
+
+
 def describe(
     sample_ids: list[str], people: Path, recordings: Path, bridge: Path | None, withdrawn: Path | None
 ) -> pl.DataFrame:

@@ -31,23 +31,25 @@ def open_source(
     threads: int,
     without: frozenset[str] = frozenset(),
     settings: Genotypes = convert.DEFAULTS,
+    men: frozenset[str] = frozenset(),
 ) -> sources.Files:
     """The cohort's files; VCF and MatrixTable first become PGEN under `converted`, which is made for every format.
 
     Converted files do not hold the samples of `without`; files that are read as they are hold whom they hold. Nor are
-    dosages converted that `settings` exclude whatever they are.
+    dosages converted that `settings` exclude whatever they are. `men`: samples that may have one copy of X.
     """
+    wanted = convert.Wanted(without, men, settings)
     made: list[convert.Converted] = []
     with atomic(converted) as folder:
         folder.mkdir()
         if source.format == "vcf":
-            made = convert.convert(source.paths, source.build, folder, threads, without, settings)
+            made = convert.convert(source.paths, source.build, folder, threads, wanted)
         if source.format == "mt":
             names = convert.stems(source.paths)
             for path in sorted(source.paths):
                 with tempfile.TemporaryDirectory() as temporary:
                     vcf = hail_steps.export_matrix_table(path, source.build, Path(temporary))
-                    made.append(convert.convert_one(vcf, source.build, folder / names[path], without, settings, path))
+                    made.append(convert.convert_one(vcf, source.build, folder / names[path], wanted, path))
         (folder / "_SUCCESS").write_text("".join(one.path.name + "\n" for one in made))
     if source.format not in ("vcf", "mt"):
         return sources.open_files(source)
@@ -134,7 +136,8 @@ def main(
     with hail_session(temporary, hail_log, threads, 0.7 * memory_mb / 1024, master):
         threads = parallelism()
         gone = read_withdrawn(withdrawn, bridge)
-        files = open_source(source, converted, threads, gone.ids, settings)
+        men = people_table.men(people, bridge)
+        files = open_source(source, converted, threads, gone.ids, settings, men)
         print(f"samples: {len(files.sample_ids) + len(files.withheld)} in the files", flush=True)
         described = people_table.describe(files.sample_ids, people, recordings, bridge, withdrawn)
         report_withdrawn(described, files.withheld, gone, consent)

@@ -13,7 +13,7 @@ from ecgwas.config import Genotypes, GenotypeSource
 from ecgwas.errors import UserError
 from ecgwas.genotype_files import vcf, vcf_entries, vcf_fields
 from ecgwas.genotype_files.reader import GenotypeReader
-from ecgwas.genotypes import qc_main
+from ecgwas.genotypes import people, qc_main
 from ecgwas.genotypes.qc import cohort, qc
 from ecgwas.people import read_withdrawn
 
@@ -109,8 +109,8 @@ def test_probabilities_of_which_one_is_missing_are_missing():
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        ("0:2", "DS of sample 2 is 2, not from 0 to 1, as its GT has one allele"),
-        ("1:1.5", "DS of sample 2 is 1.5, not from 0 to 1, as its GT has one allele"),
+        ("0:2", "DS of sample 2 is 2, not from 0 to 1, as it has one copy of X"),
+        ("1:1.5", "DS of sample 2 is 1.5, not from 0 to 1, as it has one copy of X"),
         (".:2.4", "DS of sample 2 is 2.4, not from 0 to 2$"),
         ("0/1:2.4", "DS of sample 2 is 2.4, not from 0 to 2$"),
         ("0:-0.2", "DS of sample 2 is -0.2, not from 0 to 1"),
@@ -248,6 +248,78 @@ def test_calls_of_men_on_x_alone_are_still_excluded(tmp_path):
         assert reader.hard_calls
 
 
+def test_haplotypes_dosages_are_read_where_ds_is_not(tmp_path):
+    rows = ["1 5 v A G . . . HDS 0.25,0.5 0,1 .", "1 6 w A G . . . GT:DS:HDS 0/1:1.2:0.5,0.5 0/0:.:0.1,0.125 1/1:.:."]
+    rows += [
+        f"X {X} x A G . . . GT:HDS 0|1:0.25,0.75 1:0.75 .:0.5",
+        f"X {X + 1} y A G . . . DS:HDS 0.5:0.5 0.5:0.25,0.25 .",
+    ]
+    files, dosages = read(write(tmp_path / "a.vcf", rows), tmp_path)
+    expected = [[0.75, 1, np.nan], [1.2, 0.225, 2], [1, 1.5, 1], [1, 0.5, np.nan]]
+    np.testing.assert_allclose(dosages, expected, atol=1e-6)
+    assert files.manifest()["sources"][0]["decimals"] == 4
+
+
+@pytest.mark.parametrize("entry", ["0.5,1.5", "0.1,0.2,0.3", "-0.5"])
+def test_haplotypes_dosages_out_of_range_are_named(tmp_path, entry):
+    with pytest.raises(UserError, match=r"line 3 \(1:5\): HDS of sample 2"):
+        read(write(tmp_path / "a.vcf", [f"1 5 v A G . . . HDS 0,0 {entry} 0,1"]), tmp_path)
+
+
+def dosages_of_men(scale: float, rng) -> np.ndarray:
+    """DS [variant, sample] of 20 men, then 20 women, on X: men from 0 to `scale`."""
+    carriers = rng.random((30, 40, 2)) < 0.3
+    copies = np.clip(carriers * 0.96 + 0.02, 0, 1)
+    return np.where(np.arange(40) < 20, scale * copies[..., 0], copies.sum(-1))
+
+
+def x_rows(ds: np.ndarray, start: int = X, form: str = "DS", lead: str = "") -> list[str]:
+    """Records on X of DS [variant, sample]."""
+    return [
+        f"X {start + i} x{i} A G . . . {form} {' '.join(f'{lead}{d:.3f}' for d in row)}" for i, row in enumerate(ds)
+    ]
+
+
+PEOPLE = [f"m{i}" for i in range(20)] + [f"w{i}" for i in range(20)]
+MEN = frozenset(PEOPLE[:20])
+
+
+@pytest.mark.parametrize("form", ["DS", "GT:DS"])
+@pytest.mark.parametrize("scale", [1, 2])
+def test_men_on_x_without_calls_are_read_by_the_range_of_their_dosages(tmp_path, scale, form, capsys):
+    """Men's dosages reach from 0 to 2 whatever the file's convention; PAR, women and unknown sex stay as they are."""
+    ds = dosages_of_men(scale, np.random.default_rng([4]))
+    ds[:, 3] = dosages_of_men(2, np.random.default_rng([5]))[:, 30]  # a woman given as a man
+    lead = "" if form == "DS" else ".:"
+    rows = x_rows(ds, form=form, lead=lead) + x_rows(ds[:1], 2_000_000, form, lead)  # pseudo-autosomal
+    source = write(tmp_path / "a.vcf", rows, PEOPLE)
+    files, dosages = read(source, tmp_path, men=MEN)
+    expected = ds * np.where((np.arange(40) < 20) & (np.arange(40) != 3), 2 / scale, 1)
+    by_place = dict(zip(files.variants["position"].to_list(), dosages, strict=True))
+    np.testing.assert_allclose([by_place[X + i] for i in range(30)], expected, atol=1e-6)
+    np.testing.assert_allclose(by_place[2_000_000], ds[0], atol=1e-6)
+    words = "one copy (0 to 1) in 19 men" if scale == 1 else "two copies (0 to 2)"
+    assert f"DS on X without GT is read as of {words}" in capsys.readouterr().out
+    _, unknown = read(source, tmp_path)
+    np.testing.assert_allclose(unknown.max(), ds.max(), atol=1e-6)
+
+
+def test_copies_of_men_follow_the_calls_of_other_records(tmp_path):
+    """Where men's calls have two alleles, a low DS beside a missing call is of two copies; where one, of one."""
+    low = f"X {X + 1} w A G . . . GT:DS .:0.25 .:0.25 .:0.25"
+    for call, factor in (("0/0:0", 1), ("0:0", 2)):
+        rows = [f"X {X} v A G . . . GT:DS {call} {call} 0/1:1", low]
+        _, dosages = read(write(tmp_path / "a.vcf", rows), tmp_path, men=frozenset("ab"))
+        np.testing.assert_allclose(dosages[1], [0.25 * factor, 0.25 * factor, 0.25])
+
+
+def test_men_are_those_of_the_table_of_people_through_the_bridge(tmp_path):
+    (tmp_path / "people.csv").write_text("person_id,sex\n1,male\n2,female\n3,M\n4,\n")
+    (tmp_path / "bridge.csv").write_text("person_id,sample_id\n1,s1\n2,s2\n3,s3\n4,s4\n")
+    assert people.men(tmp_path / "people.csv", None) == {"1", "3"}
+    assert people.men(tmp_path / "people.csv", tmp_path / "bridge.csv") == {"s1", "s3"}
+
+
 BAD = "GT:DS 0/1:-1 0/0/1:0 0/1:x"  # no record fit for analysis may be so
 
 
@@ -350,7 +422,8 @@ def test_several_files_are_converted_in_processes_of_their_own(tmp_path):
         ("1 5 v A G,T . . . DS 0 1 1", r"line 3 \(1:5\): DS must hold 2 values a sample"),
         ("1 5 v A G . . . GP 10,0,30 1,0,0 1,0,0", r"GP of sample 1 is 3 values of sum 40; expected 3 of sum 1"),
         ("1 5 v A G . . . GT 0/1/1 0/0 0/0", "GT '0/1/1' is not of one or two alleles"),
-        ("1 5 v A G . . . PL 0 1 2", "FORMAT PL has none of DS, GP, GT"),
+        ("1 5 v A G . . . GL -1,-2,-3 -1,-2,-3 .", "FORMAT GL has none of DS, HDS, GP, GT.*GL and PL need a prior"),
+        ("1 5 v A G . . . PL 0 1 2", "FORMAT PL has none of DS, HDS, GP, GT.*GL and PL need a prior"),
         ("1 p v A G . . . DS 0 1 2", "line 3: position 'p' is no number"),
         ("1 5 v", "line 3 has 3 columns"),
         ("MT 5 v A G . . . GT 0 1", r"line 3 \(MT:5\): 2 sample fields, but the header names 3"),

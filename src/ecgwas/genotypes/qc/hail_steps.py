@@ -231,16 +231,16 @@ def write_pruned(mt: "hl.MatrixTable", variants: pl.DataFrame, keep: np.ndarray,
 
 
 def export_matrix_table(path: Path, build: str, folder: Path) -> Path:
-    """A Hail MatrixTable with DS, GP or GT as a block-gzipped VCF in `folder`, dosages in whole millionths."""
+    """A Hail MatrixTable with DS, HDS, GP or GT as a block-gzipped VCF in `folder`, dosages in whole millionths."""
     import hail as hl
 
     with reading_by_hail([path], "a MatrixTable; write it with this or an older version of Hail"):
         mt = hl.read_matrix_table(str(path))
-    found = [name for name in ("GT", "DS", "GP") if name in mt.entry]
+    found = [name for name in ("GT", "DS", "HDS", "GP") if name in mt.entry]
     reference = getattr(mt.locus.dtype, "reference_genome", None) if "locus" in mt.row else None
     if getattr(reference, "name", None) != build or not found or "alleles" not in mt.row:
         raise UserError(
-            f"{path}: expected locus on {build}, alleles, and entries DS, GP or GT; found"
+            f"{path}: expected locus on {build}, alleles, and entries DS, HDS, GP or GT; found"
             f" {getattr(reference, 'name', 'no reference genome')}, rows {', '.join(mt.row)}, entries"
             f" {', '.join(mt.entry)}; correct `build` or write these"
         )
@@ -258,7 +258,7 @@ def _for_vcf(mt: "hl.MatrixTable", found: list[str]) -> "hl.MatrixTable":
         return hl.or_missing(~hl.is_nan(x), hl.int32(hl.floor(x * 1e6 + 0.5)))  # NaN as an integer is 0
 
     made = {} if "GT" not in found else {"GT": mt.GT}
-    for name in ("DS", "GP"):
+    for name in ("DS", "HDS", "GP"):
         if name in found:
             x = mt[name]
             made[name + "U"] = hl.map(millionths, x) if isinstance(x.dtype, hl.tarray) else millionths(x)
