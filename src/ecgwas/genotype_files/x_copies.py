@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecgwas.genotypes import vcf, vcf_entries
+from ecgwas.genotype_files import vcf, vcf_entries
 
 CONFIDENT = 0.75  # a dosage from here on is of somebody who carries an ALT
 

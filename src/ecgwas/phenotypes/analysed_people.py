@@ -77,8 +77,21 @@ def recordings(
     return Recordings(table["person_id"].to_numpy()[seen], values[seen], names, rows, ids, flags)
 
 
+DETAIL = {
+    "no_genotypes": "no sample in the genotype files",
+    "no_ecg": "kept and unrelated, but without a value of any trait",
+    "genotype_qc": "no sample passed quality control",
+    "duplicate": "another person has the same genotypes (a twin, or one person twice) and stands for both",
+    "related": "a relative in the unrelated set stands for the family",
+    "no_person": "neither the table of people nor the id_bridge names its person",
+}
+
+
 def reasons(with_trait: np.ndarray, samples: pl.DataFrame) -> pl.DataFrame:
-    """tables.TRAITS_EXCLUDED of people who lack genotypes, passed no quality control, are related, or lack a trait."""
+    """tables.TRAITS_EXCLUDED of people who lack genotypes, passed no quality control, are related, or lack a trait.
+
+    Everyone genotyped who is not analysed has a row, and so has a sample of which no person is known.
+    """
     people = samples.filter(pl.col("person_id").is_not_null()).group_by("person_id")
     copy = pl.col("copy_of").is_not_null().any()
     state = people.agg(
@@ -89,7 +102,7 @@ def reasons(with_trait: np.ndarray, samples: pl.DataFrame) -> pl.DataFrame:
     excluded_rows = joined.with_columns(has=pl.col("person_id").is_in(traits.implode())).with_columns(
         reason=pl.when(pl.col("keep").is_null())
         .then(pl.lit("no_genotypes"))
-        .when(~pl.col("has") & pl.col("free"))
+        .when(~pl.col("has"))
         .then(pl.lit("no_ecg"))
         .when(pl.col("has") & ~pl.col("keep"))
         .then(pl.lit("genotype_qc"))
@@ -98,20 +111,29 @@ def reasons(with_trait: np.ndarray, samples: pl.DataFrame) -> pl.DataFrame:
         .when(pl.col("has") & ~pl.col("free"))
         .then(pl.lit("related"))
     )
-    detail = {
-        "no_genotypes": "no sample in the genotype files",
-        "no_ecg": "kept and unrelated, but without a value of any trait",
-        "genotype_qc": "no sample passed quality control",
-        "duplicate": "another person has the same genotypes (a twin, or one person twice) and stands for both",
-        "related": "a relative in the unrelated set stands for the family",
-    }
-    excluded_rows = excluded_rows.filter(pl.col("reason").is_not_null())
-    return _rows(
-        "person",
-        excluded_rows["person_id"],
-        excluded_rows["reason"],
-        excluded_rows["reason"].replace_strict(detail, return_dtype=pl.String),
+    excluded_rows = excluded_rows.filter(pl.col("reason").is_not_null()).with_columns(
+        detail=pl.col("reason").replace_strict(DETAIL)
     )
+    outside = pl.col("reason") == "no_ecg"
+    twin = pl.when(pl.col("copy")).then(pl.lit("duplicate")).otherwise(pl.lit("related"))
+    genotypes = pl.when(~pl.col("keep")).then(pl.lit("genotype_qc")).when(~pl.col("free")).then(twin)
+    also = pl.lit("no value of any trait; ") + genotypes.replace_strict(DETAIL, default=None)
+    excluded_rows = excluded_rows.with_columns(
+        detail=pl.when(outside).then(pl.coalesce(also, "detail")).otherwise("detail")
+    )
+    return pl.concat(
+        [
+            _rows("person", excluded_rows["person_id"], excluded_rows["reason"], excluded_rows["detail"]),
+            _unknown(samples),
+        ]
+    )
+
+
+def _unknown(samples: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the samples whose person is not known."""
+    ids = samples.filter(pl.col("person_id").is_null())["sample_id"]
+    why = [pl.Series([text] * len(ids), dtype=pl.String) for text in ("no_person", DETAIL["no_person"])]
+    return _rows("sample", ids, *why)
 
 
 def _rows(kind: str, ids: pl.Series, why: pl.Series, detail: pl.Series) -> pl.DataFrame:

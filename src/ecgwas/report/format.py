@@ -32,6 +32,7 @@ REASONS = {
     "no_genotypes": "not in the genotype files",
     "genotype_qc": "genotypes failed quality control",
     "related": "relative of a person kept in the scan",
+    "no_person": "no person of the sample is known",
     "no_ecg": "no ECG that passed quality control",
     "flagged": "every ECG is paced, in AF or with bundle branch block (phenotypes.exclude)",
     "missing_covariate": "a covariate is missing",

@@ -93,9 +93,9 @@ RELIABILITY = Table("cohorts/{cohort}/phenotypes/{model}/reliability.parquet", {
 })
 
 TRAITS_EXCLUDED = Table("cohorts/{cohort}/phenotypes/{model}/excluded.parquet", {
-    "kind": ("String", "person, trait, covariate, or recordings: values of a trait that a flag excludes."),
-    "id": ("String", "person_id, trait or covariate; of recordings the trait."),
-    "reason": ("String", "no_genotypes, genotype_qc, duplicate, related, no_ecg, flagged (every recording is, see phenotypes.exclude), missing_covariate, constant, too_few_people, collinear, few_people (levels joined), too_few_cases, separated; of a column that is no trait: no_name, row_number, id, no_number; of recordings the flag: af, paced, lbbb, rbbb."),
+    "kind": ("String", "person, sample (of which no person is known), trait, covariate, or recordings: values of a trait that a flag excludes."),
+    "id": ("String", "person_id, sample_id, trait or covariate; of recordings the trait."),
+    "reason": ("String", "no_genotypes, genotype_qc, duplicate, related, no_ecg (whatever the genotypes, see detail), no_person, flagged (every recording is, see phenotypes.exclude), missing_covariate, constant, too_few_people, collinear, few_people (levels joined), too_few_cases, separated; of a column that is no trait: no_name, row_number, id, no_number; of recordings the flag: af, paced, lbbb, rbbb."),
     "detail": ("String", "What was seen."),
     "n": ("Int32", "Recordings that the flag excludes from the trait; null for other kinds."),
 })

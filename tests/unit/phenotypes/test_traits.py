@@ -85,6 +85,24 @@ def test_rows_follow_the_genotype_files_and_everyone_is_accounted_for(cohort):
     assert made["traits"].height + len(lost) == 200
 
 
+def test_everyone_genotyped_is_accounted_for_whatever_their_genotypes():
+    """Without a trait: kept, failed, a relative, a copy; and a sample of which no person is known."""
+    rows = {
+        "person_id": ["in", "kept", "failed", "relative", "copy", "two", "two", None],
+        "sample_id": [f"s{i}" for i in range(8)],
+        "keep": [True, True, False, True, True, False, True, True],
+        "unrelated": [True, True, False, False, False, False, True, True],
+        "copy_of": [None, None, None, None, "s0", None, None, None],
+    }
+    found = persons.reasons(np.array(["in"]), pl.DataFrame(rows, schema_overrides={"copy_of": pl.String}))
+    assert found.filter(kind="sample").select("id", "reason").rows() == [("s7", "no_person")]
+    people = found.filter(kind="person").sort("id")
+    assert people["id"].to_list() == ["copy", "failed", "kept", "relative", "two"]
+    assert set(people["reason"]) == {"no_ecg"}
+    words = ["same genotypes", "passed quality control", "kept and unrelated", "relative", "kept and unrelated"]
+    assert all(word in detail for word, detail in zip(words, people["detail"], strict=True))
+
+
 def test_where_relatives_are_kept_a_copy_still_leaves(cohort):
     made = run(cohort, relatives="keep")
     lost = dict(made["excluded"].filter(kind="person").select("id", "reason").rows())
