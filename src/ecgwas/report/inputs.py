@@ -1,7 +1,9 @@
 """A study's results folder -> the tables that the report shows, each read when it is asked for."""
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -52,6 +54,12 @@ class ResultTables:
         """The traits of the scan, which every part has alike."""
         parts = tables.SCAN_TRAITS.all_at(self.root, **self.wildcards)
         return tables.SCAN_TRAITS.read(parts[0]) if parts else None
+
+    @property
+    def consent(self) -> dict[str, Any] | None:
+        """Counts of people who withdrew consent, without ids; None where the file is absent."""
+        path = tables.CONSENT.at(self.root, **self.wildcards)
+        return json.loads(path.read_text()) if path.is_file() else None
 
 
 def read_cohort(root: Path, cohort: str, model: str) -> ResultTables:

@@ -99,6 +99,8 @@ def test_recordings_of_a_cohort_without_genotypes_are_counted(make_study) -> Non
     shutil.copytree(study.root / "cohorts" / study.cohort / "ecg", folder / "ecg")
     whole = config.Study(study="demo", cohorts=[study.cohort, "external"], models=study.models)
     external = config.Cohort(cohort="external", description="Recordings alone.")
+    told = {"entries": 2, "excluded": {"recordings": {"withdrawn": 7}}, "lines_that_match_nobody": []}
+    (folder / "consent.json").write_text(json.dumps(told))
     for cohorts in ([study.cohort, "external"], ["external"]):
         report = study.root / "report/index.html"
         sources = [external] if "external" in cohorts else []
@@ -110,6 +112,7 @@ def test_recordings_of_a_cohort_without_genotypes_are_counted(make_study) -> Non
         assert "<strong>3\u202f000</strong>ECG recordings read" in section
         assert "<strong>2\u202f950</strong>recordings kept, from" in section
         assert "<code>flat_lead</code>" in section
+        assert "Consent withdrawn, and excluded before anything below was counted: 7 recordings (2 entries" in section
     lines = summary.lines(study.root, "external", study.models, study.model, {})
     assert lines == ["cohort external: 2,950 of 3,000 recordings kept, from 2,950 people, no genotypes"]
 

@@ -1,6 +1,7 @@
 """Parts of the page: figures, genes, flow and words."""
 
 import io
+import json
 import math
 import xml.etree.ElementTree as ET
 
@@ -157,6 +158,24 @@ def test_nearest_gene(contig: str, position: int, expected: tuple[str, int] | No
 def test_gene_names_do_not_overlap() -> None:
     stacks = genes.rows_of(genes.within(GENES, "1", 0, 1000), (0, 1000), 20.0)
     assert [[name for name, _, _ in stack] for stack in stacks] == [["BIG", "FAR"], ["SMALL"]]
+
+
+def test_withdrawn_consent_is_shown_by_numbers_alone(make_study) -> None:
+    study = make_study()
+    folder = study.root / "cohorts" / study.cohort
+
+    def words_of() -> str:
+        return flow.consent_words(inputs.read_cohort(study.root, study.cohort, study.model))
+
+    assert words_of() == ""
+    told = {"entries": 0, "excluded": {"recordings": {"withdrawn": 0}}, "lines_that_match_nobody": []}
+    (folder / "consent.json").write_text(json.dumps(told))
+    assert words_of() == ""
+    told = {"people": {"withdrawn": 3}, "recordings": {"withdrawn": 1}, "samples": {"withdrawn": 2}}
+    told = {"entries": 4, "excluded": told, "lines_that_match_nobody": [17]}
+    (folder / "consent.json").write_text(json.dumps(told))
+    expected = "3 people, 1 recording, 2 genotyped samples (4 entries in the list, 1 of them matching nobody here)"
+    assert words_of() == expected
 
 
 def test_flow_adds_up(make_study) -> None:

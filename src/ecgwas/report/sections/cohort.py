@@ -46,6 +46,7 @@ def section(results: StudyResults, name: str) -> dict[str, Any]:
         "name": name,
         "id": format.anchor(name),
         "lanes": flow.lanes(found, analysed),
+        "consent": flow.consent_words(found),
         "recovery": recovery.section(truth, settings.labels),
         "compared": comparison.compared_rows(compared, truth, settings.labels),
         "crosscheck": association.crosscheck_words(found[tables.CROSSCHECK]),
@@ -114,9 +115,11 @@ def described(cohort: config.Cohort | None) -> dict[str, str]:
 
 def without_genotypes(results: StudyResults, cohort: config.Cohort) -> dict[str, Any]:
     """What the template shows of a cohort without genotypes: inclusions and exclusions."""
+    found = inputs.read_cohort(results.root, cohort.cohort, results.model)
     return {
         "name": cohort.cohort,
         "id": format.anchor(cohort.cohort),
         "description": cohort.description,
-        "lanes": flow.lanes(inputs.read_cohort(results.root, cohort.cohort, results.model), None),
+        "lanes": flow.lanes(found, None),
+        "consent": flow.consent_words(found),
     }

@@ -37,6 +37,21 @@ def lanes(inputs: ResultTables, analysed: int | None) -> list[Lane]:
     return [lane for lane in made if lane is not None]
 
 
+CONSENT = {"people": ("person", "people"), "recordings": ("recording",), "samples": ("genotyped sample",)}
+
+
+def consent_words(inputs: ResultTables) -> str:
+    """Numbers excluded before anything was counted because consent was withdrawn; empty without a list."""
+    consent = inputs.consent
+    if not consent or not consent["entries"]:
+        return ""
+    counts = consent["excluded"]
+    parts = [format.plural(counts[door]["withdrawn"], *form) for door, form in CONSENT.items() if door in counts]
+    unmatched = format.count(len(consent["lines_that_match_nobody"]))
+    listed = format.plural(consent["entries"], "entry", "entries")
+    return f"{', '.join(parts)} ({listed} in the list, {unmatched} of them matching nobody here)"
+
+
 def _recordings(inputs: ResultTables) -> Lane | None:
     if inputs[tables.RECORDINGS] is None:
         return None
