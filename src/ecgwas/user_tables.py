@@ -72,14 +72,17 @@ class UserTable:
         return self
 
     def once(self, column: str, what: str) -> "UserTable":
-        """This table; raises `UserError` where a value of the column appears in two rows."""
+        """This table; raises `UserError` where an id of the column appears in two rows.
+
+        Lines and no id: a user's own table may hold people who withdrew consent, and messages are kept in logs.
+        """
         twice = self.frame[column].is_duplicated() & self.frame[column].is_not_null()
         if twice.any():
             value = self.frame[column].filter(twice)[0]
             rows = np.flatnonzero((self.frame[column] == value).fill_null(False).to_numpy())
             raise UserError(
-                f"{self.path}: {what} {value!r} appears more than once ({self.place(int(rows[0]))} and"
-                f" {self.place(int(rows[1]))}); keep one row per {what}"
+                f"{self.path}: a {what} appears more than once ({self.place(int(rows[0]))} and"
+                f" {self.place(int(rows[1]))} have the same {column}); keep one row per {what}"
             )
         return self
 
@@ -199,8 +202,7 @@ def _id(table: UserTable, name: str) -> pl.Series:
         raise UserError(f"{table.path}: {table.first(header)} repeats the header; take the row out")
     if (broken := column.str.contains('["\n]')).any():
         raise UserError(
-            f"{table.path}: {table.first(broken)}: {name} is {column.filter(broken)[0]!r}; write ids without quotation"
-            " marks and line ends in them"
+            f"{table.path}: {table.first(broken)}: {name} has a quotation mark or a line end in it; write ids without"
         )
     given = column.drop_nulls()
     if len(given) and given.str.contains(r"^[0-9]+(\.0+)?$").all():

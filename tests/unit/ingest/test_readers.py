@@ -141,7 +141,7 @@ def bad_source(case: str, path: Path) -> EcgSource:
         ("empty folder", "has no WFDB header"),
         ("missing table", "no such file"),
         ("no columns", r"no column recording_id \(ecg.recording_column\)"),
-        ("repeated ids", r"recording '1' appears more than once \(line 2 and line 3\)"),
+        ("repeated ids", r"a recording appears more than once \(line 2 and line 3 have the same"),
         ("blank ids", r"line 2: no person_id"),
         ("empty table", "and no row"),
         ("wrong length", "has 1 rows but .* holds 2 recordings"),
