@@ -119,7 +119,10 @@ FAULTY = {
     "open quote": (b'person_id,age\n"P1,50\nP2,51\n', "line 2: a quotation mark without its second"),
     "stray quote": (b'person_id,age\nP0,1\n"P1"x,50\n', "line 3: a quotation mark"),
     "header again": (b"person_id,age\nP1,5\nperson_id,age\n", "line 3 repeats the header"),
-    "line end in an id": (b'person_id,age\nP0,1\n"P1\n",5\n"P\n2",5\n', "line 5: person_id has a quotation mark or a line end"),
+    "line end in an id": (
+        b'person_id,age\nP0,1\n"P1\n",5\n"P\n2",5\n',
+        "line 5: person_id has a quotation mark or a line end",
+    ),
     "xlsx": (b"PK\x03\x04....", "an Excel workbook or ZIP archive"),
     "cut gzip": (gzip.compress(b"person_id,age\nP1,5\n" * 99)[:-9], "damaged or cut short"),
 }
