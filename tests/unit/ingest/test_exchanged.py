@@ -2,12 +2,12 @@
 
 import dataclasses
 import itertools
-import lzma
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from tests import set_a
 from tests.unit.ingest.test_shard import run
 
 from ecgwas.config import LEADS, EcgSource, Ingest
@@ -79,11 +79,9 @@ def test_a_cohort_says_what_to_write(tmp_path: Path, sinus, capsys) -> None:
 @pytest.mark.realdata
 def test_set_a_is_exchanged_and_realdata_says_so(realdata: Path, tmp_path: Path) -> None:
     """aVF and aVL in the first 200 of set-a whose limb leads are not flat; by the names of `realdata`, none."""
-    path = realdata / "ecg_challenge2011_seta" / "seta_n1000_lead12_t5000_int16.npy.xz"
-    with lzma.open(path) as file:
-        array = np.lib.format.read_array(file)[:200]
+    array = set_a.counts(realdata, slice(200))
     np.save(tmp_path / "x.npy", array)
-    source = EcgSource(format="array", path=tmp_path / "x.npy", rate_hz=500, microvolts_per_count=5)
+    source = EcgSource(format="array", path=tmp_path / "x.npy", rate_hz=set_a.RATE_HZ, microvolts_per_count=5)
     found = run(source, tmp_path / "out", Ingest(shards=1))["quality"]
     warned = found.filter(pl.col("warnings").list.contains("exchanged_aVL_aVF")).height
     flat = int((np.ptp(array[:, :6], axis=2) == 0).any(axis=1).sum())

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import wfdb
+from tests import set_a
 
 from ecgwas.config import LEADS, EcgSource, Ingest
 from ecgwas.ecg.beats import BEFORE_S, median_beat
@@ -147,18 +148,7 @@ def test_qrs_of_paced_beats_is_near_the_annotators(realdata):
 @pytest.mark.realdata
 def test_few_paced_recordings_of_seta_have_a_qrs_over_200_ms(realdata):
     """Eight of the eleven recordings with a QRS over 200 ms were paced: filters had spread the spike."""
-    folder = realdata / "ecg_challenge2011_seta"
-    source = EcgSource(
-        format="array",
-        path=folder / "seta_n1000_lead12_t5000_int16.npy.xz",
-        recordings=folder / "records.csv",
-        recording_column="record_id",
-        person_column="record_id",
-        rate_hz=500,
-        microvolts_per_count=5,
-        leads=["I", "II", "III", "aVR", "aVF", "aVL", *LEADS[6:]],
-    )
-    reader = open_source(source, 10.0)
+    reader = open_source(set_a.source(realdata), 10.0)
     wanted = {"1206548", "1595195", "1833468", "1941866", "1962761", "2103996", "2462572", "2570632", "2800977"}
     entries = [e for e in reader.entries.iter_rows(named=True) if e["recording_id"] in wanted]
     found = [process(reader.read(e["key"]), Ingest()).intervals for e in entries]

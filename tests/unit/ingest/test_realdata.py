@@ -1,16 +1,15 @@
 """Real recordings: quality labels, manual marks, odd files."""
 
-import lzma
 import re
 import shutil
 from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 import wfdb
 from ecgdatakit.parsing import FileParser
+from tests import set_a
 
 from ecgwas.config import LEADS, EcgSource, Ingest
 from ecgwas.ecg.canonical import einthoven_residual, twelve_leads
@@ -53,18 +52,8 @@ def test_each_window_of_half_an_hour_has_a_beat_and_the_annotators_rr(realdata: 
 
 def test_exclusions_agree_with_the_quality_labels(realdata: Path) -> None:
     """All twelve leads asked for, as the annotators did: most of the bad go, nearly all of the good stay."""
-    folder = realdata / "ecg_challenge2011_seta"
-    labels = pl.read_csv(folder / "records.csv", infer_schema=False)
-    source = EcgSource(
-        format="array",
-        path=folder / "seta_n1000_lead12_t5000_int16.npy.xz",
-        recordings=folder / "records.csv",
-        recording_column="record_id",
-        person_column="record_id",
-        rate_hz=500,
-        microvolts_per_count=5,
-    )
-    found = outcomes(source, Ingest(min_leads=12))
+    labels = set_a.labels(realdata)
+    found = outcomes(set_a.source(realdata), Ingest(min_leads=12))
     total, excluded = Counter(labels["quality"]), Counter()
     for recording, quality in labels.select("record_id", "quality").iter_rows():
         excluded[quality] += isinstance(found[recording], Exception)
@@ -231,13 +220,11 @@ def test_measurements_agree_with_the_machine_that_made_the_recording(realdata: P
 
 def test_the_score_ranks_recordings_as_annotators_do(realdata: Path) -> None:
     """The stored weights; benchmarks/quality.py says how well the fit does on recordings it has not seen."""
-    folder = realdata / "ecg_challenge2011_seta"
-    with lzma.open(folder / "seta_n1000_lead12_t5000_int16.npy.xz") as file:
-        counts = np.load(file)[::3]
-    labels = pl.read_csv(folder / "records.csv", infer_schema=False)["quality"][::3].to_list()
+    labels = set_a.labels(realdata)["quality"][::3].to_list()
     scores = []
-    for samples in counts:
-        recording = Recording(LEADS, ("uV",) * 12, samples.astype(np.float32) * 5, 500.0, 10.0)
+    for samples in set_a.counts(realdata, slice(None, None, 3)):
+        signal = samples.astype(np.float32) * set_a.MICROVOLTS
+        recording = Recording(tuple(set_a.ORDER), ("uV",) * 12, signal, set_a.RATE_HZ, 10.0)
         try:
             scores.append(process(recording, Ingest(min_leads=12)).quality["score"])
         except Excluded as fault:

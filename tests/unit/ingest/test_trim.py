@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from tests import set_a
 from tests.unit.ingest import writers
 from tests.unit.ingest.test_shard import run
 
@@ -137,15 +138,11 @@ def test_philips_strips_end_before_the_calibration(realdata: Path, tmp_path: Pat
 )
 def test_no_sample_of_real_hearts_is_cut_off(realdata: Path, folder: str, expected: int) -> None:
     """What is cut of real collections is constant in all leads: two of set-a, whose electrodes were off for seconds."""
-    arrays = {
-        "seta": ("ecg_challenge2011_seta/seta_n1000_lead12_t5000_int16.npy.xz", 500, 5, None),
-        "ptbxl": ("ecg_ptbxl_subset/signals_lead12_100hz_zscore_x1000_int16.npy.xz", 100, None, "sd"),
-    }
-    if folder in arrays:
-        name, rate_hz, size, unit = arrays[folder]
-        source = EcgSource(format="array", path=realdata / name, rate_hz=rate_hz, microvolts_per_count=size, unit=unit)
+    if folder == "ptbxl":
+        path = realdata / "ecg_ptbxl_subset/signals_lead12_100hz_zscore_x1000_int16.npy.xz"
+        source = EcgSource(format="array", path=path, rate_hz=100, unit="sd")
     else:
-        source = EcgSource(path=realdata / folder)
+        source = set_a.source(realdata) if folder == "seta" else EcgSource(path=realdata / folder)
     reader, cut = open_source(source, 1e4), 0
     for key in reader.entries["key"]:
         whole = reader.reader.read(key)

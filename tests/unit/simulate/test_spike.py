@@ -3,8 +3,9 @@
 import numpy as np
 import polars as pl
 import pytest
+from tests import set_a
 
-from ecgwas.config import EcgSource, Ingest, Spike
+from ecgwas.config import Ingest, Spike
 from ecgwas.ecg.quality import Excluded
 from ecgwas.errors import UserError
 from ecgwas.ingest.process import process
@@ -95,16 +96,7 @@ def test_effects_make_their_share_of_the_variance():
 
 @pytest.mark.realdata
 def test_planted_changes_are_measured_on_real_recordings(realdata, tmp_path):
-    source = EcgSource(
-        format="array",
-        path=realdata / "ecg_challenge2011_seta/seta_n1000_lead12_t5000_int16.npy.xz",
-        recordings=realdata / "ecg_challenge2011_seta/records.csv",
-        recording_column="record_id",
-        person_column="record_id",
-        rate_hz=500,
-        microvolts_per_count=5,
-    )
-    reader = open_source(source, 60)
+    reader = open_source(set_a.source(realdata), 60)
     changes, ratios = {"qt": 30.0, "t_amplitude": 1.3}, {"qt": [], "t_amplitude": []}
     for key in reader.entries["key"].to_list()[:60]:
         recording = reader.read(key)
