@@ -80,7 +80,7 @@ Flag = Literal["af", "paced", "lbbb", "rbbb"]
 FLAGS: tuple[str, ...] = get_args(Flag)  # columns of intervals.parquet
 
 # Pattern of traits -> flags of intervals.parquet whose recordings have no value of them: the exclusions of the GWAS of QT
-# and JT (Arking 2014; Young 2022), PR and P (Ntalla 2020), QRS (Sotoodehnia 2010) and heart rate (Eijgelsheim 2010).
+# and JT (Arking 2014; Young 2022), PR and P (Ntalla 2020), QRS (Sotoodehnia 2010) and heart rate (van den Berg 2017).
 EXCLUDE: dict[str, list[Flag]] = {
     "qt[c_]*": ["af", "paced", "lbbb", "rbbb"],
     "jt_*": ["af", "paced", "lbbb", "rbbb"],
