@@ -227,6 +227,20 @@ def test_matrix_table_of_calls_becomes_pgen(plink, tmp_path):
         qc_main.open_source(source.model_copy(update={"build": "GRCh38"}), tmp_path / "again", 2)
 
 
+def test_haplotypes_dosages_of_a_matrix_table_are_read(plink, tmp_path):
+    """HDS alone: an array of two, of one, with a missing value, and missing."""
+    import hail as hl
+
+    few = plink[2].head(4, 3).add_col_index()
+    cells = hl.literal([[0.25, 0.5], [0.75], [0.5, None]], "array<array<float64>>")
+    few = few.select_entries(HDS=cells[hl.int32(few.col_idx)])
+    few.write(str(tmp_path / "h.mt"))
+    source = GenotypeSource(format="mt", paths=[tmp_path / "h.mt"], build="GRCh37")
+    found = qc_main.open_source(source, tmp_path / "converted", 2)
+    with GenotypeReader(found.manifest(), found.variants, np.arange(3)) as reader:
+        np.testing.assert_allclose(reader.read(slice(None)), np.tile([0.75, 1.5, np.nan], (4, 1)), atol=1e-6)
+
+
 @pytest.mark.parametrize("column", [["1.5", "-9", "0.2"], ["NA", "NA", "NA"], ["tall", "1", "2"], ["1", "2", "0"]])
 def test_the_phenotype_of_a_fam_is_never_read(session, writers, tmp_path, column):
     calls = np.array([[0, 1, 2], [2, -1, 0]], np.int8)
