@@ -94,7 +94,7 @@ def test_everyone_genotyped_is_accounted_for_whatever_their_genotypes():
         "unrelated": [True, True, False, False, False, False, True, True],
         "copy_of": [None, None, None, None, "s0", None, None, None],
     }
-    found = persons.reasons(np.array(["in"]), pl.DataFrame(rows, schema_overrides={"copy_of": pl.String}))
+    found = analysed_people.reasons(np.array(["in"]), pl.DataFrame(rows, schema_overrides={"copy_of": pl.String}))
     assert found.filter(kind="sample").select("id", "reason").rows() == [("s7", "no_person")]
     people = found.filter(kind="person").sort("id")
     assert people["id"].to_list() == ["copy", "failed", "kept", "relative", "two"]
