@@ -90,4 +90,5 @@ def read_ood(root: Path, cohorts: list[str], models: list[str]) -> dict[tuple[st
 
 def read_history(root: Path, model: str) -> pl.DataFrame | None:
     """Loss history of `model`; None where it was not trained."""
-    return read(root, tables.HISTORY, model=model)
+    path = tables.HISTORY.at(root, model=model)
+    return tables.HISTORY.read(path) if path.is_file() else None  # with the columns that it has: an older one is shown

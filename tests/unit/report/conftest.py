@@ -62,7 +62,7 @@ def build_study(
         if truth:
             _write_recovery(root / "recovery" / cohort, model, loci, found)
     step = np.arange(1, 401)
-    history = table(tables.HISTORY, step=step, loss=0.2 + np.exp(-step / 80) + rng.normal(0, 0.02, 400))
+    history = pl.DataFrame({"step": step, "loss": 0.2 + np.exp(-step / 80) + rng.normal(0, 0.02, 400)})
     write_parquet(history, root / "models" / models[0] / "history.parquet")
     return study
 
