@@ -199,7 +199,7 @@ def test_nothing_found_and_nothing_planted(analysed, tmp_path):
     assert json.loads(outputs["summary"].read_text())["credible_set_coverage"] is None
     (tmp_path / "truth.json").write_text(json.dumps({"loci": []}))
     recovery.main(**(analysed | paths | outputs | {"truth": tmp_path / "truth.json"}))
-    assert outputs["recovery"].read_text().split() == list(recovery.RECOVERY)
+    assert outputs["recovery"].read_text().split() == list(tables.RECOVERY.columns)
 
 
 def test_a_truth_without_a_place_is_refused(tmp_path):
