@@ -58,7 +58,7 @@ class ResultTables:
     @property
     def consent(self) -> dict[str, Any] | None:
         """Counts of people who withdrew consent, without ids; None where the file is absent."""
-        path = tables.CONSENT.at(self.root, **self.wildcards)
+        path = tables.CONSENT.at(self.root, cohort=self.wildcards["cohort"])
         return json.loads(path.read_text()) if path.is_file() else None
 
 
