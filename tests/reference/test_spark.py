@@ -156,5 +156,5 @@ def test_leads_are_tested_again_on_the_cluster(cluster, study, monkeypatch):  # 
 def test_one_key_of_the_study_sends_hail_to_the_cluster():
     key = ["study=spark-dry", 'hail={master: "spark://host:7077"}']
     told = run_study("config/tiny.yaml", "--profile", "spark", "--config", *key, "--dry-run", "--printshellcmds").stdout
-    for step in ("genotypes.qc_main", "gwas.crosscheck"):
-        assert f"ecgwas.{step} --master spark://host:7077 " in told
+    for step in ("genotypes qc", "gwas crosscheck"):
+        assert f"ecgwas {step} --master spark://host:7077 " in told

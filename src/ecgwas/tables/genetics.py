@@ -19,6 +19,9 @@ SAMPLES = Table("cohorts/{cohort}/genotypes/samples.parquet", {
     "keep": ("Boolean", "Passed quality control."),
     "copy_of": ("String", "Sample that stands for this duplicate or twin, which enters no scan; null for all others."),
     "unrelated": ("Boolean", "In the largest set of kept samples without a related pair, people with an ECG preferred."),
+}, {
+    "has_ecg": ("Boolean", "The person has a recording that passed quality control."),
+    "ancestry_group": ("Int32", "Group of like ancestry within which Hardy-Weinberg proportions were tested; -1 for excluded samples."),
 })
 
 VARIANTS = Table("cohorts/{cohort}/genotypes/variants.parquet", {
