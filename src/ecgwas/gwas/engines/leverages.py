@@ -43,8 +43,12 @@ def pairs(h: np.ndarray) -> np.ndarray:
 
 def measure(basis: np.ndarray, q: np.ndarray) -> Leverages:
     """From orthonormal residual traits `basis` [n, K] and covariates with intercept `q` [n, c], also orthonormal."""
-    axes, room = basis.shape[1], len(q) - q.shape[1]
-    h, free = np.einsum("nk,nk->n", basis, basis), np.maximum(1 - np.einsum("nc,nc->n", q, q), 1e-8)
+    return of_people(np.einsum("nk,nk->n", basis, basis), basis.shape[1], q)
+
+
+def of_people(h: np.ndarray, axes: int, q: np.ndarray) -> Leverages:
+    """From people's leverages `h` [n] on that many axes, and `q` as in `measure`."""
+    room, free = len(q) - q.shape[1], np.maximum(1 - np.einsum("nc,nc->n", q, q), 1e-8)
     relative = h / free * room / axes
     apart = relative - relative.mean()
     variance = float((apart**2).mean())
