@@ -49,6 +49,11 @@ class Module:
     imported: dict[str, Target] = field(default_factory=dict)
     defined: dict[str, ast.AST] = field(default_factory=dict)
 
+    @functools.cached_property
+    def nodes(self) -> list[ast.AST]:
+        """All nodes of its text."""
+        return list(ast.walk(self.tree))
+
     @property
     def package(self) -> str:
         """The package that relative imports start from."""
@@ -158,7 +163,7 @@ class Tree:
     def imports(self, dotted: str) -> frozenset[str]:
         """Modules of ours that a module imports, in functions too, or whose names it uses; not its parents."""
         module, found = self.modules[dotted], {target.module for target in self.uses(dotted)}
-        for node in ast.walk(module.tree):
+        for node in (n for n in module.nodes if isinstance(n, ast.Import | ast.ImportFrom)):
             if isinstance(node, ast.Import):
                 found |= {alias.name for alias in node.names}
             for target in self.bound(node, module).values():
@@ -181,7 +186,7 @@ class Uses(ast.NodeVisitor):
         """Visit what has a scope of its own."""
         body, scope = list(body), dict.fromkeys(arguments, NONE)
         self.scopes.append(scope)
-        nodes = list(same_scope(body))
+        nodes = same_scope(body)
         for node in nodes:
             scope.update(dict.fromkeys(names_stored(node), NONE))
             scope.update((name, frozenset([target])) for name, target in self.tree.bound(node, self.module).items())

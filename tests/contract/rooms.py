@@ -29,7 +29,7 @@ from tests.contract.names import Target, Tree  # noqa: E402
 BASELINE = Path(__file__).with_name("rooms.json")
 # Top-level folders and modules of the package by kind: those of today and those of the plan, which may be there or not.
 KINDS = {
-    "ground": "cli config docs errors files hail_session provenance results runs study tables"
+    "ground": "cli code config docs errors files hail_session provenance results runs study tables"
     " user_lists user_tables user_text",
     "data": "people signals genotype_files checkpoints",
     "pure": "ecg stats encoder",
@@ -116,11 +116,12 @@ class Figures:
         self.count("upward_imports", (f"{a} imports {b}" for a, b in pairs if not may_import(room(a), room(b))))
 
     def libraries(self) -> None:
+        found = {module: packages(self.tree.modules[module].nodes) for module in self.modules}
         for library in HEAVY:
-            found = {m for m in self.modules if library in packages(self.tree.modules[m].tree)}
-            rooms = Counter(map(room, found))
+            importers = {m for m in self.modules if library in found[m]}
+            rooms = Counter(map(room, importers))
             self.count(f"modules_importing_{library}", (f"{name}: {n}" for name, n in rooms.items()))
-            self.values[f"modules_importing_{library}"] = len(found)
+            self.values[f"modules_importing_{library}"] = len(importers)
 
     def folders(self, src: Path) -> None:
         files = Counter(path.parent for path in src.rglob("*.py") if path.name != "__init__.py")
@@ -205,10 +206,10 @@ def reach(start: str, edges: dict[str, Iterable[str]]) -> set[str]:
     return found
 
 
-def packages(tree: ast.Module) -> set[str]:
+def packages(nodes: list[ast.AST]) -> set[str]:
     """Modules that a file imports, anywhere in it, with the packages that hold them."""
     found = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -3,7 +3,7 @@
 Lines run from `def` to the last line, without decorators and without the docstring (a main's is the help of its
 command). Parameters are counted without `self` and `cls`; `**` and a dict (or JSON text) by the keys that the function
 takes from it by name, at least one each. Records (dataclasses, named tuples) and blocks of `config` are one each;
-`spread` counts a record by its fields, which shows what a signature holds in the end.
+`spread`, of mains, counts a record by its fields, which shows what a signature holds in the end.
 """
 
 import ast
@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.contract.names import Module, Target, Tree, Uses
-from tests.contract.syntax import FUNCTION, arguments_of
+from tests.contract.syntax import FUNCTION, arguments_of, dotted_chain
 
-DICTS = {"dict", "Dict", "Mapping", "MutableMapping", "TypedDict"}
-TEXTS = {"str", "str | None", "Any"}
+DICTS = [["dict"], ["Dict"], ["Mapping"], ["MutableMapping"]]
 RUN = Target("ecgwas.cli", "run")
 
 
@@ -37,15 +36,16 @@ def functions(tree: Tree) -> list[Function]:
 
 
 def _functions(tree: Tree, module: Module) -> Iterator[Function]:
-    nodes, mains = list(ast.walk(module.tree)), commands(tree, module)
+    nodes, mains = module.nodes, commands(tree, module)
     methods = {inner for node in nodes if isinstance(node, ast.ClassDef) for inner in node.body}
     for node in (node for node in nodes if isinstance(node, FUNCTION)):
         whole, listed = node.end_lineno - node.lineno + 1, arguments_of(node)
         if node in methods and not any(ast.unparse(d) == "staticmethod" for d in node.decorator_list):
             listed = listed[1:]
         counts = [fields(node, argument) for argument in listed]
-        spread = [max(n, record_fields(tree, module, a)) for n, a in zip(counts, listed, strict=True)]
         main = node.name in mains and node in module.tree.body
+        records = [record_fields(tree, module, argument) for argument in listed] if main else counts
+        spread = map(max, counts, records)
         yield Function(module.dotted, node.name, whole - docstring(node), whole, sum(counts), sum(spread), main)
 
 
@@ -53,22 +53,23 @@ def commands(tree: Tree, module: Module) -> set[str]:
     """Names of a module's functions that are command lines: given to `cli.run`, or called main."""
     uses = Uses(tree, module)
     uses.scopes.append({name: frozenset([target]) for name, target in module.imported.items()})
-    calls = [n for n in ast.walk(module.tree) if isinstance(n, ast.Call) and RUN in uses.value(n.func)]
+    calls = [n for n in module.nodes if isinstance(n, ast.Call) and RUN in uses.value(n.func)]
     given = {call.args[0].id for call in calls if call.args and isinstance(call.args[0], ast.Name)}
     return given | {"main"}
 
 
 def docstring(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     """Lines of a function's docstring."""
-    if ast.get_docstring(node) is None or len(node.body) == 1:  # one that is all of the function is its body
-        return 0
+    first = getattr(node.body[0], "value", None)
+    if len(node.body) == 1 or not isinstance(first, ast.Constant) or not isinstance(first.value, str):
+        return 0  # where it is all of the function, it is its body
     return node.body[0].end_lineno - node.body[0].lineno + 1
 
 
 def fields(function: ast.FunctionDef | ast.AsyncFunctionDef, argument: ast.arg) -> int:
     """How many parameters one counts as: a dict, `**` or JSON text, by the keys that the function names."""
     keyed = argument is function.args.kwarg or is_dict(argument.annotation)
-    if not keyed and (argument.annotation is None or ast.unparse(argument.annotation) not in TEXTS):
+    if not keyed and not is_text(argument.annotation):
         return 1
     nodes = list(ast.walk(function))
     loads = [n for n in nodes if isinstance(n, ast.Assign) and loaded(n.value) == argument.arg]
@@ -82,12 +83,19 @@ def is_dict(annotation: ast.AST | None) -> bool:
     if isinstance(annotation, ast.BinOp):
         return is_dict(annotation.left) or is_dict(annotation.right)
     outer = annotation.value if isinstance(annotation, ast.Subscript) else annotation
-    return outer is not None and ast.unparse(outer).rpartition(".")[2] in DICTS
+    return outer is not None and dotted_chain(outer)[-1:] in DICTS
+
+
+def is_text(annotation: ast.AST | None) -> bool:
+    """Whether an annotation is text, or may be it."""
+    if isinstance(annotation, ast.BinOp):
+        return is_text(annotation.left) or is_text(annotation.right)
+    return annotation is not None and dotted_chain(annotation) in (["str"], ["Any"])
 
 
 def loaded(node: ast.AST) -> str | None:
     """x of `json.loads(x)`."""
-    is_load = isinstance(node, ast.Call) and ast.unparse(node.func) == "json.loads" and node.args
+    is_load = isinstance(node, ast.Call) and dotted_chain(node.func) == ["json", "loads"] and node.args
     return node.args[0].id if is_load and isinstance(node.args[0], ast.Name) else None
 
 

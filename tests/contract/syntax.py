@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
@@ -16,12 +16,15 @@ def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(), filename=str(path))
 
 
-def same_scope(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Nodes below `body` without what has a scope of its own; functions and classes themselves are among them."""
-    for node in body:
-        yield node
+def same_scope(body: Iterable[ast.AST]) -> list[ast.AST]:
+    """Nodes of `body` and below, without what is inside functions, classes and the like; these themselves are there."""
+    found, waiting = [], list(body)[::-1]
+    while waiting:
+        node = waiting.pop()
+        found.append(node)
         if not isinstance(node, INNER):
-            yield from same_scope(ast.iter_child_nodes(node))
+            waiting += list(ast.iter_child_nodes(node))[::-1]
+    return found
 
 
 def names_stored(node: ast.AST) -> list[str]:
