@@ -46,6 +46,12 @@ def test_leads_that_the_student_lacks_are_predicted_too():
     assert sum(len(h & set(range(6, 24))) for h in hidden) > 12 * 32
 
 
+@pytest.mark.parametrize(("mask", "seen"), [(0.25, 32), (0.75, 11)])
+def test_a_share_of_the_tokens_is_hidden_and_the_rest_seen(mask, seen):
+    groups = draw(np.ones((64, N), bool), mask=mask, drop_view=0.0)
+    assert {g.kept.shape[1] for g in groups} == {seen}
+
+
 def test_share_of_recordings_with_one_view_and_share_hidden():
     n = 2000
     groups = draw(np.ones((n, N), bool), mask=0.5, drop_view=0.4)

@@ -81,6 +81,20 @@ def test_dosages_are_those_of_a_plain_reading_of_the_text():
         np.testing.assert_allclose(found, expected, atol=1e-12, err_msg=f"{form} {raw!r}")
 
 
+@pytest.mark.parametrize(
+    ("variant", "smallest"),
+    [
+        ((100, "CAT", "CT"), (100, "CA", "C")),
+        ((100, "GCA", "GCT"), (102, "A", "T")),
+        ((100, "GCAT", "GCTT"), (102, "A", "T")),
+        ((100, "AT", "A"), (100, "AT", "A")),
+        ((100, "AT", "<DEL>"), (100, "AT", "<DEL>")),
+    ],
+)
+def test_the_smallest_form_of_one_alt_of_several(variant, smallest):
+    assert vcf_entries.split(*variant) == smallest
+
+
 def test_one_copy_on_x_counts_as_two():
     raw = b"1:0.75:0.25,0.75\t0|1:1.2:0,0.8,0.2\t0:0:1,0\t.:.:."
     for form in (["GT", "DS", "XX"], ["GT", "XX", "GP"], ["GT", "DS", "GP"]):

@@ -41,6 +41,12 @@ def test_variability_is_that_of_the_definitions() -> None:
     assert (out["pnn50"], out["pnn20"]) == pytest.approx((2 / 3, 1.0))
 
 
+def test_differences_of_just_20_and_50_ms_are_not_beyond() -> None:
+    differences = np.array([50.0, 50.5, -51.0, 20.0, 20.5, -10.0])
+    out = variability(np.array([800.0]), np.array([800.0, 850.0]), differences)
+    assert (out["pnn50"], out["pnn20"]) == pytest.approx((2 / 6, 4 / 6))
+
+
 def test_intervals_at_an_ectopic_beat_are_not_normal() -> None:
     position = np.cumsum([0, 400, 250, 550, 400, 400]).astype(float)
     kept = np.array([True, True, False, True, True, True])
