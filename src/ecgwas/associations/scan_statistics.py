@@ -107,7 +107,7 @@ def test_name(trait: dict) -> str | None:
 
 def as_floats(table: pl.DataFrame) -> np.ndarray:
     """Columns of t as float64 [V, T], NaN where null."""
-    return table.select(pl.all().cast(pl.Float64).fill_null(float("nan"))).to_numpy().reshape(table.height, -1)
+    return table.select(pl.all().cast(pl.Float64).fill_null(float("nan"))).to_numpy().reshape(table.shape)
 
 
 def row_groups(parts: list[Path]) -> Iterator[tuple[pq.ParquetFile, int, int]]:

@@ -33,8 +33,7 @@ def test_tables_of_a_predictor(tmp_path):
     scores = world.score(predictor)
     found = run(world, predictor, scores, others=[other])
     for name in NAMES:
-        schema = getattr(tables, f"INTERPRET_{name.upper()}")
-        assert dict(found[name].schema) == {column: dtype for column, (dtype, _) in schema.items()}
+        assert found[name].schema == getattr(tables, f"INTERPRET_{name.upper()}").schema
     occlusion = found["occlusion"]
     assert occlusion.height == 2 * 2 * 12 * 6  # outcomes, what is put there
     told = occlusion.filter(pl.col("n") > 0)
